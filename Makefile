@@ -1,0 +1,197 @@
+# GNU make.  What there is to make:
+#
+#   deps      install what building and testing need (Debian; root or sudo)
+#   build     build/ngx_http_cwmp_module.so, for Debian's nginx
+#   unit      the C tests, build/unit/test_*
+#   run       a server to try things with, in the foreground
+#   test      deps, build, unit; then all tests
+#   check     the same tests under AddressSanitizer and UBSan
+#   install   the module into MODULESDIR
+#   clean     remove build/
+#
+#   NGINX_SRC=DIR   any nginx source tree instead: builds that nginx as well
+#   NGINX_FLAGS=..  more options for its configure
+#   CC=clang        another compiler; like NGINX_SRC with a folder of its own
+#   T=t/unit.t      these tests only;  PROVE=-v: options for prove;  V=1: show
+#                   the compiler's command lines
+
+MODULESDIR = /usr/lib/nginx/modules
+T = $(if $(SANITIZED),$(filter-out t/build.t,$(wildcard t/*.t)),t/*.t)
+
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc) --no-print-directory
+endif
+
+.DELETE_ON_ERROR:
+.PHONY: build unit deps run test tested check install clean FORCE
+
+
+# What is built, and where to.  SANITIZED is for "check": the module goes into
+# an nginx of its own, since ASan sees nginx's pools only when nginx is built
+# with NGX_DEBUG_PALLOC; without nginx's sources it is preloaded.
+
+DEBIAN := /usr/share/nginx/src
+FETCHED := build/nginx-debian
+
+ifdef SANITIZED
+NGINX_SRC ?= $(if $(wildcard $(FETCHED)/src/core/nginx.c),$(FETCHED),$(DEBIAN))
+else
+NGINX_SRC ?= $(DEBIAN)
+endif
+
+name = $(notdir $(realpath $(NGINX_SRC)))
+words = $(if $(filter-out $(DEBIAN) $(FETCHED),$(NGINX_SRC)),$(name)) \
+        $(filter-out cc gcc,$(notdir $(CC))) $(if $(SANITIZED),asan)
+empty :=
+OUT := build$(addprefix /,$(subst $(empty) ,-,$(strip $(words))))
+OBJ := $(OUT)/obj
+
+HOW := --add-dynamic-module
+MODULE := $(OUT)/ngx_http_cwmp_module.so
+UNIT_CFLAGS := -O1 -g
+
+ifeq ($(wildcard $(NGINX_SRC)/src/core/nginx.c),)
+NGINX := /usr/sbin/nginx
+GOALS := modules
+else
+NGINX := $(OUT)/obj/nginx
+GOALS := binary modules
+endif
+
+ifdef SANITIZED
+san := -fsanitize=address,undefined -fno-sanitize-recover=all \
+       -fno-omit-frame-pointer
+UNIT_CFLAGS += $(san)
+# nginx has a memcpy() of no bytes from NULL here and there
+NGINX_CFLAGS := -O1 -g $(san) -fno-sanitize=nonnull-attribute \
+                -DNGX_DEBUG_PALLOC=1
+NGINX_LDFLAGS := -fsanitize=address,undefined
+
+NGINX := $(OUT)/nginx
+ifeq ($(GOALS),modules)
+preload = $(foreach lib,asan ubsan,$(shell $(CC) -print-file-name=lib$(lib).so))
+else
+binary := $(abspath $(OBJ)/nginx)
+HOW := --add-module
+GOALS := binary
+MODULE :=
+endif
+endif
+
+
+# nginx's configure takes the names of the sources: it runs again when they,
+# or the nginx that is built against, have changed
+
+SRCS := $(wildcard ngx_cwmp_module/*.c ngx_cwmp_module/core/*.c \
+                   ngx_cwmp_module/task/*.c datamodel/*.c redis/*.c)
+HDRS := $(wildcard ngx_cwmp_module/*.h ngx_cwmp_module/core/*.h \
+                   ngx_cwmp_module/task/*.h datamodel/*.h redis/*.h)
+INPUTS = $(SRCS) $(HDRS) $(HOW) $(NGINX_SRC) $(NGINX_CFLAGS) \
+         $(NGINX_FLAGS) $(shell cat \
+             $(wildcard $(addprefix $(NGINX_SRC)/,src/core/nginx.h conf_flags)) \
+             | cksum)
+
+build: $(OBJ)/Makefile $(filter $(OUT)/nginx,$(NGINX))
+	@$(MAKE) $(if $(V),,-s) -C $(NGINX_SRC) -f $(abspath $<) $(GOALS)
+ifneq ($(MODULE),)
+	@cmp -s $(OBJ)/$(notdir $(MODULE)) $(MODULE) \
+	    || { install -m 644 $(OBJ)/$(notdir $(MODULE)) $(MODULE); \
+	         echo $(MODULE); }
+endif
+
+$(OUT)/inputs: FORCE
+	@mkdir -p $(@D)
+	@echo '$(INPUTS)' | cmp -s - $@ || echo '$(INPUTS)' > $@
+
+$(OBJ)/Makefile: $(OUT)/inputs config build-aux/config.make \
+                 build-aux/configure.sh
+	@CC='$(CC)' NGINX_FLAGS='$(NGINX_FLAGS)' bash build-aux/configure.sh $(NGINX_SRC) $(OBJ) $(HOW) \
+	    '$(NGINX_CFLAGS)' '$(NGINX_LDFLAGS)'
+
+# What stands for nginx in sanitized tests.  Leaks are looked for in servers
+# only: an nginx that tests, tells or signals leaves its pools to the kernel.
+define wrapper
+#!/bin/sh
+preload='$(preload)'
+case " $${preload:+-t} $$* " in
+    *' -'[tTvVs]' '*) export ASAN_OPTIONS="$$ASAN_OPTIONS:detect_leaks=0" ;;
+esac
+[ -z "$$preload" ] || export LD_PRELOAD="$$preload"
+exec $(or $(binary),/usr/sbin/nginx) "$$@"
+endef
+
+$(OUT)/nginx: Makefile $(OUT)/inputs
+	$(file >$@,$(wrapper))
+	@chmod 755 $@
+
+
+# C tests: t/unit/test_*.c with all that needs no nginx
+
+PURE := $(wildcard ngx_cwmp_module/core/*.c ngx_cwmp_module/task/*.c \
+                   datamodel/*.c redis/cwmp_*.c) \
+        $(filter-out t/unit/test_%,$(wildcard t/unit/*.c))
+UNIT := $(patsubst t/unit/%.c,$(OUT)/unit/%,$(wildcard t/unit/test_*.c))
+UNIT_OBJ := $(OUT)/unit/obj
+UNIT_INCS := $(addprefix -I,ngx_cwmp_module/core ngx_cwmp_module/task \
+                            datamodel redis t/unit) \
+             -isystem $(shell pkg-config --variable=includedir libxml-2.0 \
+                              2>/dev/null)/libxml2
+UNIT_LIBS := -lxml2 -ljansson -l:libhiredis.a -lcrypto -lm
+
+unit: $(UNIT)
+
+$(UNIT): $(OUT)/unit/%: $(UNIT_OBJ)/t/unit/%.o $(OUT)/unit/pure.a
+	$(if $(V),,@)$(CC) $(UNIT_CFLAGS) -o $@ $^ $(UNIT_LIBS)
+
+$(OUT)/unit/pure.a: $(PURE:%.c=$(UNIT_OBJ)/%.o)
+	@rm -f $@ && ar rcs $@ $^
+
+$(UNIT_OBJ)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(if $(V),,@)$(CC) $(UNIT_CFLAGS) -Wall -Wextra -Wno-unused-parameter \
+	    $(if $(SANITIZED),,-Werror) $(TEST_CFLAGS) $(UNIT_INCS) -MMD -MP -c -o $@ $<
+
+# a header of test helpers is not used whole by each test
+$(UNIT_OBJ)/t/unit/%.o: TEST_CFLAGS := -Wno-unused-function
+
+.SECONDARY:
+-include $(shell find $(UNIT_OBJ) -name '*.d' 2>/dev/null)
+
+
+# The tests learn what to test from these
+
+export TEST_NGINX_BINARY = $(abspath $(NGINX))
+export TEST_NGINX_MODULE = $(abspath $(MODULE))
+export TEST_UNIT_DIR = $(abspath $(OUT)/unit)
+ifdef SANITIZED
+export TEST_SANITIZED = 1
+export LSAN_OPTIONS = suppressions=$(CURDIR)/build-aux/lsan.supp:print_suppressions=0
+export UBSAN_OPTIONS = print_stacktrace=1
+endif
+
+deps:
+	@sh build-aux/deps.sh
+
+run: build
+	@exec perl t/run
+
+test:
+	@$(MAKE) deps
+	@$(MAKE) tested
+
+check:
+	@$(MAKE) deps
+	@sh build-aux/nginx-source.sh $(FETCHED) || { \
+	    echo; echo "*** No source of nginx: ASan sees the module only," \
+	         "neither nginx's pools nor leaks."; echo; } >&2
+	@$(MAKE) SANITIZED=1 tested
+
+tested: build unit
+	@perl build-aux/prove.pl $(PROVE) $(T)
+
+install: build
+	install -D -m 644 $(MODULE) \
+	    $(DESTDIR)$(MODULESDIR)/ngx_http_cwmp_module.so
+
+clean:
+	rm -rf build

@@ -1,0 +1,480 @@
+
+/*
+ * The bytes' way: what is no XML is trimmed off, the guard bounds what libxml2
+ * would gather, libxml2's SAX push parser finds elements and text, and
+ * cwmp_walk.c makes facts of them.  The first refusal stands and nothing is
+ * fed after it.  What the CPE's namespaces say does not matter, so libxml2's
+ * are left off (SAX1 events): an undeclared prefix then is no error, and costs
+ * nothing.  The process calls xmlInitParser() once, before the first envelope.
+ * This file must not know what an RPC looks like.
+ *
+ * stdio.h is here for vsnprintf() only.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <libxml/parser.h>
+#include <libxml/xmlerror.h>
+
+#include "cwmp_walk.h"
+
+
+#define CWMP_PIECE  16384           /* libxml2 copies what it is fed */
+#define CWMP_NAMES  65536           /* of distinct names; a CPE has a hundred */
+
+#if (LIBXML_VERSION >= 21200)
+typedef const xmlError  *cwmp_xml_error_pt;
+#else
+typedef xmlErrorPtr      cwmp_xml_error_pt;
+#endif
+
+
+static const unsigned char *cwmp_envelope_trim(cwmp_envelope_t *e,
+    const unsigned char *p, const unsigned char *end);
+static void cwmp_envelope_begin(cwmp_envelope_t *e, const unsigned char *p,
+    size_t n);
+static void cwmp_envelope_pass(cwmp_envelope_t *e, const unsigned char *p,
+    size_t n);
+static void cwmp_envelope_parse(cwmp_envelope_t *e, const unsigned char *p,
+    size_t n, int last);
+static size_t cwmp_envelope_path(cwmp_envelope_t *e, char *p, size_t room);
+
+static void cwmp_sax_open(void *data, const xmlChar *name,
+    const xmlChar **atts);
+static void cwmp_sax_close(void *data, const xmlChar *name);
+static void cwmp_sax_text(void *data, const xmlChar *p, int n);
+static void cwmp_sax_doctype(void *data, const xmlChar *name,
+    const xmlChar *external, const xmlChar *system);
+static void cwmp_sax_error(void *data, cwmp_xml_error_pt error);
+
+
+const cwmp_limits_t  cwmp_default_limits = { 32 << 20, 256 << 10, 32 };
+
+static unsigned char     cwmp_nothing[] = "";
+static const cwmp_str_t  cwmp_empty = { 0, cwmp_nothing };
+
+
+cwmp_envelope_t *
+cwmp_envelope_create(cwmp_arena_t *arena, const cwmp_limits_t *limits,
+    cwmp_row_pt row, void *data)
+{
+    cwmp_envelope_t  *e;
+
+    e = cwmp_alloc(arena, sizeof(cwmp_envelope_t));
+    if (e == NULL) {
+        return NULL;
+    }
+
+    /* not the stage: a bare session of empty POSTs should not pay for it */
+
+    memset(e, 0, offsetof(cwmp_envelope_t, stage));
+
+    e->reason[0] = '\0';
+    e->arena = arena;
+    e->limits = *limits;
+    e->row = row;
+    e->data = data;
+    e->facts.kind = CWMP_EMPTY;
+    e->facts.method = cwmp_empty;
+    e->facts.id = cwmp_empty;
+    e->facts.fault_text = cwmp_empty;
+
+    cwmp_guard_init(&e->guard, limits->text);
+
+    return e;
+}
+
+
+void
+cwmp_envelope_free(cwmp_envelope_t *e)
+{
+    if (e->ctxt) {
+        xmlFreeParserCtxt(e->ctxt);
+        e->ctxt = NULL;
+    }
+}
+
+
+cwmp_rc_t
+cwmp_envelope_feed(cwmp_envelope_t *e, const unsigned char *p, size_t n)
+{
+    const unsigned char  *end;
+
+    if (e->rc != CWMP_OK) {
+        return e->rc;
+    }
+
+    if (n > e->limits.bytes - e->bytes) {
+        return cwmp_envelope_refuse(e, "envelope over %zu bytes",
+                                    e->limits.bytes);
+    }
+
+    e->bytes += n;
+    end = p + n;
+
+    if (!e->started) {
+        p = cwmp_envelope_trim(e, p, end);
+        if (p == end || e->rc != CWMP_OK) {
+            return e->rc;
+        }
+    }
+
+    /* libxml2 looks over all it holds each time it is fed: not byte by byte */
+
+    if ((size_t) (end - p) < CWMP_STAGE - e->staged) {
+        memcpy(e->stage + e->staged, p, end - p);
+        e->staged += end - p;
+        return e->rc;
+    }
+
+    cwmp_envelope_pass(e, e->stage, e->staged);
+    e->staged = 0;
+
+    cwmp_envelope_pass(e, p, end - p);
+
+    return e->rc;
+}
+
+
+cwmp_rc_t
+cwmp_envelope_end(cwmp_envelope_t *e)
+{
+    char  path[160];
+
+    if (e->rc != CWMP_OK || e->ending) {
+        return e->rc;
+    }
+
+    cwmp_envelope_pass(e, e->stage, e->staged);
+    e->staged = 0;
+    e->ending = 1;
+
+    if (e->rc != CWMP_OK || !e->started) {
+        return e->rc;
+    }
+
+    if (!e->done) {
+
+        /* it may hold back the last byte or two */
+
+        cwmp_envelope_parse(e, cwmp_nothing, 0, 1);
+    }
+
+    if (e->rc == CWMP_OK && !e->done) {
+        path[cwmp_envelope_path(e, path, sizeof(path) - 1)] = '\0';
+        return cwmp_envelope_refuse(e, "envelope ends early%s%s",
+                                    path[0] ? ", inside " : "", path);
+    }
+
+    if (e->rc == CWMP_OK) {
+        cwmp_walk_end(e);
+    }
+
+    return e->rc;
+}
+
+
+const cwmp_facts_t *
+cwmp_envelope_facts(const cwmp_envelope_t *e)
+{
+    return &e->facts;
+}
+
+
+const char *
+cwmp_envelope_reason(const cwmp_envelope_t *e)
+{
+    return e->reason;
+}
+
+
+cwmp_rc_t
+cwmp_envelope_refuse(cwmp_envelope_t *e, const char *fmt, ...)
+{
+    char     *p;
+    va_list   args;
+
+    if (e->rc != CWMP_OK) {
+        return e->rc;
+    }
+
+    va_start(args, fmt);
+    vsnprintf(e->reason, sizeof(e->reason), fmt, args);
+    va_end(args);
+
+    for (p = e->reason; *p; p++) {
+        if (*p < 0x20 || *p > 0x7e) {
+            *p = '?';
+        }
+    }
+
+    cwmp_envelope_stop(e, CWMP_REFUSED);
+
+    return CWMP_REFUSED;
+}
+
+
+void
+cwmp_envelope_stop(cwmp_envelope_t *e, cwmp_rc_t rc)
+{
+    e->rc = rc;
+
+    if (e->ctxt) {
+        xmlStopParser(e->ctxt);
+    }
+}
+
+
+/* blanks, NULs and a BOM in front of a document are fatal to libxml2 */
+
+static const unsigned char *
+cwmp_envelope_trim(cwmp_envelope_t *e, const unsigned char *p,
+    const unsigned char *end)
+{
+    static const unsigned char  bom[] = { 0xef, 0xbb, 0xbf };
+
+    for ( /* void */ ; p < end; p++) {
+
+        if (e->bom < 3 && *p == bom[e->bom]) {
+            e->bom++;
+            continue;
+        }
+
+        if (e->bom == 1 || e->bom == 2) {
+            cwmp_envelope_begin(e, bom, e->bom);
+            return p;
+        }
+
+        if (*p == ' ' || (*p >= '\t' && *p <= '\r') || *p == '\0') {
+            continue;
+        }
+
+        cwmp_envelope_begin(e, p, end - p);
+        return p;
+    }
+
+    return p;
+}
+
+
+static void
+cwmp_envelope_begin(cwmp_envelope_t *e, const unsigned char *p, size_t n)
+{
+    char            text[64], *t;
+    size_t          i;
+    xmlSAXHandler   sax;
+
+    if (*p != '<') {
+        for (i = 0, t = text; i < n && i < 12; i++) {
+            t += sprintf(t, (p[i] > 0x1f && p[i] < 0x7f && p[i] != '\\')
+                            ? "%c" : "\\x%02x", p[i]);
+        }
+
+        *t = '\0';
+        cwmp_envelope_refuse(e, "body is not XML: starts with '%s'", text);
+        return;
+    }
+
+    /* anything but the magic number of SAX2: libxml2 leaves namespaces alone,
+       and reports errors to the handler set in cwmp_envelope_parse() */
+
+    memset(&sax, 0, sizeof(sax));
+    sax.initialized = 1;
+    sax.startElement = cwmp_sax_open;
+    sax.endElement = cwmp_sax_close;
+    sax.characters = cwmp_sax_text;
+    sax.ignorableWhitespace = cwmp_sax_text;
+    sax.cdataBlock = cwmp_sax_text;
+    sax.internalSubset = cwmp_sax_doctype;
+
+    e->ctxt = xmlCreatePushParserCtxt(&sax, e, NULL, 0, NULL);
+    if (e->ctxt == NULL) {
+        cwmp_envelope_stop(e, CWMP_ERROR);
+        return;
+    }
+
+    xmlCtxtUseOptions(e->ctxt, XML_PARSE_NONET);
+    xmlDictSetLimit(e->ctxt->dict, CWMP_NAMES);
+
+    e->started = 1;
+}
+
+
+/* what the guard lets through goes on, so that a refusal knows where it was */
+
+static void
+cwmp_envelope_pass(cwmp_envelope_t *e, const unsigned char *p, size_t n)
+{
+    char         path[120];
+    size_t       piece, good;
+    const char  *why;
+
+    /* what follows the root element is none of ours: NULs, a second envelope
+       of a CPE from 2004, a count of bytes that was too high */
+
+    while (n && e->rc == CWMP_OK && !e->done) {
+        piece = (n < CWMP_PIECE) ? n : CWMP_PIECE;
+        good = cwmp_guard_scan(&e->guard, p, piece, &why);
+
+        if (good) {
+            cwmp_envelope_parse(e, p, good, 0);
+        }
+
+        if (good < piece && !e->done) {
+            path[cwmp_envelope_path(e, path, sizeof(path) - 1)] = '\0';
+            cwmp_envelope_refuse(e, "%s%s%s", why, path[0] ? ", inside " : "",
+                                 path);
+            return;
+        }
+
+        p += piece;
+        n -= piece;
+    }
+}
+
+
+/*
+ * libxml2 reports errors, and also what its converters meet, to the thread's
+ * handler, which writes to stderr unless somebody took it: it is ours for the
+ * moment, and goes back to whoever had it.
+ */
+
+static void
+cwmp_envelope_parse(cwmp_envelope_t *e, const unsigned char *p, size_t n,
+    int last)
+{
+    int                     rc;
+    void                   *data;
+    xmlStructuredErrorFunc  handler;
+
+    handler = xmlStructuredError;
+    data = xmlStructuredErrorContext;
+
+    xmlSetStructuredErrorFunc(e, (xmlStructuredErrorFunc) cwmp_sax_error);
+
+    rc = xmlParseChunk(e->ctxt, (const char *) p, (int) n, last);
+
+    xmlSetStructuredErrorFunc(data, handler);
+
+    if (e->rc != CWMP_OK || e->done || last) {
+        return;
+    }
+
+    if (rc == XML_ERR_NO_MEMORY) {
+        cwmp_envelope_stop(e, CWMP_ERROR);
+        return;
+    }
+
+    if (!e->ctxt->wellFormed) {
+        cwmp_envelope_refuse(e, "not well-formed XML");
+    }
+}
+
+
+/* "Body > Inform > ParameterList"; returns its length */
+
+static size_t
+cwmp_envelope_path(cwmp_envelope_t *e, char *p, size_t room)
+{
+    int       n;
+    size_t    len;
+    unsigned  i;
+
+    len = 0;
+
+    for (i = 1; i < e->nframes && len < room; i++) {
+        n = snprintf(p + len, room - len, "%s%s", i > 1 ? " > " : "",
+                     e->frames[i].name);
+        len += n;
+    }
+
+    return (len < room) ? len : room - 1;
+}
+
+
+static void
+cwmp_sax_open(void *data, const xmlChar *name, const xmlChar **atts)
+{
+    cwmp_envelope_t  *e = data;
+
+    if (e->rc == CWMP_OK && !e->done) {
+        cwmp_walk_open(e, (const char *) name, (const char **) atts);
+    }
+}
+
+
+static void
+cwmp_sax_close(void *data, const xmlChar *name)
+{
+    cwmp_envelope_t  *e = data;
+
+    (void) name;
+
+    if (e->rc != CWMP_OK || e->done) {
+        return;
+    }
+
+    cwmp_walk_close(e);
+
+    if (e->depth == 0) {
+        e->done = 1;
+        xmlStopParser(e->ctxt);
+    }
+}
+
+
+static void
+cwmp_sax_text(void *data, const xmlChar *p, int n)
+{
+    cwmp_envelope_t  *e = data;
+
+    if (e->rc == CWMP_OK && !e->done && e->skip == 0) {
+        cwmp_walk_text(e, p, n);
+    }
+}
+
+
+/* the guard does not let one come so far: this is the second lock */
+
+static void
+cwmp_sax_doctype(void *data, const xmlChar *name, const xmlChar *external,
+    const xmlChar *system)
+{
+    (void) name;
+    (void) external;
+    (void) system;
+
+    cwmp_envelope_refuse(data, "DOCTYPE is not allowed");
+}
+
+
+static void
+cwmp_sax_error(void *data, cwmp_xml_error_pt error)
+{
+    cwmp_envelope_t  *e = data;
+    const char       *text;
+    int               len;
+
+    if (e->rc != CWMP_OK || e->done || e->ending
+        || error->level < XML_ERR_FATAL)
+    {
+        return;
+    }
+
+    if (error->code == XML_ERR_NO_MEMORY) {
+
+        /* a dictionary that is full says the same: it is the input's fault */
+
+        cwmp_envelope_refuse(e, "too many different element names");
+        return;
+    }
+
+    text = error->message ? error->message : "";
+
+    for (len = strlen(text); len && text[len - 1] == '\n'; len--) { /**/ }
+
+    cwmp_envelope_refuse(e, "not well-formed XML at line %d: %.*s",
+                         error->line, len, text);
+}

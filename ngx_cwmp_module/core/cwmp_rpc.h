@@ -1,0 +1,87 @@
+/*
+ * What each RPC looks like, as data: names, order, types and bounds of its
+ * arguments, in both directions (TR-069 Amendment 6, Annex A).  The parser,
+ * the writer and the check of a task's JSON all walk these rows: a further RPC
+ * is a further row in cwmp_rpcs[], and nothing else.
+ */
+
+#ifndef CWMP_RPC_H
+#define CWMP_RPC_H
+
+#include "cwmp_types.h"
+
+
+typedef enum {
+    CWMP_T_STRING = 0,
+    CWMP_T_BOOLEAN,
+    CWMP_T_INT,
+    CWMP_T_UINT,
+    CWMP_T_DATETIME,
+    CWMP_T_BASE64,
+    CWMP_T_VALUE,                   /* anySimpleType: text and its xsi:type */
+    CWMP_T_STRINGS,                 /* SOAP array of one simple type */
+    CWMP_T_STRUCT,                  /* one struct: fields */
+    CWMP_T_STRUCTS                  /* SOAP array of structs: rows of fields */
+} cwmp_type_t;
+
+
+#define CWMP_REPEATED   0x01        /* repeated elements, not a SOAP array */
+#define CWMP_OPTIONAL   0x02        /* left out of the envelope when not given */
+#define CWMP_NONEMPTY   0x04        /* an array of at least one item, or a
+                                       string of at least one character */
+#define CWMP_PATH_DOT   0x08        /* a path that must end with a dot */
+#define CWMP_TRIM       0x10        /* a name or code: blanks around its text
+                                       never belong to it (received text) */
+
+
+typedef struct cwmp_arg_s  cwmp_arg_t;
+
+struct cwmp_arg_s {
+    const char        *name;        /* TR-069's own spelling */
+    cwmp_type_t        type;
+    unsigned           max;         /* characters of the text (of each item for
+                                       STRINGS); 0: no bound of its own */
+    unsigned           flags;
+    const char        *fallback;    /* what a task that leaves the argument out
+                                       gets; NULL: the task must give it */
+    const char        *item;        /* arrays: "string", "EventStruct", ... */
+    const char        *array_type;  /* arrays: "xsd:string", "cwmp:..." */
+    const cwmp_arg_t  *fields;      /* STRUCT, STRUCTS: ends with name NULL */
+};
+
+#define CWMP_MAX_FIELDS  16         /* of a struct, and arguments of an RPC */
+
+
+#define CWMP_FROM_CPE  0x01         /* requests that the ACS serves */
+#define CWMP_FROM_ACS  0x02         /* requests that the ACS can send */
+
+typedef struct {
+    const char        *name;        /* "GetParameterValues" */
+    unsigned           from;        /* CWMP_FROM_*, may be both */
+    const cwmp_arg_t  *request;     /* ends with name NULL */
+    const cwmp_arg_t  *response;
+} cwmp_rpc_t;
+
+
+/* ends with name NULL */
+extern const cwmp_rpc_t  cwmp_rpcs[];
+
+/* by exact name of the request ("Inform"); NULL when there is no such row */
+const cwmp_rpc_t *cwmp_rpc_find(const unsigned char *name, size_t len);
+
+
+/* the detail of a SOAP Fault: FaultCode, FaultString, SetParameterValuesFault
+   rows {ParameterName, FaultCode, FaultString}; walked as an argument list */
+extern const cwmp_arg_t  cwmp_fault_detail[];
+
+
+/* the faults an ACS sends (TR-069 A.5.1): code, "Server" or "Client", text */
+typedef struct {
+    unsigned           code;
+    const char        *type;
+    const char        *text;
+} cwmp_fault_t;
+
+const cwmp_fault_t *cwmp_fault_find(unsigned code);   /* 8002's for unknown */
+
+#endif

@@ -1,0 +1,281 @@
+
+/*
+ * The text of leaves: gathered in one buffer that a row's cells share and the
+ * next row uses again, trimmed, and handed over as a row or copied to a fact.
+ * What a message of any length needs of the arena therefore depends on its
+ * longest row only.  It must not know where in a message it is.
+ *
+ * stdio.h is here for snprintf() only.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cwmp_walk.h"
+
+
+#define cwmp_blank(c)                                                         \
+    ((c) == ' ' || (c) == '\t' || (c) == '\n' || (c) == '\r')
+
+
+static int cwmp_text_room(cwmp_envelope_t *e, size_t n);
+static void cwmp_text_trim(const cwmp_arg_t *arg, const unsigned char **text,
+    size_t *len);
+static void cwmp_text_refuse(cwmp_envelope_t *e, const char *what,
+    size_t max);
+
+
+static unsigned char  cwmp_nothing[] = "";
+
+
+void
+cwmp_walk_text(cwmp_envelope_t *e, const unsigned char *p, size_t n)
+{
+    if (e->nframes == 0 || e->frames[e->nframes - 1].in != CWMP_IN_LEAF) {
+        return;
+    }
+
+    if (n > e->max - (e->used - e->start)) {
+        cwmp_text_refuse(e, "element text", e->max);
+        return;
+    }
+
+    if (n > e->room - e->used && !cwmp_text_room(e, n)) {
+        return;
+    }
+
+    memcpy(e->text + e->used, p, n);
+    e->used += n;
+}
+
+
+void
+cwmp_text_close_leaf(cwmp_envelope_t *e, cwmp_frame_t *f)
+{
+    size_t                i, len;
+    const unsigned char  *text;
+
+    text = e->text ? e->text + e->start : cwmp_nothing;
+    len = e->used - e->start;
+
+    if (f->to == &e->facts.id) {
+
+        /* echoed as it came, unless there is nothing to see in it */
+
+        for (i = 0; i < len && cwmp_blank(text[i]); i++) { /* void */ }
+
+        cwmp_text_copy(e, f->to, text, i < len ? len : 0);
+        return;
+    }
+
+    cwmp_text_trim(f->arg, &text, &len);
+
+    if (f->to) {
+        cwmp_text_copy(e, f->to, text, len);
+        return;
+    }
+
+    e->cells[f->index].start = len ? (size_t) (text - e->text) : 0;
+    e->cells[f->index].len = len;
+
+    if (f->arg->type == CWMP_T_STRINGS) {
+        cwmp_text_close_row(e, f->arg);
+    }
+}
+
+
+void
+cwmp_text_close_row(cwmp_envelope_t *e, const cwmp_arg_t *arg)
+{
+    unsigned    i;
+    cwmp_rc_t   rc;
+    cwmp_row_t  row;
+
+    static unsigned char  string[] = "string";
+
+    row.arg = arg;
+
+    for (i = 0; i < CWMP_MAX_FIELDS; i++) {
+        row.cells[i].len = e->cells[i].len;
+        row.cells[i].data = e->cells[i].len ? e->text + e->cells[i].start
+                                            : cwmp_nothing;
+    }
+
+    row.type.data = e->type_len ? e->type : string;
+    row.type.len = e->type_len ? e->type_len : sizeof(string) - 1;
+
+    e->facts.rows++;
+
+    if (e->row == NULL) {
+        return;
+    }
+
+    rc = e->row(e->data, &row);
+
+    if (rc == CWMP_REFUSED) {
+        cwmp_envelope_refuse(e, "refused a row of %s", arg->name);
+
+    } else if (rc != CWMP_OK && e->rc == CWMP_OK) {
+        cwmp_envelope_stop(e, CWMP_ERROR);
+    }
+}
+
+
+/* the local name of xsi:type, whatever it is called and bound to */
+
+void
+cwmp_text_read_type(cwmp_envelope_t *e, const char **atts)
+{
+    size_t       len;
+    const char  *type, *colon;
+
+    for ( /* void */ ; atts[0]; atts += 2) {
+
+        colon = strrchr(atts[0], ':');
+
+        if (strcmp(colon ? colon + 1 : atts[0], "type") != 0
+            || atts[1] == NULL)
+        {
+            continue;
+        }
+
+        colon = strrchr(atts[1], ':');
+        type = colon ? colon + 1 : atts[1];
+        type += strspn(type, " \t\r\n");
+        len = strcspn(type, " \t\r\n");
+
+        if (len > sizeof(e->type)) {
+            len = sizeof(e->type);
+        }
+
+        memcpy(e->type, type, len);
+        e->type_len = len;
+        return;
+    }
+}
+
+
+int
+cwmp_text_copy(cwmp_envelope_t *e, cwmp_str_t *to, const void *p, size_t len)
+{
+    to->len = len;
+    to->data = cwmp_nothing;
+
+    if (len == 0) {
+        return 1;
+    }
+
+    to->data = cwmp_alloc(e->arena, len);
+    if (to->data == NULL) {
+        to->len = 0;
+        to->data = cwmp_nothing;
+        cwmp_envelope_stop(e, CWMP_ERROR);
+        return 0;
+    }
+
+    memcpy(to->data, p, len);
+
+    return 1;
+}
+
+
+/* one long value and what comes with it fits a row; sixteen of them do not */
+
+static int
+cwmp_text_room(cwmp_envelope_t *e, size_t n)
+{
+    size_t          max, room;
+    unsigned char  *text;
+
+    max = 2 * e->limits.text + CWMP_SCALAR_TEXT;
+
+    if (e->used + n > max) {
+        cwmp_text_refuse(e, "one row", max);
+        return 0;
+    }
+
+    for (room = e->room ? e->room : 512; room < e->used + n; room *= 2) {
+        /* void */
+    }
+
+    room = (room < max) ? room : max;
+
+    text = cwmp_alloc(e->arena, room);
+    if (text == NULL) {
+        cwmp_envelope_stop(e, CWMP_ERROR);
+        return 0;
+    }
+
+    if (e->used) {
+        memcpy(text, e->text, e->used);
+    }
+
+    e->text = text;
+    e->room = room;
+
+    return 1;
+}
+
+
+/*
+ * Blanks are part of a string unless they are indentation, which shows by its
+ * line breaks; they are never part of a name, a number or a time.
+ */
+
+static void
+cwmp_text_trim(const cwmp_arg_t *arg, const unsigned char **text, size_t *len)
+{
+    int                   newline;
+    const unsigned char  *p, *last;
+
+    newline = 0;
+    p = *text;
+    last = p + *len;
+
+    for ( /* void */ ; p < last && cwmp_blank(*p); p++) {
+        newline |= (*p == '\n' || *p == '\r');
+    }
+
+    for ( /* void */ ; p < last && cwmp_blank(last[-1]); last--) {
+        newline |= (last[-1] == '\n' || last[-1] == '\r');
+    }
+
+    if (newline || (arg->flags & CWMP_TRIM)
+        || (arg->type > CWMP_T_STRING && arg->type < CWMP_T_VALUE))
+    {
+        *text = p;
+        *len = last - p;
+    }
+}
+
+
+/* "... in ParameterList[3].Value" */
+
+static void
+cwmp_text_refuse(cwmp_envelope_t *e, const char *what, size_t max)
+{
+    int            n;
+    char           path[120];
+    size_t         len;
+    unsigned       i;
+    cwmp_frame_t  *f;
+
+    path[0] = '\0';
+    i = (e->frames[1].in == CWMP_IN_HEADER) ? 2 : 3;
+
+    for (len = 0; i < e->nframes && len < sizeof(path); i++) {
+        f = &e->frames[i];
+
+        if (f[-1].in == CWMP_IN_ARRAY) {
+            n = snprintf(path + len, sizeof(path) - len, "[%u]", f[-1].index);
+
+        } else {
+            n = snprintf(path + len, sizeof(path) - len, "%s%s",
+                         len ? "." : "", f->name);
+        }
+
+        len += n;
+    }
+
+    cwmp_envelope_refuse(e, "%s over %zu bytes in %s", what, max, path);
+}

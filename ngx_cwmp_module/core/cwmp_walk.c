@@ -1,0 +1,598 @@
+
+/*
+ * From elements to facts.  Each open element that means something has a frame
+ * that says how to take its children: Envelope's parts, header blocks, the one
+ * message, an argument list, an array's items, a leaf's text.  What a frame
+ * does not know is skipped with all below it, names are matched without their
+ * prefix, and order does not matter: CPEs get all of that wrong.  What the
+ * lists look like is data (cwmp_rpc.c); this file only walks it.
+ */
+
+#include <string.h>
+
+#include "cwmp_walk.h"
+
+
+#define CWMP_ID_TEXT      256
+#define CWMP_METHOD_TEXT  128
+
+
+static void cwmp_open_root(cwmp_envelope_t *e, const char *name);
+static void cwmp_open_part(cwmp_envelope_t *e, const char *name);
+static void cwmp_open_header(cwmp_envelope_t *e, const char *name);
+static void cwmp_open_message(cwmp_envelope_t *e, const char *name);
+static void cwmp_open_fault(cwmp_envelope_t *e, const char *name);
+static void cwmp_open_arg(cwmp_envelope_t *e, const char *name);
+static void cwmp_open_item(cwmp_envelope_t *e, const char *name);
+static void cwmp_open_cell(cwmp_envelope_t *e, const char *name);
+static void cwmp_open_nothing(cwmp_envelope_t *e, const char *name);
+
+static cwmp_frame_t *cwmp_push(cwmp_envelope_t *e, unsigned in,
+    const char *name, const cwmp_arg_t *arg);
+static void cwmp_push_row(cwmp_envelope_t *e, const char *name,
+    const cwmp_arg_t *arg);
+static void cwmp_push_leaf(cwmp_envelope_t *e, const char *name,
+    const cwmp_arg_t *arg, cwmp_str_t *to, size_t max);
+
+static const char *cwmp_local(const char *name);
+static const cwmp_arg_t *cwmp_arg_find(const cwmp_arg_t *args,
+    const char *name);
+static unsigned cwmp_leaves(const cwmp_arg_t *args, const cwmp_arg_t *end);
+static unsigned cwmp_number(const cwmp_str_t *text);
+
+
+typedef void (*cwmp_open_pt)(cwmp_envelope_t *e, const char *name);
+
+/* by what we are in */
+
+static const cwmp_open_pt  cwmp_open[] = {
+    cwmp_open_part,
+    cwmp_open_header,
+    cwmp_open_message,
+    cwmp_open_fault,
+    cwmp_open_arg,
+    cwmp_open_item,
+    cwmp_open_cell,
+    cwmp_open_nothing
+};
+
+
+static unsigned char     cwmp_nothing[] = "";
+static const cwmp_str_t  cwmp_empty = { 0, cwmp_nothing };
+
+static const cwmp_arg_t  cwmp_no_args[] = {
+    { NULL, CWMP_T_STRING, 0, 0, NULL, NULL, NULL, NULL }
+};
+
+
+void
+cwmp_walk_open(cwmp_envelope_t *e, const char *name, const char **atts)
+{
+    cwmp_frame_t  *f;
+
+    if (++e->depth > e->limits.depth) {
+        cwmp_envelope_refuse(e, "elements nested deeper than %u",
+                             e->limits.depth);
+        return;
+    }
+
+    if (e->skip) {
+        e->skip++;
+        return;
+    }
+
+    /* namespaces matter down to the message, to learn CWMP's version */
+
+    if (e->nframes < 3 && atts) {
+        cwmp_ns_declared(e, atts);
+    }
+
+    if (e->nframes == 0) {
+        cwmp_open_root(e, name);
+        return;
+    }
+
+    e->atts = atts;
+    f = &e->frames[e->nframes - 1];
+
+    cwmp_open[f->in](e, name);
+}
+
+
+void
+cwmp_walk_close(cwmp_envelope_t *e)
+{
+    cwmp_frame_t  *f;
+
+    e->depth--;
+
+    if (e->skip) {
+        e->skip--;
+        return;
+    }
+
+    f = &e->frames[--e->nframes];
+
+    if (f->in == CWMP_IN_LEAF) {
+        cwmp_text_close_leaf(e, f);
+
+    } else if (f->in == CWMP_IN_ROW) {
+        cwmp_text_close_row(e, f->arg);
+    }
+}
+
+
+void
+cwmp_walk_end(cwmp_envelope_t *e)
+{
+    const cwmp_str_t  *text;
+
+    if (!e->body) {
+        cwmp_envelope_refuse(e, "Envelope has no Body");
+        return;
+    }
+
+    e->facts.session_timeout = cwmp_number(&e->session_timeout);
+
+    if (e->facts.kind != CWMP_FAULT) {
+        return;
+    }
+
+    e->facts.fault_code = cwmp_number(cwmp_envelope_value(e, "FaultCode"));
+
+    if (e->facts.fault_code == 0) {
+        e->facts.fault_code = 9002;
+    }
+
+    text = cwmp_envelope_value(e, "FaultString");
+
+    if (text->len == 0 && e->faultstring.data) {
+        text = &e->faultstring;
+    }
+
+    e->facts.fault_text = *text;
+}
+
+
+const cwmp_str_t *
+cwmp_envelope_value(const cwmp_envelope_t *e, const char *path)
+{
+    size_t             len;
+    unsigned           index;
+    const char        *dot;
+    const cwmp_arg_t  *arg, *args;
+
+    args = e->args;
+    index = 0;
+
+    while (args) {
+        dot = strchr(path, '.');
+        len = dot ? (size_t) (dot - path) : strlen(path);
+
+        for (arg = args; arg->name; arg++) {
+            if (strncmp(arg->name, path, len) == 0 && arg->name[len] == '\0') {
+                break;
+            }
+        }
+
+        if (arg->name == NULL) {
+            return &cwmp_empty;
+        }
+
+        index += cwmp_leaves(args, arg);
+
+        if (dot == NULL) {
+            if (arg->type < CWMP_T_STRINGS && e->values[index].data) {
+                return &e->values[index];
+            }
+
+            return &cwmp_empty;
+        }
+
+        args = (arg->type == CWMP_T_STRUCT) ? arg->fields : NULL;
+        path = dot + 1;
+    }
+
+    return &cwmp_empty;
+}
+
+
+static void
+cwmp_open_root(cwmp_envelope_t *e, const char *name)
+{
+    if (strcmp(cwmp_local(name), "Envelope") != 0) {
+        cwmp_envelope_refuse(e, "root element is '%.64s', not Envelope",
+                             cwmp_local(name));
+        return;
+    }
+
+    cwmp_push(e, CWMP_IN_ENVELOPE, name, NULL);
+}
+
+
+static void
+cwmp_open_part(cwmp_envelope_t *e, const char *name)
+{
+    if (strcmp(cwmp_local(name), "Header") == 0) {
+        cwmp_push(e, CWMP_IN_HEADER, name, NULL);
+
+    } else if (strcmp(cwmp_local(name), "Body") == 0 && !e->body) {
+        e->body = 1;
+        cwmp_push(e, CWMP_IN_BODY, name, NULL);
+
+    } else {
+        e->skip = 1;
+    }
+}
+
+
+static void
+cwmp_open_header(cwmp_envelope_t *e, const char *name)
+{
+    static const cwmp_arg_t  id = {
+        "ID", CWMP_T_STRING, 0, 0, NULL, NULL, NULL, NULL
+    };
+
+    static const cwmp_arg_t  timeout = {
+        "SessionTimeout", CWMP_T_UINT, 0, 0, NULL, NULL, NULL, NULL
+    };
+
+    if (strcmp(cwmp_local(name), id.name) == 0 && !e->facts.has_id) {
+        e->facts.has_id = 1;
+        cwmp_push_leaf(e, name, &id, &e->facts.id, CWMP_ID_TEXT);
+
+    } else if (strcmp(cwmp_local(name), timeout.name) == 0
+               && e->session_timeout.data == NULL)
+    {
+        cwmp_push_leaf(e, name, &timeout, &e->session_timeout,
+                       CWMP_SCALAR_TEXT);
+
+    } else {
+        e->skip = 1;
+    }
+}
+
+
+static void
+cwmp_open_message(cwmp_envelope_t *e, const char *name)
+{
+    size_t                len;
+    unsigned              in;
+    cwmp_frame_t         *f;
+    const unsigned char  *method;
+
+    if (e->message) {
+        e->skip = 1;
+        return;
+    }
+
+    e->message = 1;
+    method = (const unsigned char *) cwmp_local(name);
+    len = strlen((const char *) method);
+
+    if (len > CWMP_METHOD_TEXT) {
+        cwmp_envelope_refuse(e, "method's name over %d bytes",
+                             CWMP_METHOD_TEXT);
+        return;
+    }
+
+    in = CWMP_IN_ARGS;
+    e->args = cwmp_no_args;
+    e->facts.kind = CWMP_REQUEST;
+    e->facts.rpc = cwmp_rpc_find(method, len);
+
+    if (e->facts.rpc) {
+        e->args = e->facts.rpc->request;
+
+    } else if (len == 5 && memcmp(method, "Fault", 5) == 0) {
+        in = CWMP_IN_FAULT;
+        e->args = cwmp_fault_detail;
+        e->facts.kind = CWMP_FAULT;
+
+    } else if (len > 8 && memcmp(method + len - 8, "Response", 8) == 0) {
+        e->facts.kind = CWMP_RESPONSE;
+        e->facts.rpc = cwmp_rpc_find(method, len - 8);
+
+        if (e->facts.rpc) {
+            e->args = e->facts.rpc->response;
+        }
+    }
+
+    cwmp_ns_choose(e, name);
+
+    e->nvalues = cwmp_leaves(e->args, NULL);
+
+    if (e->nvalues) {
+        e->values = cwmp_alloc(e->arena, e->nvalues * sizeof(cwmp_str_t));
+        if (e->values == NULL) {
+            cwmp_envelope_stop(e, CWMP_ERROR);
+            return;
+        }
+
+        memset(e->values, 0, e->nvalues * sizeof(cwmp_str_t));
+    }
+
+    if (!cwmp_text_copy(e, &e->facts.method, method, len)) {
+        return;
+    }
+
+    f = cwmp_push(e, in, name, NULL);
+    f->args = e->args;
+    f->index = 0;
+}
+
+
+/* <detail><cwmp:Fault>FaultCode ...; some send FaultCode further up */
+
+static void
+cwmp_open_fault(cwmp_envelope_t *e, const char *name)
+{
+    unsigned       in;
+    cwmp_frame_t  *f;
+    const char    *local;
+
+    static const cwmp_arg_t  faultstring = {
+        "faultstring", CWMP_T_STRING, 0, 0, NULL, NULL, NULL, NULL
+    };
+
+    local = cwmp_local(name);
+
+    if (strcmp(local, faultstring.name) == 0 && e->faultstring.data == NULL) {
+        cwmp_push_leaf(e, name, &faultstring, &e->faultstring,
+                       CWMP_SCALAR_TEXT);
+        return;
+    }
+
+    if (strcmp(local, "detail") == 0 || strcmp(local, "Detail") == 0) {
+        in = CWMP_IN_FAULT;
+
+    } else if (strcmp(local, "Fault") == 0) {
+        in = CWMP_IN_ARGS;
+
+    } else {
+        cwmp_open_arg(e, name);
+        return;
+    }
+
+    f = cwmp_push(e, in, name, NULL);
+
+    if (f) {
+        f->args = cwmp_fault_detail;
+        f->index = 0;
+    }
+}
+
+
+static void
+cwmp_open_arg(cwmp_envelope_t *e, const char *name)
+{
+    unsigned           index;
+    cwmp_frame_t      *f;
+    const cwmp_arg_t  *arg, *args;
+
+    f = &e->frames[e->nframes - 1];
+    args = f->args;
+    index = f->index;
+
+    arg = cwmp_arg_find(args, cwmp_local(name));
+    if (arg == NULL) {
+        e->skip = 1;
+        return;
+    }
+
+    if (arg->flags & CWMP_REPEATED) {
+        cwmp_push_row(e, name, arg);
+        return;
+    }
+
+    index += cwmp_leaves(args, arg);
+
+    if (arg->type == CWMP_T_STRUCT) {
+        f = cwmp_push(e, CWMP_IN_ARGS, name, arg);
+        if (f) {
+            f->args = arg->fields;
+            f->index = index;
+        }
+
+        return;
+    }
+
+    if (arg->type >= CWMP_T_STRINGS) {
+        cwmp_push(e, CWMP_IN_ARRAY, name, arg);
+        return;
+    }
+
+    /* the first one of its name counts: what we keep stays bounded */
+
+    if (e->values[index].data) {
+        e->skip = 1;
+        return;
+    }
+
+    e->used = 0;
+    cwmp_push_leaf(e, name, arg, &e->values[index], CWMP_SCALAR_TEXT);
+}
+
+
+/* any child of an array is an item: their names vary in the field */
+
+static void
+cwmp_open_item(cwmp_envelope_t *e, const char *name)
+{
+    cwmp_frame_t  *f;
+
+    f = &e->frames[e->nframes - 1];
+    f->index++;
+
+    cwmp_push_row(e, name, f->arg);
+}
+
+
+static void
+cwmp_open_cell(cwmp_envelope_t *e, const char *name)
+{
+    const cwmp_arg_t  *arg, *args;
+
+    args = e->frames[e->nframes - 1].args;
+    arg = cwmp_arg_find(args, cwmp_local(name));
+
+    /* here too the first one of its name counts */
+
+    if (arg == NULL || arg->type >= CWMP_T_STRINGS
+        || e->cells[arg - args].len)
+    {
+        e->skip = 1;
+        return;
+    }
+
+    if (arg->type == CWMP_T_VALUE && e->atts) {
+        cwmp_text_read_type(e, e->atts);
+    }
+
+    cwmp_push_leaf(e, name, arg, NULL, e->limits.text);
+
+    e->frames[e->nframes - 1].index = arg - args;
+}
+
+
+static void
+cwmp_open_nothing(cwmp_envelope_t *e, const char *name)
+{
+    (void) name;
+
+    e->skip = 1;
+}
+
+
+static cwmp_frame_t *
+cwmp_push(cwmp_envelope_t *e, unsigned in, const char *name,
+    const cwmp_arg_t *arg)
+{
+    cwmp_frame_t  *f;
+
+    if (e->nframes == CWMP_FRAMES) {
+        e->skip = 1;
+        return NULL;
+    }
+
+    f = &e->frames[e->nframes++];
+
+    f->in = in;
+    f->index = 0;
+    f->name = cwmp_local(name);
+    f->arg = arg;
+    f->args = NULL;
+    f->to = NULL;
+
+    return f;
+}
+
+
+static void
+cwmp_push_row(cwmp_envelope_t *e, const char *name, const cwmp_arg_t *arg)
+{
+    cwmp_frame_t  *f;
+
+    e->used = 0;
+    e->type_len = 0;
+    memset(e->cells, 0, sizeof(e->cells));
+
+    if (arg->type == CWMP_T_STRINGS) {
+        cwmp_push_leaf(e, name, arg, NULL, e->limits.text);
+        return;
+    }
+
+    f = cwmp_push(e, CWMP_IN_ROW, name, arg);
+
+    if (f) {
+        f->args = arg->fields;
+    }
+}
+
+
+static void
+cwmp_push_leaf(cwmp_envelope_t *e, const char *name, const cwmp_arg_t *arg,
+    cwmp_str_t *to, size_t max)
+{
+    cwmp_frame_t  *f;
+
+    f = cwmp_push(e, CWMP_IN_LEAF, name, arg);
+
+    if (f == NULL) {
+        return;
+    }
+
+    if (to) {
+        e->used = 0;
+    }
+
+    f->to = to;
+    e->start = e->used;
+    e->max = max;
+}
+
+
+/* a prefix that was not declared is still in the name */
+
+static const char *
+cwmp_local(const char *name)
+{
+    const char  *colon;
+
+    colon = strrchr(name, ':');
+
+    return colon ? colon + 1 : name;
+}
+
+
+static const cwmp_arg_t *
+cwmp_arg_find(const cwmp_arg_t *args, const char *name)
+{
+    for ( /* void */ ; args->name; args++) {
+        if (strcmp(args->name, name) == 0) {
+            return args;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* scalar leaves outside arrays, of the rows before end, or of all */
+
+static unsigned
+cwmp_leaves(const cwmp_arg_t *args, const cwmp_arg_t *end)
+{
+    unsigned  n;
+
+    for (n = 0; args->name && args != end; args++) {
+
+        if (args->type == CWMP_T_STRUCT) {
+            n += cwmp_leaves(args->fields, NULL);
+
+        } else if (args->type < CWMP_T_STRINGS) {
+            n++;
+        }
+    }
+
+    return n;
+}
+
+
+static unsigned
+cwmp_number(const cwmp_str_t *text)
+{
+    size_t    i;
+    unsigned  n;
+
+    for (i = 0, n = 0; i < text->len; i++) {
+
+        if (text->data[i] < '0' || text->data[i] > '9' || n > 100000000) {
+            return 0;
+        }
+
+        n = n * 10 + (text->data[i] - '0');
+    }
+
+    return n;
+}

@@ -1,0 +1,119 @@
+/*
+ * Inside of an envelope: what cwmp_envelope.c (bytes, libxml2), cwmp_walk.c
+ * (elements, facts) and cwmp_text.c (leaves, rows) share.  Nobody else
+ * includes it.
+ */
+
+#ifndef CWMP_WALK_H
+#define CWMP_WALK_H
+
+#include <libxml/parser.h>
+
+#include "cwmp_envelope.h"
+#include "cwmp_guard.h"
+
+#define CWMP_FRAMES      12         /* elements that mean something to us are
+                                       never nested deeper */
+#define CWMP_PREFIXES    8          /* declarations of CWMP's namespace */
+#define CWMP_STAGE       1024       /* small pieces are gathered up to this */
+#define CWMP_REASON      200
+#define CWMP_SCALAR_TEXT 8192       /* TR-069's longest scalar has 1024 */
+
+
+enum {
+    CWMP_IN_ENVELOPE = 0,
+    CWMP_IN_HEADER,
+    CWMP_IN_BODY,
+    CWMP_IN_FAULT,
+    CWMP_IN_ARGS,
+    CWMP_IN_ARRAY,
+    CWMP_IN_ROW,
+    CWMP_IN_LEAF
+};
+
+
+/* one open element, and how to take what is inside it */
+
+typedef struct {
+    unsigned           in;          /* CWMP_IN_* */
+    unsigned           index;       /* of the first leaf, or of the cell; items
+                                       so far for an array */
+    const char        *name;        /* local; libxml2's dictionary holds it */
+    const cwmp_arg_t  *arg;         /* of this element */
+    const cwmp_arg_t  *args;        /* of its children */
+    cwmp_str_t        *to;          /* LEAF: where the text goes; NULL: cell */
+} cwmp_frame_t;
+
+
+struct cwmp_envelope_s {
+    cwmp_rc_t          rc;          /* the first that is not CWMP_OK stands */
+    cwmp_arena_t      *arena;
+    cwmp_limits_t      limits;
+    cwmp_row_pt        row;
+    void              *data;
+    xmlParserCtxtPtr   ctxt;        /* NULL before the first byte of XML */
+    cwmp_facts_t       facts;
+
+    size_t             bytes;       /* seen so far */
+    unsigned           bom;         /* bytes of it seen */
+    unsigned           started:1;   /* past what is trimmed in front */
+    unsigned           done:1;      /* the root element was closed */
+    unsigned           ending:1;    /* no more bytes will come */
+    unsigned           body:1;
+    unsigned           message:1;
+
+    unsigned           depth;       /* open elements */
+    unsigned           skip;        /* of which inside a skipped one */
+    unsigned           nframes;
+    const char       **atts;        /* of the element that opens; or NULL */
+    cwmp_frame_t       frames[CWMP_FRAMES];
+
+    const cwmp_arg_t  *args;        /* of the message */
+    cwmp_str_t        *values;      /* its scalar leaves */
+    unsigned           nvalues;
+    cwmp_str_t         session_timeout;
+    cwmp_str_t         faultstring;
+
+    unsigned           nprefixes;
+    struct {
+        const char    *prefix;
+        cwmp_ns_t      ns;
+    } prefixes[CWMP_PREFIXES];
+
+    unsigned char     *text;        /* of the row, or of the scalar */
+    size_t             room;
+    size_t             used;
+    size_t             start;       /* of the open leaf */
+    size_t             max;         /* bytes of the open leaf */
+    struct {
+        size_t         start;
+        size_t         len;
+    } cells[CWMP_MAX_FIELDS];
+    size_t             type_len;
+    unsigned char      type[64];
+
+    size_t             staged;
+    unsigned char      stage[CWMP_STAGE];
+    cwmp_guard_t       guard;
+    char               reason[CWMP_REASON + 1];
+};
+
+
+void cwmp_walk_open(cwmp_envelope_t *e, const char *name, const char **atts);
+void cwmp_walk_close(cwmp_envelope_t *e);
+void cwmp_walk_text(cwmp_envelope_t *e, const unsigned char *p, size_t n);
+void cwmp_walk_end(cwmp_envelope_t *e);
+
+void cwmp_ns_declared(cwmp_envelope_t *e, const char **atts);
+void cwmp_ns_choose(cwmp_envelope_t *e, const char *name);
+
+void cwmp_text_close_leaf(cwmp_envelope_t *e, cwmp_frame_t *f);
+void cwmp_text_close_row(cwmp_envelope_t *e, const cwmp_arg_t *arg);
+void cwmp_text_read_type(cwmp_envelope_t *e, const char **atts);
+int cwmp_text_copy(cwmp_envelope_t *e, cwmp_str_t *to, const void *p,
+    size_t len);
+
+/* stops the parse; rc is not CWMP_OK */
+void cwmp_envelope_stop(cwmp_envelope_t *e, cwmp_rc_t rc);
+
+#endif

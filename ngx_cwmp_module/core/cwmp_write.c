@@ -1,0 +1,461 @@
+
+/*
+ * From decisions to bytes: an envelope is a fixed beginning, an optional ID,
+ * the arguments as a walk over the RPC's rows with a node beside each, and a
+ * fixed end.  Nothing is gathered or measured: bytes go where the caller says,
+ * in pieces of any size.  It checks no task (lengths, types, missing
+ * arguments): that is done before; whatever it is given, the output stays
+ * well-formed, because all text goes through cwmp_write_text().
+ */
+
+#include <string.h>
+
+#include "cwmp_write.h"
+
+
+#define cwmp_put_lit(out, s)  cwmp_put(out, s, sizeof(s) - 1)
+#define cwmp_put_str(out, s)  cwmp_put(out, s, strlen(s))
+
+
+static void cwmp_begin(cwmp_out_t *out, cwmp_ns_t ns, const cwmp_str_t *id);
+static cwmp_rc_t cwmp_end(cwmp_out_t *out);
+static void cwmp_write_args(cwmp_out_t *out, const cwmp_arg_t *args,
+    const cwmp_node_t *nodes, size_t n);
+static void cwmp_write_arg(cwmp_out_t *out, const cwmp_arg_t *arg,
+    const cwmp_node_t *node);
+static void cwmp_write_array(cwmp_out_t *out, const cwmp_arg_t *arg,
+    const cwmp_node_t *node);
+static void cwmp_write_methods(cwmp_out_t *out, const cwmp_arg_t *arg);
+static void cwmp_write_array_open(cwmp_out_t *out, const cwmp_arg_t *arg,
+    size_t n);
+static void cwmp_write_tag(cwmp_out_t *out, const char *open,
+    const char *name, const char *suffix);
+static void cwmp_write_number(cwmp_out_t *out, size_t n);
+static void cwmp_put(cwmp_out_t *out, const void *p, size_t n);
+static size_t cwmp_utf8(const unsigned char *p, const unsigned char *end);
+
+
+static const char  *cwmp_uris[CWMP_NS_COUNT] = {
+    "urn:dslforum-org:cwmp-1-0",
+    "urn:dslforum-org:cwmp-1-1",
+    "urn:dslforum-org:cwmp-1-2",
+    "urn:dslforum-org:cwmp-1-3",
+    "urn:dslforum-org:cwmp-1-4"
+};
+
+static const cwmp_node_t  cwmp_no_node;
+
+
+const char *
+cwmp_ns_uri(cwmp_ns_t ns)
+{
+    return cwmp_uris[(unsigned) ns < CWMP_NS_COUNT ? ns : CWMP_NS_1_0];
+}
+
+
+cwmp_rc_t
+cwmp_write_request(cwmp_out_t *out, cwmp_ns_t ns, const cwmp_str_t *id,
+    const cwmp_rpc_t *rpc, const cwmp_node_t *args)
+{
+    size_t  n;
+
+    for (n = 0; rpc->request[n].name; n++) { /* void */ }
+
+    cwmp_begin(out, ns, id);
+    cwmp_write_tag(out, "<cwmp:", rpc->name, "");
+    cwmp_write_args(out, rpc->request, args, n);
+    cwmp_write_tag(out, "</cwmp:", rpc->name, "");
+
+    return cwmp_end(out);
+}
+
+
+cwmp_rc_t
+cwmp_write_response(cwmp_out_t *out, cwmp_ns_t ns, const cwmp_str_t *id,
+    const cwmp_rpc_t *rpc)
+{
+    const cwmp_arg_t  *arg;
+
+    cwmp_begin(out, ns, id);
+    cwmp_write_tag(out, "<cwmp:", rpc->name, "Response");
+
+    /* the fallbacks of a response that we give are what we answer */
+
+    for (arg = rpc->response; arg->name; arg++) {
+
+        if (arg->type == CWMP_T_STRINGS) {
+            cwmp_write_methods(out, arg);
+            continue;
+        }
+
+        cwmp_write_tag(out, "<", arg->name, "");
+        cwmp_put_str(out, arg->fallback ? arg->fallback : "");
+        cwmp_write_tag(out, "</", arg->name, "");
+    }
+
+    cwmp_write_tag(out, "</cwmp:", rpc->name, "Response");
+
+    return cwmp_end(out);
+}
+
+
+cwmp_rc_t
+cwmp_write_fault(cwmp_out_t *out, cwmp_ns_t ns, const cwmp_str_t *id,
+    unsigned code)
+{
+    const cwmp_fault_t  *fault;
+
+    fault = cwmp_fault_find(code);
+
+    /* a vendor's code keeps its number and reads as an internal error */
+
+    if (code < 8000 || code > 8899) {
+        code = fault->code;
+    }
+
+    cwmp_begin(out, ns, id);
+    cwmp_put_lit(out, "<soap-env:Fault><faultcode>");
+    cwmp_put_str(out, fault->type);
+    cwmp_put_lit(out, "</faultcode><faultstring>CWMP fault</faultstring>"
+                      "<detail><cwmp:Fault><FaultCode>");
+    cwmp_write_number(out, code);
+    cwmp_put_lit(out, "</FaultCode><FaultString>");
+    cwmp_put_str(out, fault->text);
+    cwmp_put_lit(out, "</FaultString></cwmp:Fault></detail>"
+                      "</soap-env:Fault>");
+
+    return cwmp_end(out);
+}
+
+
+void
+cwmp_write_text(cwmp_out_t *out, const cwmp_str_t *text)
+{
+    size_t                n;
+    const char           *instead;
+    const unsigned char  *p, *start, *end;
+
+    p = text->data;
+    end = p + text->len;
+
+    for (start = p; p < end; /* void */ ) {
+
+        n = 1;
+        instead = NULL;
+
+        switch (*p) {
+
+        case '&':
+            instead = "&amp;";
+            break;
+
+        case '<':
+            instead = "&lt;";
+            break;
+
+        case '>':
+            instead = "&gt;";
+            break;
+
+        case '"':
+            instead = "&quot;";
+            break;
+
+        case '\r':
+
+            /* a parser would make a line feed of it, and an ID must come
+               back byte by byte */
+
+            instead = "&#13;";
+            break;
+
+        case '\t':
+        case '\n':
+            break;
+
+        default:
+
+            if (*p < 0x20) {
+                instead = "\xef\xbf\xbd";
+
+            } else if (*p >= 0x80) {
+                n = cwmp_utf8(p, end);
+
+                if (n == 0) {
+                    n = 1;
+                    instead = "\xef\xbf\xbd";
+                }
+            }
+        }
+
+        if (instead) {
+            cwmp_put(out, start, p - start);
+            cwmp_put_str(out, instead);
+            start = p + n;
+        }
+
+        p += n;
+    }
+
+    cwmp_put(out, start, p - start);
+}
+
+
+static void
+cwmp_begin(cwmp_out_t *out, cwmp_ns_t ns, const cwmp_str_t *id)
+{
+    cwmp_put_lit(out,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
+        "<soap-env:Envelope"
+        " xmlns:soap-env=\"http://schemas.xmlsoap.org/soap/envelope/\""
+        " xmlns:soap-enc=\"http://schemas.xmlsoap.org/soap/encoding/\""
+        " xmlns:xsd=\"http://www.w3.org/2001/XMLSchema\""
+        " xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\""
+        " xmlns:cwmp=\"");
+    cwmp_put_str(out, cwmp_ns_uri(ns));
+    cwmp_put_lit(out, "\">");
+
+    if (id) {
+        cwmp_put_lit(out, "<soap-env:Header>"
+                          "<cwmp:ID soap-env:mustUnderstand=\"1\">");
+        cwmp_write_text(out, id);
+        cwmp_put_lit(out, "</cwmp:ID></soap-env:Header>");
+    }
+
+    cwmp_put_lit(out, "<soap-env:Body>");
+}
+
+
+static cwmp_rc_t
+cwmp_end(cwmp_out_t *out)
+{
+    cwmp_put_lit(out, "</soap-env:Body></soap-env:Envelope>");
+
+    return out->rc;
+}
+
+
+static void
+cwmp_write_args(cwmp_out_t *out, const cwmp_arg_t *args,
+    const cwmp_node_t *nodes, size_t n)
+{
+    size_t              i;
+    const cwmp_node_t  *node;
+
+    for (i = 0; args[i].name; i++) {
+        node = (nodes && i < n) ? &nodes[i] : &cwmp_no_node;
+
+        if ((args[i].flags & CWMP_OPTIONAL) && !node->given) {
+            continue;
+        }
+
+        cwmp_write_arg(out, &args[i], node);
+    }
+}
+
+
+static void
+cwmp_write_arg(cwmp_out_t *out, const cwmp_arg_t *arg,
+    const cwmp_node_t *node)
+{
+    if (arg->type == CWMP_T_STRINGS || arg->type == CWMP_T_STRUCTS) {
+        cwmp_write_array(out, arg, node);
+        return;
+    }
+
+    if (arg->type == CWMP_T_VALUE) {
+        cwmp_write_tag(out, "<", arg->name, NULL);
+        cwmp_put_lit(out, " xsi:type=\"xsd:");
+
+        if (node->type.len) {
+            cwmp_write_text(out, &node->type);
+
+        } else {
+            cwmp_put_lit(out, "string");
+        }
+
+        cwmp_put_lit(out, "\">");
+
+    } else {
+        cwmp_write_tag(out, "<", arg->name, "");
+    }
+
+    if (arg->type == CWMP_T_STRUCT) {
+        cwmp_write_args(out, arg->fields, node->items, node->nitems);
+
+    } else {
+        cwmp_write_text(out, &node->text);
+    }
+
+    cwmp_write_tag(out, "</", arg->name, "");
+}
+
+
+static void
+cwmp_write_array(cwmp_out_t *out, const cwmp_arg_t *arg,
+    const cwmp_node_t *node)
+{
+    int                 repeated;
+    size_t              i;
+    const char         *name;
+    const cwmp_node_t  *item;
+
+    repeated = (arg->flags & CWMP_REPEATED) != 0;
+    name = repeated ? arg->name : arg->item;
+
+    if (!repeated) {
+        cwmp_write_array_open(out, arg, node->nitems);
+    }
+
+    for (i = 0; i < node->nitems; i++) {
+        item = &node->items[i];
+        cwmp_write_tag(out, "<", name, "");
+
+        if (arg->type == CWMP_T_STRUCTS) {
+            cwmp_write_args(out, arg->fields, item->items, item->nitems);
+
+        } else {
+            cwmp_write_text(out, &item->text);
+        }
+
+        cwmp_write_tag(out, "</", name, "");
+    }
+
+    if (!repeated) {
+        cwmp_write_tag(out, "</", arg->name, "");
+    }
+}
+
+
+/* every RPC that is served: CPEs do not send what is not listed */
+
+static void
+cwmp_write_methods(cwmp_out_t *out, const cwmp_arg_t *arg)
+{
+    size_t             n;
+    const cwmp_rpc_t  *rpc;
+
+    for (n = 0, rpc = cwmp_rpcs; rpc->name; rpc++) {
+        n += (rpc->from & CWMP_FROM_CPE) != 0;
+    }
+
+    cwmp_write_array_open(out, arg, n);
+
+    for (rpc = cwmp_rpcs; rpc->name; rpc++) {
+        if (rpc->from & CWMP_FROM_CPE) {
+            cwmp_write_tag(out, "<", arg->item, "");
+            cwmp_put_str(out, rpc->name);
+            cwmp_write_tag(out, "</", arg->item, "");
+        }
+    }
+
+    cwmp_write_tag(out, "</", arg->name, "");
+}
+
+
+static void
+cwmp_write_array_open(cwmp_out_t *out, const cwmp_arg_t *arg, size_t n)
+{
+    cwmp_write_tag(out, "<", arg->name, NULL);
+    cwmp_put_lit(out, " soap-enc:arrayType=\"");
+    cwmp_put_str(out, arg->array_type);
+    cwmp_put_lit(out, "[");
+    cwmp_write_number(out, n);
+    cwmp_put_lit(out, "]\">");
+}
+
+
+/* suffix NULL: the tag stays open, for attributes */
+
+static void
+cwmp_write_tag(cwmp_out_t *out, const char *open, const char *name,
+    const char *suffix)
+{
+    cwmp_put_str(out, open);
+    cwmp_put_str(out, name);
+
+    if (suffix) {
+        cwmp_put_str(out, suffix);
+        cwmp_put_lit(out, ">");
+    }
+}
+
+
+static void
+cwmp_write_number(cwmp_out_t *out, size_t n)
+{
+    char  text[24], *p;
+
+    p = text + sizeof(text);
+
+    do {
+        *--p = '0' + n % 10;
+        n /= 10;
+    } while (n);
+
+    cwmp_put(out, p, text + sizeof(text) - p);
+}
+
+
+static void
+cwmp_put(cwmp_out_t *out, const void *p, size_t n)
+{
+    size_t                room;
+    const unsigned char  *src = p;
+
+    while (n && out->rc == CWMP_OK) {
+        room = out->end - out->pos;
+
+        if (room == 0) {
+            if (out->more(out) != CWMP_OK) {
+                out->rc = CWMP_ERROR;
+            }
+
+            continue;
+        }
+
+        if (room > n) {
+            room = n;
+        }
+
+        memcpy(out->pos, src, room);
+        out->pos += room;
+        src += room;
+        n -= room;
+    }
+}
+
+
+/* bytes of the character at p; 0 when it is none that XML 1.0 allows */
+
+static size_t
+cwmp_utf8(const unsigned char *p, const unsigned char *end)
+{
+    size_t    i, n;
+    uint32_t  c;
+
+    n = (*p >= 0xc2 && *p < 0xe0) ? 2 : (*p >= 0xe0 && *p < 0xf0) ? 3
+        : (*p >= 0xf0 && *p < 0xf5) ? 4 : 0;
+
+    if (n == 0 || (size_t) (end - p) < n) {
+        return 0;
+    }
+
+    c = *p & (0x7f >> n);
+
+    for (i = 1; i < n; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+
+        c = (c << 6) | (p[i] & 0x3f);
+    }
+
+    if ((n == 3 && c < 0x800) || (n == 4 && c < 0x10000) || c > 0x10ffff
+        || (c >= 0xd800 && c < 0xe000) || c == 0xfffe || c == 0xffff)
+    {
+        return 0;
+    }
+
+    return n;
+}

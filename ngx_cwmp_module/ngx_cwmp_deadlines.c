@@ -1,0 +1,301 @@
+/*
+ * Works off what is due in Redis: sessions that went silent, tasks that
+ * expired, events that did not come.  What to do with each is cwmp.lua's
+ * business; this asks for what is due, a partition a tick, and hands each
+ * member back with its device's keys.  The first worker of each node asks;
+ * a lock in Redis lets one node at a time have the answer.
+ */
+
+#include "ngx_http_cwmp.h"
+
+
+#define NGX_CWMP_DUE_TICK   1000    /* ms, for all partitions together */
+#define NGX_CWMP_DUE_LOCK   "5000"  /* ms */
+#define NGX_CWMP_DUE_MOST   "64"    /* members an answer */
+
+
+typedef struct {
+    ngx_http_cwmp_redis_t   *redis;
+    ngx_event_t              timer;
+    ngx_connection_t         dummy;     /* timers want a connection's fd */
+    ngx_uint_t               partition;
+    ngx_uint_t               asked;     /* the partition of the question */
+    ngx_uint_t               pending;
+    u_char                   owner[32];
+    size_t                   owner_len;
+} ngx_cwmp_deadlines_t;
+
+
+static void ngx_cwmp_deadlines_tick(ngx_event_t *ev);
+static void ngx_cwmp_deadlines_due(void *data, redisReply *reply,
+    const char *error);
+static void ngx_cwmp_deadlines_one(ngx_cwmp_deadlines_t *d, ngx_pool_t *pool,
+    redisReply *member);
+static void ngx_cwmp_deadlines_done(void *data, redisReply *reply,
+    const char *error);
+
+
+static void *
+ngx_cwmp_deadlines_alloc(void *owner, size_t size)
+{
+    return ngx_palloc(owner, size);
+}
+
+
+ngx_int_t
+ngx_cwmp_deadlines_start(ngx_cycle_t *cycle, ngx_http_cwmp_redis_t *redis)
+{
+    ngx_cwmp_deadlines_t       *d;
+    ngx_http_cwmp_main_conf_t  *cmcf;
+
+    if (ngx_worker != 0) {
+        return NGX_OK;
+    }
+
+    cmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_cwmp_module);
+
+    d = ngx_pcalloc(cycle->pool, sizeof(ngx_cwmp_deadlines_t));
+    if (d == NULL) {
+        return NGX_ERROR;
+    }
+
+    d->redis = redis;
+    d->owner_len = ngx_sprintf(d->owner, "%xL", cmcf->worker) - d->owner;
+    d->dummy.fd = (ngx_socket_t) -1;
+
+    d->timer.handler = ngx_cwmp_deadlines_tick;
+    d->timer.data = &d->dummy;
+    d->timer.log = cycle->log;
+    d->timer.cancelable = 1;
+    d->dummy.data = d;
+
+    redis->deadlines = d;
+
+    ngx_add_timer(&d->timer, 1 + ngx_random() % 500);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_cwmp_deadlines_tick(ngx_event_t *ev)
+{
+    cwmp_str_t               prefix, due, lock;
+    ngx_str_t                argv[8];
+    ngx_pool_t              *pool;
+    const char              *error;
+    cwmp_arena_t             arena;
+    ngx_connection_t        *c;
+    ngx_cwmp_deadlines_t    *d;
+    ngx_cwmp_redis_conf_t   *conf;
+
+    c = ev->data;
+    d = c->data;
+    conf = d->redis->conf;
+
+    if (ngx_exiting || ngx_terminate || ngx_quit) {
+        return;
+    }
+
+    ngx_add_timer(ev, ngx_max(NGX_CWMP_DUE_TICK / conf->partitions, 20));
+
+    if (d->pending) {
+        return;
+    }
+
+    pool = ngx_create_pool(1024, ev->log);
+    if (pool == NULL) {
+        return;
+    }
+
+    arena.alloc = ngx_cwmp_deadlines_alloc;
+    arena.owner = pool;
+    prefix.data = conf->prefix.data;
+    prefix.len = conf->prefix.len;
+
+    d->asked = d->partition;
+    d->partition = (d->partition + 1) % conf->partitions;
+
+    if (cwmp_partition_key(&arena, &prefix, (unsigned) d->asked, "due", &due)
+        == CWMP_OK
+        && cwmp_partition_key(&arena, &prefix, (unsigned) d->asked, "due:lock",
+                              &lock)
+           == CWMP_OK)
+    {
+        ngx_str_set(&argv[0], "FCALL");
+        ngx_str_set(&argv[1], "cwmp_due_1");
+        ngx_str_set(&argv[2], "2");
+        argv[3].data = due.data;
+        argv[3].len = due.len;
+        argv[4].data = lock.data;
+        argv[4].len = lock.len;
+        argv[5].data = d->owner;
+        argv[5].len = d->owner_len;
+        ngx_str_set(&argv[6], NGX_CWMP_DUE_LOCK);
+        ngx_str_set(&argv[7], NGX_CWMP_DUE_MOST);
+
+        /* Redis away: its client says so, and the next tick asks again */
+
+        if (ngx_cwmp_redis_send(d->redis->client, argv, 8, 0,
+                                ngx_cwmp_deadlines_due, d, &error))
+        {
+            d->pending++;
+        }
+    }
+
+    ngx_destroy_pool(pool);
+}
+
+
+static void
+ngx_cwmp_deadlines_due(void *data, redisReply *reply, const char *error)
+{
+    ngx_cwmp_deadlines_t  *d = data;
+
+    size_t       i;
+    ngx_pool_t  *pool;
+
+    d->pending--;
+
+    if (reply && reply->type == REDIS_REPLY_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, d->timer.log, 0,
+                      "deadlines cannot be kept, Redis answered: %s",
+                      reply->str);
+    }
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || ngx_exiting) {
+        return;
+    }
+
+    for (i = 0; i < reply->elements; i++) {
+
+        pool = ngx_create_pool(4096, d->timer.log);
+        if (pool == NULL) {
+            return;
+        }
+
+        ngx_cwmp_deadlines_one(d, pool, reply->element[i]);
+        ngx_destroy_pool(pool);
+    }
+}
+
+
+/* a member is "KIND ID" or "KIND ID TASK" */
+
+static void
+ngx_cwmp_deadlines_one(ngx_cwmp_deadlines_t *d, ngx_pool_t *pool,
+    redisReply *member)
+{
+    u_char                  *p, *last;
+    ngx_str_t                argv[3 + CWMP_KEYS + 3];
+    cwmp_str_t               prefix, word[3], keys[CWMP_KEYS];
+    ngx_uint_t               i, n;
+    const char              *error;
+    cwmp_arena_t             arena;
+    ngx_cwmp_redis_conf_t   *conf;
+
+    conf = d->redis->conf;
+
+    if (member->type != REDIS_REPLY_STRING) {
+        return;
+    }
+
+    ngx_memzero(word, sizeof(word));
+    p = (u_char *) member->str;
+    last = p + member->len;
+
+    for (i = 0; i < 3 && p < last; i++) {
+        word[i].data = p;
+
+        while (p < last && *p != ' ') {
+            p++;
+        }
+
+        word[i].len = p++ - word[i].data;
+    }
+
+    arena.alloc = ngx_cwmp_deadlines_alloc;
+    arena.owner = pool;
+    prefix.data = conf->prefix.data;
+    prefix.len = conf->prefix.len;
+
+    if (cwmp_keys(&arena, &prefix, (unsigned) conf->partitions, &word[1], keys)
+        != CWMP_OK)
+    {
+        return;
+    }
+
+    ngx_str_set(&argv[0], "FCALL");
+    ngx_str_set(&argv[1], "cwmp_deadline_1");
+    argv[2].data = ngx_pnalloc(pool, NGX_INT_T_LEN);
+    if (argv[2].data == NULL) {
+        return;
+    }
+
+    argv[2].len = ngx_sprintf(argv[2].data, "%ui", (ngx_uint_t) CWMP_KEYS)
+                  - argv[2].data;
+    n = 3;
+
+    for (i = 0; i < CWMP_KEYS; i++, n++) {
+        argv[n].data = keys[i].data;
+        argv[n].len = keys[i].len;
+    }
+
+    argv[n].data = word[1].data;
+    argv[n++].len = word[1].len;
+    argv[n].data = word[0].data;
+    argv[n++].len = word[0].len;
+
+    if (word[2].len) {
+        argv[n].data = word[2].data;
+        argv[n++].len = word[2].len;
+    }
+
+    if (ngx_cwmp_redis_send(d->redis->client, argv, n, 0,
+                            ngx_cwmp_deadlines_done, d, &error))
+    {
+        d->pending++;
+    }
+}
+
+
+static void
+ngx_cwmp_deadlines_done(void *data, redisReply *reply, const char *error)
+{
+    ngx_cwmp_deadlines_t  *d = data;
+
+    char        *p;
+    size_t       i;
+    redisReply  *notes;
+
+    d->pending--;
+
+    if (reply == NULL) {
+        return;
+    }
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, d->timer.log, 0,
+                      "a deadline cannot be kept, Redis answered: %s",
+                      reply->str);
+        return;
+    }
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 2) {
+        return;
+    }
+
+    notes = reply->element[1];
+
+    for (i = 0; i < notes->elements; i++) {
+
+        for (p = notes->element[i]->str; *p; p++) {
+            if ((u_char) *p < 0x20 || (u_char) *p == 0x7f) {
+                *p = '?';
+            }
+        }
+
+        ngx_log_error(NGX_LOG_NOTICE, d->timer.log, 0, "%s",
+                      notes->element[i]->str);
+    }
+}

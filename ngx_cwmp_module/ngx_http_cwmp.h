@@ -1,0 +1,159 @@
+/*
+ * What the files of the nginx side share: the configuration, and one POST's
+ * context.  A POST's way through them:
+ *
+ *   post      reads the body into the parser, gathers facts and rows
+ *   step      calls the state table in Redis, takes its verb
+ *   reply     turns it into an HTTP response
+ *
+ * Everything of a POST lives in its request's pool; commands to Redis outlive
+ * it and are told so (cleanup in ngx_http_cwmp_post.c).
+ */
+
+#ifndef NGX_HTTP_CWMP_H
+#define NGX_HTTP_CWMP_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include <ngx_md5.h>
+
+#include "ngx_cwmp_redis.h"
+#include "cwmp_envelope.h"
+#include "cwmp_identity.h"
+#include "cwmp_keys.h"
+#include "cwmp_result.h"
+#include "cwmp_task.h"
+#include "cwmp_write.h"
+
+
+/* one cwmp_redis directive; client and deadlines are this worker's */
+typedef struct {
+    ngx_cwmp_redis_conf_t      *conf;
+    ngx_cwmp_redis_t           *client;
+    void                       *deadlines;
+} ngx_http_cwmp_redis_t;
+
+
+typedef struct {
+    ngx_array_t                 redis;      /* of ngx_http_cwmp_redis_t * */
+    uint64_t                    nonce;      /* random, grows with each call */
+    uint64_t                    worker;     /* random */
+} ngx_http_cwmp_main_conf_t;
+
+
+typedef struct {
+    ngx_http_cwmp_redis_t      *redis;
+    ngx_flag_t                  acs;
+    ngx_msec_t                  session_timeout;
+    ngx_msec_t                  outstanding_timeout;
+    size_t                      max_envelope;
+    ngx_uint_t                  max_rpcs;
+    ngx_uint_t                  fallback;
+    cwmp_limits_t               limits;
+} ngx_http_cwmp_loc_conf_t;
+
+#define NGX_HTTP_CWMP_FALLBACK_OFF         0
+#define NGX_HTTP_CWMP_FALLBACK_CONNECTION  1
+
+
+#define NGX_HTTP_CWMP_CALLS   8     /* calls a POST may cost, before a 204 */
+#define NGX_HTTP_CWMP_CHUNKS  2     /* of parameters, unconfirmed at once */
+
+typedef struct ngx_http_cwmp_ctx_s  ngx_http_cwmp_ctx_t;
+
+struct ngx_http_cwmp_ctx_s {
+    ngx_http_request_t         *request;
+    ngx_http_cwmp_loc_conf_t   *conf;
+    cwmp_arena_t                arena;      /* the request's pool */
+
+    cwmp_envelope_t            *envelope;
+    const cwmp_facts_t         *facts;
+    cwmp_result_t               result;     /* JSON of the rows */
+    ngx_md5_t                   md5;        /* of the body */
+
+    cwmp_str_t                  id;         /* of the device, when known */
+    cwmp_str_t                  token;      /* of the session, when claimed */
+    cwmp_str_t                  keys[CWMP_KEYS];
+
+    /* parameters that were not handed to Redis yet: path, letter and value */
+    ngx_pool_t                 *rows_pool;
+    ngx_array_t                *rows;       /* of ngx_str_t */
+    size_t                      rows_size;
+
+    /* of an Inform */
+    ngx_array_t                *events;     /* of ngx_str_t: code, key, ... */
+    ngx_str_t                   events_text;
+    ngx_md5_t                   informed;   /* of its parameters */
+    ngx_str_t                   root;
+    ngx_str_t                   version;
+    ngx_str_t                   hardware;
+    ngx_str_t                   url;
+    ngx_str_t                   parameter_key;
+    ngx_uint_t                  nparams;
+
+    /* calls under way */
+    ngx_cwmp_redis_cmd_t       *step;
+    ngx_cwmp_redis_cmd_t       *chunks[NGX_HTTP_CWMP_CHUNKS];
+    ngx_uint_t                  calls;
+    ngx_msec_t                  redis_start;
+    ngx_msec_t                  redis_time;
+
+    ngx_str_t                   fault;      /* code, for a log */
+    ngx_str_t                   task;       /* id, for a log */
+    ngx_http_log_handler_pt     log_handler;
+
+    unsigned                    parameter_key_seen:1;
+    unsigned                    paused:1;   /* two chunks are unconfirmed */
+    unsigned                    done:1;     /* it was answered */
+};
+
+
+extern ngx_module_t  ngx_http_cwmp_module;
+
+
+/* ngx_http_cwmp_post.c */
+ngx_int_t ngx_http_cwmp_handler(ngx_http_request_t *r);
+void ngx_http_cwmp_read(ngx_http_request_t *r);
+void ngx_http_cwmp_drop_rows(ngx_http_cwmp_ctx_t *ctx);
+
+/* ngx_http_cwmp_rows.c */
+cwmp_rc_t ngx_http_cwmp_row(void *data, const cwmp_row_t *row);
+
+/* ngx_http_cwmp_step.c: ends in exactly one of the replies */
+void ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx);
+ngx_int_t ngx_http_cwmp_chunk(ngx_http_cwmp_ctx_t *ctx);
+void ngx_http_cwmp_forget(ngx_http_cwmp_ctx_t *ctx);
+
+/* ngx_http_cwmp_args.c: what a step is called with */
+ngx_array_t *ngx_http_cwmp_call(ngx_http_cwmp_ctx_t *ctx, const char *function);
+ngx_int_t ngx_http_cwmp_arg(ngx_array_t *args, const void *data, size_t len);
+ngx_int_t ngx_http_cwmp_arg_number(ngx_array_t *args, uint64_t n);
+ngx_int_t ngx_http_cwmp_step_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args);
+ngx_int_t ngx_http_cwmp_verdict_args(ngx_http_cwmp_ctx_t *ctx,
+    ngx_array_t *args, const ngx_str_t *task, const cwmp_task_rpc_t *rpc);
+
+/* ngx_http_cwmp_reply.c: each finalizes the request */
+void ngx_http_cwmp_reply_inform(ngx_http_cwmp_ctx_t *ctx);
+void ngx_http_cwmp_reply_answer(ngx_http_cwmp_ctx_t *ctx);
+void ngx_http_cwmp_reply_fault(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t code);
+void ngx_http_cwmp_reply_rpc(ngx_http_cwmp_ctx_t *ctx, cwmp_ns_t ns,
+    const cwmp_str_t *id, const cwmp_task_rpc_t *rpc);
+void ngx_http_cwmp_reply_empty(ngx_http_cwmp_ctx_t *ctx);
+void ngx_http_cwmp_reply_error(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t status,
+    const char *reason);
+ngx_int_t ngx_http_cwmp_add_header(ngx_http_request_t *r, const char *name,
+    const ngx_str_t *value);
+
+/* ngx_http_cwmp_carry.c: how a session is carried from POST to POST */
+ngx_int_t ngx_http_cwmp_carried(ngx_http_cwmp_ctx_t *ctx);
+ngx_int_t ngx_http_cwmp_carry(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *cookie);
+
+/* ngx_http_cwmp_variables.c */
+ngx_int_t ngx_http_cwmp_add_variables(ngx_conf_t *cf);
+
+/* ngx_cwmp_deadlines.c: works off what is due in Redis */
+ngx_int_t ngx_cwmp_deadlines_start(ngx_cycle_t *cycle,
+    ngx_http_cwmp_redis_t *redis);
+
+#endif

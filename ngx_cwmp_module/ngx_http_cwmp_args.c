@@ -1,0 +1,439 @@
+/*
+ * What the functions of cwmp.lua are called with; each list here stands in
+ * the comment of the function that takes it.
+ */
+
+#include "ngx_http_cwmp.h"
+
+
+static ngx_int_t ngx_http_cwmp_inform_args(ngx_http_cwmp_ctx_t *ctx,
+    ngx_array_t *args);
+static ngx_int_t ngx_http_cwmp_answer_args(ngx_http_cwmp_ctx_t *ctx,
+    ngx_array_t *args);
+static ngx_int_t ngx_http_cwmp_request_args(ngx_http_cwmp_ctx_t *ctx,
+    ngx_array_t *args);
+static ngx_int_t ngx_http_cwmp_arg_rows(ngx_http_cwmp_ctx_t *ctx,
+    ngx_array_t *args);
+
+
+#define NGX_HTTP_CWMP_TIMEOUT_MAX  3600000      /* whatever a CPE asks for */
+
+
+ngx_int_t
+ngx_http_cwmp_arg(ngx_array_t *args, const void *data, size_t len)
+{
+    ngx_str_t  *arg;
+
+    arg = ngx_array_push(args);
+    if (arg == NULL) {
+        return NGX_ERROR;
+    }
+
+    arg->data = (u_char *) data;
+    arg->len = len;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_cwmp_arg_number(ngx_array_t *args, uint64_t n)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(args->pool, NGX_INT64_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_cwmp_arg(args, p, ngx_sprintf(p, "%uL", n) - p);
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_arg_str(ngx_array_t *args, const cwmp_str_t *s)
+{
+    return ngx_http_cwmp_arg(args, s->data, s->len);
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_arg_text(ngx_array_t *args, const char *s)
+{
+    return ngx_http_cwmp_arg(args, s, ngx_strlen(s));
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_arg_md5(ngx_array_t *args, ngx_md5_t *md5)
+{
+    u_char  sum[16], *hex;
+
+    hex = ngx_pnalloc(args->pool, 32);
+    if (hex == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_md5_final(sum, md5);
+    ngx_hex_dump(hex, sum, 16);
+
+    return ngx_http_cwmp_arg(args, hex, 32);
+}
+
+
+/* FCALL function with a device's keys, and its ID as the first argument */
+
+ngx_array_t *
+ngx_http_cwmp_call(ngx_http_cwmp_ctx_t *ctx, const char *function)
+{
+    ngx_uint_t              i;
+    cwmp_str_t              prefix;
+    ngx_array_t            *args;
+    ngx_cwmp_redis_conf_t  *conf;
+
+    conf = ctx->conf->redis->conf;
+    prefix.data = conf->prefix.data;
+    prefix.len = conf->prefix.len;
+
+    if (ctx->keys[0].len == 0
+        && cwmp_keys(&ctx->arena, &prefix, (unsigned) conf->partitions,
+                     &ctx->id, ctx->keys)
+           != CWMP_OK)
+    {
+        return NULL;
+    }
+
+    args = ngx_array_create(ctx->request->pool, 64, sizeof(ngx_str_t));
+
+    if (args == NULL
+        || ngx_http_cwmp_arg_text(args, "FCALL") != NGX_OK
+        || ngx_http_cwmp_arg_text(args, function) != NGX_OK
+        || ngx_http_cwmp_arg_number(args, CWMP_KEYS) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    for (i = 0; i < CWMP_KEYS; i++) {
+        if (ngx_http_cwmp_arg_str(args, &ctx->keys[i]) != NGX_OK) {
+            return NULL;
+        }
+    }
+
+    return ngx_http_cwmp_arg_str(args, &ctx->id) == NGX_OK ? args : NULL;
+}
+
+
+/* token, nonce, digest, kind, idle, outstanding, most RPCs of a session */
+
+static ngx_int_t
+ngx_http_cwmp_common_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
+    const char *kind, ngx_uint_t digest)
+{
+    u_char                     *p;
+    ngx_msec_t                  idle;
+    ngx_http_cwmp_loc_conf_t   *conf;
+    ngx_http_cwmp_main_conf_t  *cmcf;
+
+    conf = ctx->conf;
+    cmcf = ngx_http_get_module_main_conf(ctx->request, ngx_http_cwmp_module);
+
+    p = ngx_pnalloc(args->pool, 2 * 16 + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    idle = conf->session_timeout;
+
+    if (ctx->facts->session_timeout > idle / 1000) {
+        idle = ngx_min((ngx_msec_t) ctx->facts->session_timeout,
+                       NGX_HTTP_CWMP_TIMEOUT_MAX / 1000) * 1000;
+    }
+
+    if (ngx_http_cwmp_arg_str(args, &ctx->token) != NGX_OK
+        || ngx_http_cwmp_arg(args, p, ngx_sprintf(p, "%xL.%xL", cmcf->worker,
+                                                  cmcf->nonce++) - p)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (digest) {
+        if (ngx_http_cwmp_arg_md5(args, &ctx->md5) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+    } else if (ngx_http_cwmp_arg(args, "", 0) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_cwmp_arg_text(args, kind) != NGX_OK
+        || ngx_http_cwmp_arg_number(args, idle) != NGX_OK
+        || ngx_http_cwmp_arg_number(args, conf->outstanding_timeout) != NGX_OK
+        || ngx_http_cwmp_arg_number(args, conf->max_rpcs) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_cwmp_step_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
+{
+    const char           *kind;
+    const cwmp_facts_t   *facts;
+
+    facts = ctx->facts;
+
+    switch (facts->kind) {
+
+    case CWMP_REQUEST:
+        kind = (ctx->events_text.data != NULL) ? "inform" : "request";
+
+        if (ngx_http_cwmp_common_args(ctx, args, kind, 1) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        return ctx->events_text.data ? ngx_http_cwmp_inform_args(ctx, args)
+                                     : ngx_http_cwmp_request_args(ctx, args);
+
+    case CWMP_RESPONSE:
+    case CWMP_FAULT:
+        kind = facts->kind == CWMP_FAULT ? "fault" : "response";
+
+        if (ngx_http_cwmp_common_args(ctx, args, kind, 1) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_cwmp_answer_args(ctx, args);
+
+    default:
+        return ngx_http_cwmp_common_args(ctx, args, "empty", 0);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_arg_value(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
+    const char *path)
+{
+    const cwmp_str_t  *value;
+
+    value = cwmp_envelope_value(ctx->envelope, path);
+
+    return ngx_http_cwmp_arg(args, value->data, ngx_min(value->len, 1024));
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_inform_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
+{
+    size_t             i;
+    ngx_str_t         *event, *address;
+    const cwmp_str_t  *oui;
+
+    static const char  *id[] = { "DeviceId.Manufacturer", "DeviceId.OUI",
+                                 "DeviceId.ProductClass",
+                                 "DeviceId.SerialNumber" };
+
+    static const size_t  facts[] = {
+        offsetof(ngx_http_cwmp_ctx_t, root),
+        offsetof(ngx_http_cwmp_ctx_t, version),
+        offsetof(ngx_http_cwmp_ctx_t, hardware),
+        offsetof(ngx_http_cwmp_ctx_t, url),
+        offsetof(ngx_http_cwmp_ctx_t, parameter_key)
+    };
+
+    address = &ctx->request->connection->addr_text;
+
+    if (ngx_http_cwmp_arg_number(args, ctx->facts->ns) != NGX_OK
+        || ngx_http_cwmp_arg(args, address->data, address->len) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < sizeof(id) / sizeof(id[0]); i++) {
+        if (ngx_http_cwmp_arg_value(ctx, args, id[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    for (i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
+        oui = (cwmp_str_t *) ((u_char *) ctx + facts[i]);
+
+        if (ngx_http_cwmp_arg_str(args, oui) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_cwmp_arg_number(args, ctx->parameter_key_seen) != NGX_OK
+        || ngx_http_cwmp_arg_md5(args, &ctx->informed) != NGX_OK
+        || ngx_http_cwmp_arg(args, ctx->events_text.data, ctx->events_text.len)
+           != NGX_OK
+        || ngx_http_cwmp_arg_number(args, ctx->events ? ctx->events->nelts / 2
+                                                      : 0)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx->events) {
+        event = ctx->events->elts;
+
+        for (i = 0; i < ctx->events->nelts; i++) {
+            if (ngx_http_cwmp_arg(args, event[i].data, event[i].len) != NGX_OK)
+            {
+                return NGX_ERROR;
+            }
+        }
+    }
+
+    return ngx_http_cwmp_arg_rows(ctx, args);
+}
+
+
+/* a scalar that must be a number to be used at all */
+
+static ngx_int_t
+ngx_http_cwmp_arg_digits(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
+    const char *path)
+{
+    ngx_int_t          n;
+    const cwmp_str_t  *value;
+
+    value = cwmp_envelope_value(ctx->envelope, path);
+    n = ngx_atoi(value->data, value->len);
+
+    if (n == NGX_ERROR) {
+        return ngx_http_cwmp_arg(args, "", 0);
+    }
+
+    return ngx_http_cwmp_arg_number(args, n);
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_answer_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
+{
+    u_char               *p;
+    size_t                len;
+    cwmp_str_t            json;
+    const cwmp_facts_t   *facts;
+
+    facts = ctx->facts;
+
+    if (cwmp_result_json(&ctx->result, ctx->envelope, &json) != CWMP_OK) {
+        return NGX_ERROR;
+    }
+
+    if (facts->kind == CWMP_FAULT) {
+        p = ngx_pnalloc(ctx->request->pool, NGX_INT_T_LEN);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        ctx->fault.data = p;
+        ctx->fault.len = ngx_sprintf(p, "%ui", (ngx_uint_t) facts->fault_code)
+                         - p;
+
+        if (ngx_http_cwmp_arg_str(args, &json) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_cwmp_arg(args, ctx->fault.data, ctx->fault.len);
+    }
+
+    /* "XResponse" answers X */
+
+    len = facts->method.len;
+    len -= ngx_min(len, sizeof("Response") - 1);
+
+    if (ngx_http_cwmp_arg(args, facts->method.data, len) != NGX_OK
+        || ngx_http_cwmp_arg_str(args, &json) != NGX_OK
+        || ngx_http_cwmp_arg_digits(ctx, args, "Status") != NGX_OK
+        || ngx_http_cwmp_arg_digits(ctx, args, "InstanceNumber") != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_cwmp_arg_rows(ctx, args);
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_request_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
+{
+    cwmp_str_t  json;
+
+    if (ngx_http_cwmp_arg_str(args, &ctx->facts->method) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->facts->rpc == NULL) {
+        return NGX_OK;
+    }
+
+    if (cwmp_result_json(&ctx->result, ctx->envelope, &json) != CWMP_OK
+        || ngx_http_cwmp_arg_value(ctx, args, "CommandKey") != NGX_OK
+        || ngx_http_cwmp_arg_digits(ctx, args, "FaultStruct.FaultCode")
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_cwmp_arg_str(args, &json);
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_arg_rows(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
+{
+    ngx_str_t  *rows;
+
+    if (ctx->rows == NULL || ctx->rows->nelts == 0) {
+        return NGX_OK;
+    }
+
+    rows = ngx_array_push_n(args, ctx->rows->nelts);
+    if (rows == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(rows, ctx->rows->elts, ctx->rows->nelts * sizeof(ngx_str_t));
+
+    return NGX_OK;
+}
+
+
+/* the task cannot be sent, or needs not be */
+
+ngx_int_t
+ngx_http_cwmp_verdict_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
+    const ngx_str_t *task, const cwmp_task_rpc_t *rpc)
+{
+    if (ngx_http_cwmp_common_args(ctx, args, "verdict", 0) != NGX_OK
+        || ngx_http_cwmp_arg(args, task->data, task->len) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (rpc->reason) {
+        if (ngx_http_cwmp_arg_text(args, "rejected") != NGX_OK
+            || ngx_http_cwmp_arg_str(args, &rpc->field) != NGX_OK
+            || ngx_http_cwmp_arg_text(args, rpc->reason) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+    } else if (ngx_http_cwmp_arg_text(args, "done") != NGX_OK
+               || ngx_http_cwmp_arg_text(args, "{\"verified\":\"read\"}")
+                  != NGX_OK
+               || ngx_http_cwmp_arg(args, "", 0) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_cwmp_arg_text(args, ctx->calls + 1 >= NGX_HTTP_CWMP_CALLS
+                                        ? "last" : "");
+}

@@ -1,0 +1,399 @@
+/*
+ * Directives, their merging and checks, and the module's life in a worker.
+ * Knows no envelope and no command of Redis.
+ */
+
+#include "ngx_http_cwmp.h"
+#include "ngx_cwmp_lua.h"
+
+#include <libxml/parser.h>
+#include <openssl/rand.h>
+
+
+static ngx_int_t ngx_http_cwmp_preconfiguration(ngx_conf_t *cf);
+static void *ngx_http_cwmp_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_cwmp_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static char *ngx_http_cwmp_acs(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_cwmp_redis(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_cwmp_session_timeout(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static ngx_int_t ngx_http_cwmp_init_process(ngx_cycle_t *cycle);
+static void ngx_http_cwmp_exit_process(ngx_cycle_t *cycle);
+
+
+static ngx_conf_enum_t  ngx_http_cwmp_fallbacks[] = {
+    { ngx_string("off"), NGX_HTTP_CWMP_FALLBACK_OFF },
+    { ngx_string("connection"), NGX_HTTP_CWMP_FALLBACK_CONNECTION },
+    { ngx_null_string, 0 }
+};
+
+
+#define NGX_HTTP_CWMP_ANY  NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF             \
+                           |NGX_HTTP_LOC_CONF
+
+static ngx_command_t  ngx_http_cwmp_commands[] = {
+
+    { ngx_string("cwmp_acs"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_cwmp_acs,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("cwmp_redis"),
+      NGX_HTTP_CWMP_ANY|NGX_CONF_1MORE,
+      ngx_http_cwmp_redis,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("cwmp_session_timeout"),
+      NGX_HTTP_CWMP_ANY|NGX_CONF_TAKE12,
+      ngx_http_cwmp_session_timeout,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("cwmp_max_envelope"),
+      NGX_HTTP_CWMP_ANY|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_cwmp_loc_conf_t, max_envelope),
+      NULL },
+
+    { ngx_string("cwmp_max_rpcs"),
+      NGX_HTTP_CWMP_ANY|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_cwmp_loc_conf_t, max_rpcs),
+      NULL },
+
+    { ngx_string("cwmp_session_fallback"),
+      NGX_HTTP_CWMP_ANY|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_cwmp_loc_conf_t, fallback),
+      &ngx_http_cwmp_fallbacks },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_cwmp_module_ctx = {
+    ngx_http_cwmp_preconfiguration,        /* preconfiguration */
+    NULL,                                  /* postconfiguration */
+
+    ngx_http_cwmp_create_main_conf,        /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_cwmp_create_loc_conf,         /* create location configuration */
+    ngx_http_cwmp_merge_loc_conf           /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_cwmp_module = {
+    NGX_MODULE_V1,
+    &ngx_http_cwmp_module_ctx,             /* module context */
+    ngx_http_cwmp_commands,                /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_http_cwmp_init_process,            /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_cwmp_exit_process,            /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static ngx_int_t
+ngx_http_cwmp_preconfiguration(ngx_conf_t *cf)
+{
+    xmlInitParser();
+
+    return ngx_http_cwmp_add_variables(cf);
+}
+
+
+static void *
+ngx_http_cwmp_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_cwmp_main_conf_t  *cmcf;
+
+    cmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_cwmp_main_conf_t));
+    if (cmcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&cmcf->redis, cf->pool, 1,
+                       sizeof(ngx_http_cwmp_redis_t *))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return cmcf;
+}
+
+
+static void *
+ngx_http_cwmp_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_cwmp_loc_conf_t  *clcf;
+
+    clcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_cwmp_loc_conf_t));
+    if (clcf == NULL) {
+        return NULL;
+    }
+
+    clcf->redis = NGX_CONF_UNSET_PTR;
+    clcf->session_timeout = NGX_CONF_UNSET_MSEC;
+    clcf->outstanding_timeout = NGX_CONF_UNSET_MSEC;
+    clcf->max_envelope = NGX_CONF_UNSET_SIZE;
+    clcf->max_rpcs = NGX_CONF_UNSET_UINT;
+    clcf->fallback = NGX_CONF_UNSET_UINT;
+
+    return clcf;
+}
+
+
+static char *
+ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_cwmp_loc_conf_t  *prev = parent;
+    ngx_http_cwmp_loc_conf_t  *conf = child;
+
+    ngx_http_core_loc_conf_t  *core;
+
+    ngx_conf_merge_ptr_value(conf->redis, prev->redis, NULL);
+    ngx_conf_merge_msec_value(conf->session_timeout, prev->session_timeout,
+                              30000);
+    ngx_conf_merge_msec_value(conf->outstanding_timeout,
+                              prev->outstanding_timeout, 300000);
+    ngx_conf_merge_size_value(conf->max_envelope, prev->max_envelope,
+                              32 * 1024 * 1024);
+    ngx_conf_merge_uint_value(conf->max_rpcs, prev->max_rpcs, 256);
+    ngx_conf_merge_uint_value(conf->fallback, prev->fallback,
+                              NGX_HTTP_CWMP_FALLBACK_OFF);
+
+    if (!conf->acs) {
+        return NGX_CONF_OK;
+    }
+
+    if (conf->redis == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"cwmp_acs\" needs \"cwmp_redis\": say where Redis "
+                           "is, e.g. cwmp_redis 127.0.0.1:6379;");
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->max_envelope < 32768) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"cwmp_max_envelope\" must be 32k or more: CPEs "
+                           "rely on it");
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->max_rpcs == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"cwmp_max_rpcs\" must be 1 or more");
+        return NGX_CONF_ERROR;
+    }
+
+    conf->limits = cwmp_default_limits;
+    conf->limits.bytes = conf->max_envelope;
+
+    /* one bound for the body: ours */
+
+    core = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    core->client_max_body_size = conf->max_envelope;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_cwmp_acs(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_cwmp_loc_conf_t  *clcf = conf;
+
+    ngx_http_core_loc_conf_t  *core;
+
+    if (clcf->acs) {
+        return "is duplicate";
+    }
+
+    clcf->acs = 1;
+
+    core = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    core->handler = ngx_http_cwmp_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_cwmp_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_cwmp_loc_conf_t  *clcf = conf;
+
+    char                       *rv;
+    ngx_http_cwmp_redis_t      *redis, **p;
+    ngx_http_cwmp_main_conf_t  *cmcf;
+
+    if (clcf->redis != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    redis = ngx_pcalloc(cf->pool, sizeof(ngx_http_cwmp_redis_t));
+    if (redis == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    rv = ngx_cwmp_redis_directive(cf, cmd, &redis->conf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    redis->conf->library.data = (u_char *) ngx_cwmp_lua;
+    redis->conf->library.len = sizeof(ngx_cwmp_lua);
+    redis->conf->library_version = NGX_CWMP_LUA_VERSION;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_cwmp_module);
+
+    p = ngx_array_push(&cmcf->redis);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *p = redis;
+    clcf->redis = redis;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_cwmp_session_timeout(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_cwmp_loc_conf_t  *clcf = conf;
+
+    ngx_str_t   *value, s;
+    ngx_msec_t   ms;
+
+    if (clcf->session_timeout != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    ms = ngx_parse_time(&value[1], 0);
+    if (ms == (ngx_msec_t) NGX_ERROR || ms == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid time \"%V\" in "
+                           "\"cwmp_session_timeout\": use e.g. 30s", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    clcf->session_timeout = ms;
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    s = value[2];
+
+    if (ngx_strncmp(s.data, "outstanding=", 12) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\" in "
+                           "\"cwmp_session_timeout\": use outstanding=300s",
+                           &s);
+        return NGX_CONF_ERROR;
+    }
+
+    s.data += 12;
+    s.len -= 12;
+
+    ms = ngx_parse_time(&s, 0);
+    if (ms == (ngx_msec_t) NGX_ERROR || ms == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid time \"%V\" in "
+                           "\"cwmp_session_timeout\": use e.g. "
+                           "outstanding=300s", &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    clcf->outstanding_timeout = ms;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_init_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                  i;
+    ngx_http_cwmp_redis_t     **redis;
+    ngx_http_cwmp_main_conf_t  *cmcf;
+
+    /* cache manager and loader come by here, too */
+
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    cmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_cwmp_module);
+    if (cmcf == NULL) {
+        return NGX_OK;
+    }
+
+    if (RAND_bytes((u_char *) &cmcf->worker, sizeof(uint64_t)) != 1) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "RAND_bytes() failed");
+        return NGX_ERROR;
+    }
+
+    redis = cmcf->redis.elts;
+
+    for (i = 0; i < cmcf->redis.nelts; i++) {
+
+        redis[i]->client = ngx_cwmp_redis_create(cycle, redis[i]->conf);
+        if (redis[i]->client == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (ngx_cwmp_deadlines_start(cycle, redis[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_cwmp_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_uint_t                  i;
+    ngx_http_cwmp_redis_t     **redis;
+    ngx_http_cwmp_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_cwmp_module);
+    if (cmcf == NULL) {
+        return;
+    }
+
+    redis = cmcf->redis.elts;
+
+    for (i = 0; i < cmcf->redis.nelts; i++) {
+        if (redis[i]->client) {
+            ngx_cwmp_redis_destroy(redis[i]->client);
+            redis[i]->client = NULL;
+        }
+    }
+}

@@ -1,0 +1,452 @@
+/*
+ * One POST: who claims to send it, its body into the parser while it arrives,
+ * then the step.  The body is never gathered; parameters of a long answer go
+ * to Redis in chunks, and no more of the body is read while two of them are
+ * unconfirmed.  Must not know what a verb means or how a reply is written.
+ */
+
+#include "ngx_http_cwmp.h"
+
+#include <openssl/rand.h>
+
+
+static ngx_http_cwmp_ctx_t *ngx_http_cwmp_create_ctx(ngx_http_request_t *r);
+static void *ngx_http_cwmp_alloc(void *owner, size_t size);
+static void ngx_http_cwmp_cleanup(void *data);
+static void ngx_http_cwmp_body(ngx_http_request_t *r);
+static ngx_int_t ngx_http_cwmp_feed(ngx_http_cwmp_ctx_t *ctx);
+static ngx_int_t ngx_http_cwmp_flush(ngx_http_cwmp_ctx_t *ctx);
+static void ngx_http_cwmp_end(ngx_http_cwmp_ctx_t *ctx);
+static ngx_int_t ngx_http_cwmp_inform(ngx_http_cwmp_ctx_t *ctx);
+static void ngx_http_cwmp_no_session(ngx_http_cwmp_ctx_t *ctx);
+static u_char *ngx_http_cwmp_log_error(ngx_http_request_t *r,
+    ngx_http_request_t *sr, u_char *buf, size_t len);
+
+
+#define NGX_HTTP_CWMP_CHUNK_ROWS  500
+#define NGX_HTTP_CWMP_CHUNK_SIZE  65536
+
+
+ngx_int_t
+ngx_http_cwmp_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                  rc;
+    ngx_str_t                  allow = ngx_string("POST");
+    ngx_http_cwmp_ctx_t       *ctx;
+
+    if (r->method != NGX_HTTP_POST) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "CWMP is POST only, method: \"%V\"", &r->method_name);
+
+        if (ngx_http_cwmp_add_header(r, "Allow", &allow) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        return NGX_HTTP_NOT_ALLOWED;
+    }
+
+    ctx = ngx_http_cwmp_create_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_cwmp_carried(ctx) == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->connection->log->action = "reading a CWMP message";
+    r->request_body_no_buffering = 1;
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_cwmp_body);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return NGX_DONE;
+}
+
+
+static ngx_http_cwmp_ctx_t *
+ngx_http_cwmp_create_ctx(ngx_http_request_t *r)
+{
+    ngx_http_cleanup_t   *cln;
+    ngx_http_cwmp_ctx_t  *ctx;
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_cwmp_ctx_t));
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    ctx->request = r;
+    ctx->conf = ngx_http_get_module_loc_conf(r, ngx_http_cwmp_module);
+    ctx->arena.alloc = ngx_http_cwmp_alloc;
+    ctx->arena.owner = r->pool;
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_cwmp_cleanup;
+    cln->data = ctx;
+
+    ctx->envelope = cwmp_envelope_create(&ctx->arena, &ctx->conf->limits,
+                                         ngx_http_cwmp_row, ctx);
+    if (ctx->envelope == NULL) {
+        return NULL;
+    }
+
+    ctx->facts = cwmp_envelope_facts(ctx->envelope);
+    cwmp_result_init(&ctx->result, &ctx->arena);
+    ngx_md5_init(&ctx->md5);
+    ngx_md5_init(&ctx->informed);
+
+    ctx->log_handler = r->log_handler;
+    r->log_handler = ngx_http_cwmp_log_error;
+
+    ngx_http_set_ctx(r, ctx, ngx_http_cwmp_module);
+
+    return ctx;
+}
+
+
+static void *
+ngx_http_cwmp_alloc(void *owner, size_t size)
+{
+    return ngx_palloc(owner, size);
+}
+
+
+/* the request is going away: Redis' replies must not find it any more */
+
+static void
+ngx_http_cwmp_cleanup(void *data)
+{
+    ngx_http_cwmp_ctx_t  *ctx = data;
+
+    ctx->done = 1;
+    ngx_http_cwmp_forget(ctx);
+    ngx_http_cwmp_drop_rows(ctx);
+
+    if (ctx->envelope) {
+        cwmp_envelope_free(ctx->envelope);
+        ctx->envelope = NULL;
+    }
+}
+
+
+void
+ngx_http_cwmp_drop_rows(ngx_http_cwmp_ctx_t *ctx)
+{
+    if (ctx->rows_pool) {
+        ngx_destroy_pool(ctx->rows_pool);
+    }
+
+    ctx->rows_pool = NULL;
+    ctx->rows = NULL;
+    ctx->rows_size = 0;
+}
+
+
+static void
+ngx_http_cwmp_body(ngx_http_request_t *r)
+{
+    r->read_event_handler = ngx_http_cwmp_read;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    ngx_http_cwmp_read(r);
+}
+
+
+/*
+ * The body's next pieces, until there are none, or Redis must catch up.  Once
+ * the body is there the client is watched for going away.
+ */
+
+void
+ngx_http_cwmp_read(ngx_http_request_t *r)
+{
+    ngx_int_t             rc;
+    ngx_http_cwmp_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_cwmp_module);
+
+    for ( ;; ) {
+
+        if (ngx_http_cwmp_feed(ctx) != NGX_OK) {
+            return;
+        }
+
+        if (!r->reading_body) {
+            break;
+        }
+
+        if (ngx_http_cwmp_flush(ctx) != NGX_OK) {
+            return;
+        }
+
+        if (ctx->paused) {
+            if (r->connection->read->timer_set) {
+                ngx_del_timer(r->connection->read);
+            }
+
+            r->read_event_handler = ngx_http_block_reading;
+            return;
+        }
+
+        rc = ngx_http_read_unbuffered_request_body(r);
+
+        if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+            ctx->done = 1;
+            ngx_http_finalize_request(r, rc);
+            return;
+        }
+
+        if (rc == NGX_AGAIN && r->request_body->bufs == NULL) {
+            return;
+        }
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+
+    ngx_http_cwmp_end(ctx);
+}
+
+
+/* what has arrived goes into the parser; not NGX_OK: it was answered */
+
+static ngx_int_t
+ngx_http_cwmp_feed(ngx_http_cwmp_ctx_t *ctx)
+{
+    size_t                n;
+    ngx_buf_t            *b;
+    cwmp_rc_t             rc;
+    ngx_chain_t          *cl;
+    ngx_http_request_t   *r;
+
+    r = ctx->request;
+
+    if (r->request_body == NULL) {
+        return NGX_OK;
+    }
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        b = cl->buf;
+        n = b->last - b->pos;
+
+        if (n == 0) {
+            continue;
+        }
+
+        ngx_md5_update(&ctx->md5, b->pos, n);
+
+        rc = cwmp_envelope_feed(ctx->envelope, b->pos, n);
+        b->pos = b->last;
+
+        if (rc == CWMP_REFUSED) {
+            ngx_http_cwmp_reply_error(ctx, NGX_HTTP_BAD_REQUEST,
+                                      cwmp_envelope_reason(ctx->envelope));
+            return NGX_DONE;
+        }
+
+        if (rc != CWMP_OK) {
+            ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                      "out of memory");
+            return NGX_DONE;
+        }
+    }
+
+    r->request_body->bufs = NULL;
+
+    /* nothing but an Inform is worth reading without a session */
+
+    if (ctx->id.len == 0 && ctx->facts->method.len
+        && (ctx->facts->kind != CWMP_REQUEST || ctx->facts->rpc == NULL
+            || ngx_strcmp(ctx->facts->rpc->name, "Inform") != 0))
+    {
+        ngx_http_cwmp_no_session(ctx);
+        return NGX_DONE;
+    }
+
+    return NGX_OK;
+}
+
+
+/* enough rows for a chunk?  They go now: the answer may be of any length */
+
+static ngx_int_t
+ngx_http_cwmp_flush(ngx_http_cwmp_ctx_t *ctx)
+{
+    if (ctx->facts->kind != CWMP_RESPONSE || ctx->rows == NULL
+        || (ctx->rows->nelts < 2 * NGX_HTTP_CWMP_CHUNK_ROWS
+            && ctx->rows_size < NGX_HTTP_CWMP_CHUNK_SIZE))
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_cwmp_chunk(ctx);
+}
+
+
+/* the whole body is there */
+
+static void
+ngx_http_cwmp_end(ngx_http_cwmp_ctx_t *ctx)
+{
+    cwmp_rc_t            rc;
+    const char          *reason;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+    rc = cwmp_envelope_end(ctx->envelope);
+
+    if (rc == CWMP_REFUSED) {
+        ngx_http_cwmp_reply_error(ctx, NGX_HTTP_BAD_REQUEST,
+                                  cwmp_envelope_reason(ctx->envelope));
+        return;
+    }
+
+    if (rc != CWMP_OK) {
+        ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                  "out of memory");
+        return;
+    }
+
+    r->connection->log->action = "answering a CWMP message";
+
+    if (ctx->facts->kind == CWMP_REQUEST && ctx->facts->rpc
+        && ngx_strcmp(ctx->facts->rpc->name, "Inform") == 0)
+    {
+        rc = cwmp_identity(&ctx->arena,
+                           cwmp_envelope_value(ctx->envelope, "DeviceId.OUI"),
+                           cwmp_envelope_value(ctx->envelope,
+                                               "DeviceId.ProductClass"),
+                           cwmp_envelope_value(ctx->envelope,
+                                               "DeviceId.SerialNumber"),
+                           &ctx->id, &reason);
+
+        if (rc == CWMP_REFUSED) {
+            ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                          "Inform refused: %s", reason);
+            ngx_http_cwmp_reply_fault(ctx, 8003);
+            return;
+        }
+
+        if (rc != CWMP_OK) {
+            ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                      "out of memory");
+            return;
+        }
+
+        if (ngx_http_cwmp_inform(ctx) != NGX_OK) {
+            ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                      "out of memory");
+            return;
+        }
+
+    } else if (ctx->id.len == 0) {
+        ngx_http_cwmp_no_session(ctx);
+        return;
+    }
+
+    ngx_http_cwmp_step(ctx);
+}
+
+
+/* a new session: its token, and the events as one text for people */
+
+static ngx_int_t
+ngx_http_cwmp_inform(ngx_http_cwmp_ctx_t *ctx)
+{
+    u_char      *p, bytes[16];
+    size_t       len;
+    ngx_str_t   *event;
+    ngx_uint_t   i, n;
+
+    n = ctx->events ? ctx->events->nelts : 0;
+    event = n ? ctx->events->elts : NULL;
+
+    for (len = 1, i = 0; i < n; i += 2) {
+        len += event[i].len + 1;
+    }
+
+    p = ngx_pnalloc(ctx->request->pool, len + CWMP_TOKEN_LEN);
+    if (p == NULL || RAND_bytes(bytes, sizeof(bytes)) != 1) {
+        return NGX_ERROR;
+    }
+
+    cwmp_token_encode(bytes, p);
+    ctx->token.data = p;
+    ctx->token.len = CWMP_TOKEN_LEN;
+
+    p += CWMP_TOKEN_LEN;
+    ctx->events_text.data = p;
+
+    for (i = 0; i < n; i += 2) {
+        if (i) {
+            *p++ = ',';
+        }
+
+        p = ngx_cpymem(p, event[i].data, event[i].len);
+    }
+
+    ctx->events_text.len = p - ctx->events_text.data;
+
+    return NGX_OK;
+}
+
+
+/*
+ * Neither a session nor an Inform.  An empty POST gets 204: agents on libcurl
+ * probe with one, and go on with the real POST after any 2xx only.
+ */
+
+static void
+ngx_http_cwmp_no_session(ngx_http_cwmp_ctx_t *ctx)
+{
+    if (ctx->facts->kind == CWMP_EMPTY && ctx->facts->method.len == 0) {
+        ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
+                      "empty POST without a session: nothing to do");
+        ngx_http_cwmp_reply_empty(ctx);
+        return;
+    }
+
+    ctx->request->keepalive = 0;
+
+    ngx_http_cwmp_reply_error(ctx, NGX_HTTP_BAD_REQUEST,
+                              "no session: it must begin with an Inform, and "
+                              "later POSTs return its cookie");
+}
+
+
+/* each log line of the request names the device and the session */
+
+static u_char *
+ngx_http_cwmp_log_error(ngx_http_request_t *r, ngx_http_request_t *sr,
+    u_char *buf, size_t len)
+{
+    u_char               *p;
+    ngx_http_cwmp_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_cwmp_module);
+
+    if (ctx == NULL) {
+        return buf;
+    }
+
+    if (ctx->id.len) {
+        p = ngx_snprintf(buf, len, ", device: %V", (ngx_str_t *) &ctx->id);
+        len -= p - buf;
+        buf = p;
+    }
+
+    if (ctx->token.len) {
+        p = ngx_snprintf(buf, len, ", session: %*s", (size_t) 8,
+                         ctx->token.data);
+        len -= p - buf;
+        buf = p;
+    }
+
+    return ctx->log_handler(r, sr, buf, len);
+}

@@ -1,0 +1,294 @@
+/*
+ * HTTP responses: an envelope with status 200, nothing with 204, or one line
+ * of plain text that says what was wrong.  Each function here ends the
+ * request.
+ */
+
+#include "ngx_http_cwmp.h"
+
+
+/* an envelope as it is written */
+typedef struct {
+    ngx_pool_t     *pool;
+    ngx_chain_t    *first;
+    ngx_chain_t   **last;
+    ngx_buf_t      *buf;
+} ngx_http_cwmp_out_t;
+
+
+static void ngx_http_cwmp_out_init(ngx_http_cwmp_ctx_t *ctx, cwmp_out_t *out,
+    ngx_http_cwmp_out_t *data);
+static cwmp_rc_t ngx_http_cwmp_out_more(cwmp_out_t *out);
+static void ngx_http_cwmp_out_send(ngx_http_cwmp_ctx_t *ctx, cwmp_out_t *out,
+    cwmp_rc_t rc);
+static const cwmp_str_t *ngx_http_cwmp_echo(ngx_http_cwmp_ctx_t *ctx);
+
+
+#define NGX_HTTP_CWMP_OUT_SIZE  2048
+
+
+void
+ngx_http_cwmp_reply_inform(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_str_t            cookie;
+    cwmp_out_t           out;
+    ngx_http_cwmp_out_t  data;
+
+    if (ngx_http_cwmp_carry(ctx, &cookie) != NGX_OK
+        || ngx_http_cwmp_add_header(ctx->request, "Set-Cookie", &cookie)
+           != NGX_OK)
+    {
+        ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                  "out of memory");
+        return;
+    }
+
+    ngx_http_cwmp_out_init(ctx, &out, &data);
+    ngx_http_cwmp_out_send(ctx, &out,
+                           cwmp_write_response(&out, ctx->facts->ns,
+                                               ngx_http_cwmp_echo(ctx),
+                                               ctx->facts->rpc));
+}
+
+
+void
+ngx_http_cwmp_reply_answer(ngx_http_cwmp_ctx_t *ctx)
+{
+    cwmp_out_t           out;
+    ngx_http_cwmp_out_t  data;
+
+    ngx_http_cwmp_out_init(ctx, &out, &data);
+    ngx_http_cwmp_out_send(ctx, &out,
+                           cwmp_write_response(&out, ctx->facts->ns,
+                                               ngx_http_cwmp_echo(ctx),
+                                               ctx->facts->rpc));
+}
+
+
+void
+ngx_http_cwmp_reply_fault(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t code)
+{
+    cwmp_out_t           out;
+    ngx_http_cwmp_out_t  data;
+
+    ngx_http_cwmp_out_init(ctx, &out, &data);
+    ngx_http_cwmp_out_send(ctx, &out,
+                           cwmp_write_fault(&out, ctx->facts->ns,
+                                            ngx_http_cwmp_echo(ctx),
+                                            (unsigned) code));
+}
+
+
+void
+ngx_http_cwmp_reply_rpc(ngx_http_cwmp_ctx_t *ctx, cwmp_ns_t ns,
+    const cwmp_str_t *id, const cwmp_task_rpc_t *rpc)
+{
+    cwmp_out_t           out;
+    ngx_http_cwmp_out_t  data;
+
+    ngx_http_cwmp_out_init(ctx, &out, &data);
+    ngx_http_cwmp_out_send(ctx, &out,
+                           cwmp_write_request(&out, ns, id, rpc->rpc,
+                                              rpc->args));
+}
+
+
+void
+ngx_http_cwmp_reply_empty(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+    ctx->done = 1;
+
+    r->headers_out.status = NGX_HTTP_NO_CONTENT;
+    r->header_only = 1;
+
+    rc = ngx_http_send_header(r);
+
+    ngx_http_finalize_request(r, rc == NGX_ERROR || rc > NGX_OK
+                                 ? rc : ngx_http_send_special(r,
+                                                              NGX_HTTP_LAST));
+}
+
+
+/* for people and for the CPE's own log: what was wrong, in one line */
+
+void
+ngx_http_cwmp_reply_error(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t status,
+    const char *reason)
+{
+    ngx_buf_t           *b;
+    ngx_int_t            rc;
+    ngx_str_t            retry = ngx_string("30");
+    ngx_chain_t          out;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    if (ctx->done) {
+        return;
+    }
+
+    ctx->done = 1;
+    ngx_http_cwmp_forget(ctx);
+
+    if (status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "POST refused: %s",
+                      reason);
+    }
+
+    b = ngx_create_temp_buf(r->pool, ngx_strlen(reason) + 1);
+
+    if (b == NULL
+        || (status == NGX_HTTP_SERVICE_UNAVAILABLE
+            && ngx_http_cwmp_add_header(r, "Retry-After", &retry) != NGX_OK))
+    {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    b->last = ngx_cpymem(b->last, reason, ngx_strlen(reason));
+    *b->last++ = '\n';
+    b->last_buf = 1;
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    r->headers_out.status = status;
+    r->headers_out.content_length_n = b->last - b->pos;
+    ngx_str_set(&r->headers_out.content_type, "text/plain");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_output_filter(r, &out);
+    }
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+ngx_int_t
+ngx_http_cwmp_add_header(ngx_http_request_t *r, const char *name,
+    const ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));        /* "next" since 1.23 */
+
+    h->hash = 1;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value = *value;
+
+    return NGX_OK;
+}
+
+
+/* the CPE's ID, byte for byte, or none */
+
+static const cwmp_str_t *
+ngx_http_cwmp_echo(ngx_http_cwmp_ctx_t *ctx)
+{
+    return ctx->facts->has_id ? &ctx->facts->id : NULL;
+}
+
+
+static void
+ngx_http_cwmp_out_init(ngx_http_cwmp_ctx_t *ctx, cwmp_out_t *out,
+    ngx_http_cwmp_out_t *data)
+{
+    ngx_memzero(out, sizeof(cwmp_out_t));
+    ngx_memzero(data, sizeof(ngx_http_cwmp_out_t));
+
+    data->pool = ctx->request->pool;
+    data->last = &data->first;
+
+    out->more = ngx_http_cwmp_out_more;
+    out->data = data;
+}
+
+
+static cwmp_rc_t
+ngx_http_cwmp_out_more(cwmp_out_t *out)
+{
+    ngx_buf_t            *b;
+    ngx_chain_t          *cl;
+    ngx_http_cwmp_out_t  *data;
+
+    data = out->data;
+
+    if (data->buf) {
+        data->buf->last = out->pos;
+    }
+
+    cl = ngx_alloc_chain_link(data->pool);
+    b = ngx_create_temp_buf(data->pool, NGX_HTTP_CWMP_OUT_SIZE);
+
+    if (cl == NULL || b == NULL) {
+        return CWMP_ERROR;
+    }
+
+    cl->buf = b;
+    cl->next = NULL;
+    *data->last = cl;
+    data->last = &cl->next;
+    data->buf = b;
+
+    out->pos = b->pos;
+    out->end = b->end;
+
+    return CWMP_OK;
+}
+
+
+static void
+ngx_http_cwmp_out_send(ngx_http_cwmp_ctx_t *ctx, cwmp_out_t *out, cwmp_rc_t rc)
+{
+    off_t                 len;
+    ngx_int_t             rv;
+    ngx_chain_t          *cl;
+    ngx_http_request_t   *r;
+    ngx_http_cwmp_out_t  *data;
+
+    data = out->data;
+    r = ctx->request;
+
+    if (rc != CWMP_OK || data->buf == NULL) {
+        ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                  "out of memory");
+        return;
+    }
+
+    ctx->done = 1;
+
+    data->buf->last = out->pos;
+    data->buf->last_buf = 1;
+    data->buf->last_in_chain = 1;
+
+    for (len = 0, cl = data->first; cl; cl = cl->next) {
+        len += cl->buf->last - cl->buf->pos;
+    }
+
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = len;
+    ngx_str_set(&r->headers_out.content_type, "text/xml; charset=\"utf-8\"");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+
+    rv = ngx_http_send_header(r);
+
+    if (rv == NGX_OK) {
+        rv = ngx_http_output_filter(r, data->first);
+    }
+
+    ngx_http_finalize_request(r, rv);
+}

@@ -1,0 +1,257 @@
+/*
+ * Rows as the parser completes them: an Inform's events and parameters, an
+ * answer's parameters.  Kept as what a call of Redis takes: path, then letter
+ * of the type and value in one; and, for answers, as JSON.
+ */
+
+#include "ngx_http_cwmp.h"
+
+
+static cwmp_rc_t ngx_http_cwmp_event(ngx_http_cwmp_ctx_t *ctx,
+    const cwmp_row_t *row);
+static cwmp_rc_t ngx_http_cwmp_informed(ngx_http_cwmp_ctx_t *ctx,
+    const cwmp_row_t *row);
+static cwmp_rc_t ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx,
+    const cwmp_row_t *row);
+static cwmp_rc_t ngx_http_cwmp_copy(ngx_pool_t *pool, const cwmp_str_t *from,
+    ngx_str_t *to);
+
+
+#define NGX_HTTP_CWMP_EVENTS       64       /* TR-069 allows no more */
+#define NGX_HTTP_CWMP_INFORM_ROWS  10000
+#define NGX_HTTP_CWMP_INFORM_SIZE  4194304
+#define NGX_HTTP_CWMP_FACT_MAX     1024     /* of a fact about the device */
+
+
+/* what an Inform tells about the device itself, by the end of its path */
+
+static const struct {
+    ngx_str_t   end;
+    size_t      offset;
+} ngx_http_cwmp_facts[] = {
+    { ngx_string(".DeviceInfo.SoftwareVersion"),
+      offsetof(ngx_http_cwmp_ctx_t, version) },
+    { ngx_string(".DeviceInfo.HardwareVersion"),
+      offsetof(ngx_http_cwmp_ctx_t, hardware) },
+    { ngx_string(".ManagementServer.ConnectionRequestURL"),
+      offsetof(ngx_http_cwmp_ctx_t, url) },
+    { ngx_string(".ManagementServer.ParameterKey"),
+      offsetof(ngx_http_cwmp_ctx_t, parameter_key) },
+    { ngx_null_string, 0 }
+};
+
+
+cwmp_rc_t
+ngx_http_cwmp_row(void *data, const cwmp_row_t *row)
+{
+    ngx_http_cwmp_ctx_t  *ctx = data;
+
+    int  values;
+
+    values = row->arg->type == CWMP_T_STRUCTS && row->arg->fields[0].name
+             && row->arg->fields[1].type == CWMP_T_VALUE;
+
+    if (ctx->facts->kind == CWMP_REQUEST) {
+        return values ? ngx_http_cwmp_informed(ctx, row)
+                      : ngx_http_cwmp_event(ctx, row);
+    }
+
+    if (ctx->id.len == 0) {
+        return CWMP_OK;                     /* about to be refused */
+    }
+
+    if (values && ngx_http_cwmp_keep(ctx, row) != CWMP_OK) {
+        return CWMP_ERROR;
+    }
+
+    return cwmp_result_row(&ctx->result, row);
+}
+
+
+static cwmp_rc_t
+ngx_http_cwmp_event(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
+{
+    ngx_str_t   *event;
+    ngx_pool_t  *pool;
+
+    pool = ctx->request->pool;
+
+    if (ngx_strcmp(row->arg->name, "Event") != 0) {
+        return CWMP_OK;
+    }
+
+    if (ctx->events == NULL) {
+        ctx->events = ngx_array_create(pool, 8, sizeof(ngx_str_t));
+        if (ctx->events == NULL) {
+            return CWMP_ERROR;
+        }
+    }
+
+    if (ctx->events->nelts >= 2 * NGX_HTTP_CWMP_EVENTS) {
+        return cwmp_envelope_refuse(ctx->envelope, "more than %d events",
+                                    NGX_HTTP_CWMP_EVENTS);
+    }
+
+    event = ngx_array_push_n(ctx->events, 2);
+    if (event == NULL) {
+        return CWMP_ERROR;
+    }
+
+    if (ngx_http_cwmp_copy(pool, &row->cells[0], &event[0]) != CWMP_OK) {
+        return CWMP_ERROR;
+    }
+
+    return ngx_http_cwmp_copy(pool, &row->cells[1], &event[1]);
+}
+
+
+static cwmp_rc_t
+ngx_http_cwmp_informed(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
+{
+    u_char            *dot;
+    ngx_str_t         *fact;
+    ngx_uint_t         i;
+    cwmp_str_t         value;
+    const ngx_str_t   *end;
+    const cwmp_str_t  *name;
+
+    if (++ctx->nparams > NGX_HTTP_CWMP_INFORM_ROWS
+        || ctx->rows_size > NGX_HTTP_CWMP_INFORM_SIZE)
+    {
+        return cwmp_envelope_refuse(ctx->envelope,
+                                    "more than %d parameters in an Inform",
+                                    NGX_HTTP_CWMP_INFORM_ROWS);
+    }
+
+    name = &row->cells[0];
+    value = row->cells[1];
+
+    ngx_md5_update(&ctx->informed, name->data, name->len);
+    ngx_md5_update(&ctx->informed, "=", 1);
+    ngx_md5_update(&ctx->informed, row->type.data, row->type.len);
+    ngx_md5_update(&ctx->informed, "=", 1);
+    ngx_md5_update(&ctx->informed, value.data, value.len);
+    ngx_md5_update(&ctx->informed, "\n", 1);
+
+    if (value.len > NGX_HTTP_CWMP_FACT_MAX) {
+        value.len = NGX_HTTP_CWMP_FACT_MAX;
+    }
+
+    for (i = 0; ngx_http_cwmp_facts[i].end.len; i++) {
+        end = &ngx_http_cwmp_facts[i].end;
+
+        if (name->len <= end->len
+            || ngx_memcmp(name->data + name->len - end->len, end->data,
+                          end->len)
+               != 0
+            || ngx_strlchr(name->data, name->data + name->len, '.')
+               != name->data + name->len - end->len)
+        {
+            continue;
+        }
+
+        fact = (ngx_str_t *) ((u_char *) ctx + ngx_http_cwmp_facts[i].offset);
+
+        if (ngx_http_cwmp_copy(ctx->request->pool, &value, fact) != CWMP_OK) {
+            return CWMP_ERROR;
+        }
+
+        if (fact == &ctx->parameter_key) {
+            ctx->parameter_key_seen = 1;
+        }
+    }
+
+    if (ctx->root.len == 0) {
+        dot = ngx_strlchr(name->data, name->data + name->len, '.');
+
+        if (dot && dot - name->data <= 64) {
+            value.data = name->data;
+            value.len = dot - name->data;
+
+            if (ngx_http_cwmp_copy(ctx->request->pool, &value, &ctx->root)
+                != CWMP_OK)
+            {
+                return CWMP_ERROR;
+            }
+        }
+    }
+
+    return ngx_http_cwmp_keep(ctx, row);
+}
+
+
+/* path, then letter and value, until they are handed to Redis */
+
+static cwmp_rc_t
+ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
+{
+    size_t             path;
+    ngx_str_t         *pair;
+    const cwmp_str_t  *name, *value;
+
+    name = &row->cells[0];
+    value = &row->cells[1];
+
+    /* an object, or nothing: not a parameter */
+
+    if (name->len == 0 || name->data[name->len - 1] == '.') {
+        return CWMP_OK;
+    }
+
+    if (ctx->rows_pool == NULL) {
+        ctx->rows_pool = ngx_create_pool(4096, ctx->request->connection->log);
+        if (ctx->rows_pool == NULL) {
+            return CWMP_ERROR;
+        }
+
+        ctx->rows = ngx_array_create(ctx->rows_pool, 32, sizeof(ngx_str_t));
+        if (ctx->rows == NULL) {
+            return CWMP_ERROR;
+        }
+    }
+
+    pair = ngx_array_push_n(ctx->rows, 2);
+    if (pair == NULL) {
+        return CWMP_ERROR;
+    }
+
+    path = name->len;
+    pair[0].len = path;
+    pair[1].len = 1 + value->len;
+
+    pair[0].data = ngx_pnalloc(ctx->rows_pool, path + 1 + value->len);
+    if (pair[0].data == NULL) {
+        return CWMP_ERROR;
+    }
+
+    ngx_memcpy(pair[0].data, name->data, path);
+
+    pair[1].data = pair[0].data + path;
+    pair[1].data[0] = (u_char) cwmp_type_letter(&row->type);
+
+    if (value->len) {
+        ngx_memcpy(pair[1].data + 1, value->data, value->len);
+    }
+
+    ctx->rows_size += path + value->len;
+
+    return CWMP_OK;
+}
+
+
+static cwmp_rc_t
+ngx_http_cwmp_copy(ngx_pool_t *pool, const cwmp_str_t *from, ngx_str_t *to)
+{
+    to->len = from->len;
+    to->data = ngx_pnalloc(pool, from->len + 1);
+
+    if (to->data == NULL) {
+        return CWMP_ERROR;
+    }
+
+    if (from->len) {
+        ngx_memcpy(to->data, from->data, from->len);
+    }
+
+    return CWMP_OK;
+}

@@ -1,0 +1,506 @@
+/*
+ * Calls the state table (redis/cwmp.lua) and takes its verb: a table row says
+ * which reply follows.  A decision that only this side can take (a task that
+ * cannot be sent) costs a further call.  Must not know how a reply is written.
+ */
+
+#include "ngx_http_cwmp.h"
+
+
+static void ngx_http_cwmp_step_done(void *data, redisReply *reply,
+    const char *error);
+static void ngx_http_cwmp_chunk_done(void *data, redisReply *reply,
+    const char *error);
+static ngx_int_t ngx_http_cwmp_check(ngx_http_cwmp_ctx_t *ctx,
+    redisReply *reply, const char *error);
+static void ngx_http_cwmp_notes(ngx_http_cwmp_ctx_t *ctx, redisReply *notes);
+static void ngx_http_cwmp_verb(ngx_http_cwmp_ctx_t *ctx, redisReply *reply);
+static void ngx_http_cwmp_verb_inform(ngx_http_cwmp_ctx_t *ctx,
+    redisReply *reply);
+static void ngx_http_cwmp_verb_answer(ngx_http_cwmp_ctx_t *ctx,
+    redisReply *reply);
+static void ngx_http_cwmp_verb_rpc(ngx_http_cwmp_ctx_t *ctx,
+    redisReply *reply);
+static void ngx_http_cwmp_verb_end(ngx_http_cwmp_ctx_t *ctx,
+    redisReply *reply);
+static void ngx_http_cwmp_verb_unknown(ngx_http_cwmp_ctx_t *ctx,
+    redisReply *reply);
+static void ngx_http_cwmp_verdict(ngx_http_cwmp_ctx_t *ctx,
+    const ngx_str_t *task, const cwmp_task_rpc_t *rpc);
+
+
+static const struct {
+    const char   *verb;
+    size_t        elements;         /* of the reply, at least */
+    void        (*handler)(ngx_http_cwmp_ctx_t *ctx, redisReply *reply);
+} ngx_http_cwmp_verbs[] = {
+    { "inform", 3, ngx_http_cwmp_verb_inform },
+    { "answer", 2, ngx_http_cwmp_verb_answer },
+    { "rpc", 9, ngx_http_cwmp_verb_rpc },
+    { "end", 2, ngx_http_cwmp_verb_end },
+    { "unknown", 2, ngx_http_cwmp_verb_unknown }
+};
+
+
+static ngx_int_t
+ngx_http_cwmp_send(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
+    ngx_cwmp_redis_pt handler, ngx_cwmp_redis_cmd_t **cmd)
+{
+    const char  *error;
+
+    error = "out of memory";
+
+    *cmd = args ? ngx_cwmp_redis_send(ctx->conf->redis->client, args->elts,
+                                      args->nelts, 0, handler, ctx, &error)
+                : NULL;
+
+    if (*cmd) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                  "session cannot go on: %s", error);
+
+    ngx_http_cwmp_reply_error(ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
+                              "the session store is away: try again");
+    return NGX_DONE;
+}
+
+
+void
+ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_array_t  *args;
+
+    args = ngx_http_cwmp_call(ctx, "cwmp_step_1");
+
+    if (args && ngx_http_cwmp_step_args(ctx, args) != NGX_OK) {
+        args = NULL;
+    }
+
+    ctx->calls++;
+    ctx->redis_start = ngx_current_msec;
+
+    if (ngx_http_cwmp_send(ctx, args, ngx_http_cwmp_step_done, &ctx->step)
+        == NGX_OK)
+    {
+        ngx_http_cwmp_drop_rows(ctx);       /* the client has a copy */
+    }
+}
+
+
+/* NGX_OK: sent, go on; else it was answered */
+
+ngx_int_t
+ngx_http_cwmp_chunk(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_str_t    *rows;
+    ngx_uint_t    i;
+    ngx_array_t  *args;
+
+    args = ngx_http_cwmp_call(ctx, "cwmp_chunk_1");
+
+    if (args
+        && (ngx_http_cwmp_arg(args, ctx->token.data, ctx->token.len) != NGX_OK
+            || ngx_http_cwmp_arg_number(args, ctx->conf->outstanding_timeout)
+               != NGX_OK))
+    {
+        args = NULL;
+    }
+
+    if (args) {
+        rows = ngx_array_push_n(args, ctx->rows->nelts);
+
+        if (rows) {
+            ngx_memcpy(rows, ctx->rows->elts,
+                       ctx->rows->nelts * sizeof(ngx_str_t));
+        } else {
+            args = NULL;
+        }
+    }
+
+    for (i = 0; ctx->chunks[i]; i++) { /* a free one: else it is paused */ }
+
+    if (ngx_http_cwmp_send(ctx, args, ngx_http_cwmp_chunk_done,
+                           &ctx->chunks[i])
+        != NGX_OK)
+    {
+        return NGX_DONE;
+    }
+
+    ngx_http_cwmp_drop_rows(ctx);
+
+    ctx->paused = 1;
+
+    for (i = 0; i < NGX_HTTP_CWMP_CHUNKS; i++) {
+        if (ctx->chunks[i] == NULL) {
+            ctx->paused = 0;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_cwmp_forget(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_uint_t  i;
+
+    if (ctx->step) {
+        ngx_cwmp_redis_forget(ctx->step);
+        ctx->step = NULL;
+    }
+
+    for (i = 0; i < NGX_HTTP_CWMP_CHUNKS; i++) {
+        if (ctx->chunks[i]) {
+            ngx_cwmp_redis_forget(ctx->chunks[i]);
+            ctx->chunks[i] = NULL;
+        }
+    }
+}
+
+
+static void
+ngx_http_cwmp_step_done(void *data, redisReply *reply, const char *error)
+{
+    ngx_http_cwmp_ctx_t  *ctx = data;
+
+    ngx_connection_t  *c;
+
+    c = ctx->request->connection;
+    ctx->step = NULL;
+    ctx->redis_time += ngx_current_msec - ctx->redis_start;
+
+    ngx_http_set_log_request(c->log, ctx->request);
+
+    if (ngx_http_cwmp_check(ctx, reply, error) == NGX_OK) {
+        ngx_http_cwmp_verb(ctx, reply);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_cwmp_chunk_done(void *data, redisReply *reply, const char *error)
+{
+    ngx_http_cwmp_ctx_t  *ctx = data;
+
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+    c = r->connection;
+
+    /* replies come in the order of the calls */
+
+    ctx->chunks[0] = ctx->chunks[1];
+    ctx->chunks[1] = NULL;
+
+    ngx_http_set_log_request(c->log, r);
+
+    if (ngx_http_cwmp_check(ctx, reply, error) == NGX_OK) {
+
+        if (ngx_strcmp(reply->element[0]->str, "unknown") == 0) {
+            ngx_http_cwmp_verb_unknown(ctx, reply);
+
+        } else if (ctx->paused) {
+            ctx->paused = 0;
+            r->read_event_handler = ngx_http_cwmp_read;
+            ngx_http_cwmp_read(r);
+        }
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* an answer of the function's form; else the POST gets its 503 here */
+
+static ngx_int_t
+ngx_http_cwmp_check(ngx_http_cwmp_ctx_t *ctx, redisReply *reply,
+    const char *error)
+{
+    ngx_log_t  *log;
+
+    log = ctx->request->connection->log;
+
+    if (reply && reply->type == REDIS_REPLY_ARRAY && reply->elements >= 2
+        && reply->element[0]->type == REDIS_REPLY_STRING)
+    {
+        ngx_http_cwmp_notes(ctx, reply->element[1]);
+        return NGX_OK;
+    }
+
+    if (reply == NULL) {
+        ngx_log_error(NGX_LOG_ERR, log, 0, "session cannot go on: %s", error);
+
+    } else if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "session cannot go on, Redis answered: %s", reply->str);
+
+    } else {
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "session cannot go on: Redis answered what is no verb; "
+                      "is the function library of another program?");
+    }
+
+    ngx_http_cwmp_reply_error(ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
+                              "the session store is away: try again");
+    return NGX_DONE;
+}
+
+
+/* what the state table wants an operator to know; may hold a task's words */
+
+static void
+ngx_http_cwmp_notes(ngx_http_cwmp_ctx_t *ctx, redisReply *notes)
+{
+    char    *p;
+    size_t   i;
+
+    if (notes->type != REDIS_REPLY_ARRAY) {
+        return;
+    }
+
+    for (i = 0; i < notes->elements; i++) {
+
+        if (notes->element[i]->type != REDIS_REPLY_STRING) {
+            continue;
+        }
+
+        for (p = notes->element[i]->str; *p; p++) {
+            if ((u_char) *p < 0x20 || (u_char) *p == 0x7f) {
+                *p = '?';
+            }
+        }
+
+        ngx_log_error(NGX_LOG_NOTICE, ctx->request->connection->log, 0,
+                      "%s", notes->element[i]->str);
+    }
+}
+
+
+static void
+ngx_http_cwmp_verb(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
+{
+    size_t  i, n;
+
+    n = sizeof(ngx_http_cwmp_verbs) / sizeof(ngx_http_cwmp_verbs[0]);
+
+    for (i = 0; i < n; i++) {
+        if (ngx_strcmp(reply->element[0]->str, ngx_http_cwmp_verbs[i].verb)
+            == 0
+            && reply->elements >= ngx_http_cwmp_verbs[i].elements)
+        {
+            ngx_http_cwmp_verbs[i].handler(ctx, reply);
+            return;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                  "session cannot go on: Redis answered the unknown verb "
+                  "\"%s\"", reply->element[0]->str);
+
+    ngx_http_cwmp_reply_error(ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
+                              "the session store is away: try again");
+}
+
+
+/* into the pool: a reply is gone when its handler returns */
+
+static ngx_int_t
+ngx_http_cwmp_copy_reply(ngx_http_cwmp_ctx_t *ctx, redisReply *reply,
+    size_t i, cwmp_str_t *to)
+{
+    redisReply  *e;
+
+    e = reply->element[i];
+    to->len = (e->type == REDIS_REPLY_STRING) ? e->len : 0;
+    to->data = ngx_pnalloc(ctx->request->pool, to->len + 1);
+
+    if (to->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (to->len) {
+        ngx_memcpy(to->data, e->str, to->len);
+    }
+
+    return NGX_OK;
+}
+
+
+/* the token is an older one's when the same Inform came a second time */
+
+static void
+ngx_http_cwmp_verb_inform(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
+{
+    if (ngx_http_cwmp_copy_reply(ctx, reply, 2, &ctx->token) != NGX_OK
+        || ctx->token.len != CWMP_TOKEN_LEN)
+    {
+        ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                  "no token");
+        return;
+    }
+
+    ngx_http_cwmp_reply_inform(ctx);
+}
+
+
+static void
+ngx_http_cwmp_verb_answer(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
+{
+    const cwmp_rpc_t  *rpc;
+
+    rpc = ctx->facts->rpc;
+
+    if (rpc && (rpc->from & CWMP_FROM_CPE)) {
+        ngx_http_cwmp_reply_answer(ctx);
+        return;
+    }
+
+    ngx_http_cwmp_reply_fault(ctx, 8000);
+}
+
+
+static void
+ngx_http_cwmp_verb_end(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
+{
+    ngx_http_cwmp_reply_empty(ctx);
+}
+
+
+static void
+ngx_http_cwmp_verb_unknown(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
+{
+    if (ctx->facts->kind == CWMP_EMPTY) {
+        ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
+                      "empty POST of a session that is over: nothing to do");
+        ngx_http_cwmp_reply_empty(ctx);
+        return;
+    }
+
+    ctx->request->keepalive = 0;
+
+    ngx_http_cwmp_reply_error(ctx, NGX_HTTP_BAD_REQUEST,
+                              "the session is over, or another one has "
+                              "replaced it: begin with an Inform");
+}
+
+
+/* name, letter of type, value, ... */
+
+static ngx_int_t
+ngx_http_cwmp_known(ngx_http_cwmp_ctx_t *ctx, redisReply *reply, size_t from,
+    cwmp_order_t *order)
+{
+    size_t         i, n;
+    redisReply    *name, *letter, *value;
+    cwmp_known_t  *known;
+
+    n = (reply->elements - from) / 3;
+
+    known = ngx_palloc(ctx->request->pool, (n + 1) * sizeof(cwmp_known_t));
+    if (known == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        name = reply->element[from + 3 * i];
+        letter = reply->element[from + 3 * i + 1];
+        value = reply->element[from + 3 * i + 2];
+
+        if (name->type != REDIS_REPLY_STRING
+            || letter->type != REDIS_REPLY_STRING
+            || value->type != REDIS_REPLY_STRING)
+        {
+            break;
+        }
+
+        /* valid as long as the reply: no longer than it is needed */
+
+        known[i].name.data = (u_char *) name->str;
+        known[i].name.len = name->len;
+        known[i].letter = letter->str[0];
+        known[i].value.data = (u_char *) value->str;
+        known[i].value.len = value->len;
+    }
+
+    order->known = known;
+    order->nknown = i;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_cwmp_verb_rpc(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
+{
+    cwmp_rc_t         rc;
+    ngx_int_t         ns;
+    cwmp_str_t        id, task;
+    cwmp_order_t      order;
+    cwmp_task_rpc_t   rpc;
+
+    if (ngx_http_cwmp_copy_reply(ctx, reply, 2, &id) != NGX_OK
+        || ngx_http_cwmp_copy_reply(ctx, reply, 3, &order.phase) != NGX_OK
+        || ngx_http_cwmp_copy_reply(ctx, reply, 4, &order.instance) != NGX_OK
+        || ngx_http_cwmp_copy_reply(ctx, reply, 5, &order.key) != NGX_OK
+        || ngx_http_cwmp_copy_reply(ctx, reply, 6, &task) != NGX_OK
+        || ngx_http_cwmp_copy_reply(ctx, reply, 7, &order.json) != NGX_OK
+        || ngx_http_cwmp_known(ctx, reply, 9, &order) != NGX_OK)
+    {
+        ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                  "out of memory");
+        return;
+    }
+
+    ctx->task.data = task.data;
+    ctx->task.len = task.len;
+
+    rc = cwmp_task_rpc(&ctx->arena, &order, &rpc);
+
+    if (rc == CWMP_REFUSED || (rc == CWMP_OK && rpc.done)) {
+        ngx_http_cwmp_verdict(ctx, &ctx->task, &rpc);
+        return;
+    }
+
+    if (rc != CWMP_OK) {
+        ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                  "out of memory");
+        return;
+    }
+
+    ns = (reply->element[8]->type == REDIS_REPLY_STRING)
+         ? ngx_atoi((u_char *) reply->element[8]->str, reply->element[8]->len)
+         : 0;
+
+    if (ns < 0 || ns >= CWMP_NS_COUNT) {
+        ns = CWMP_NS_1_0;
+    }
+
+    ngx_http_cwmp_reply_rpc(ctx, (cwmp_ns_t) ns, &id, &rpc);
+}
+
+
+/* the task ends here; the next one comes by another call */
+
+static void
+ngx_http_cwmp_verdict(ngx_http_cwmp_ctx_t *ctx, const ngx_str_t *task,
+    const cwmp_task_rpc_t *rpc)
+{
+    ngx_array_t  *args;
+
+    args = ngx_http_cwmp_call(ctx, "cwmp_step_1");
+
+    if (args && ngx_http_cwmp_verdict_args(ctx, args, task, rpc) != NGX_OK) {
+        args = NULL;
+    }
+
+    ctx->calls++;
+    ctx->redis_start = ngx_current_msec;
+
+    (void) ngx_http_cwmp_send(ctx, args, ngx_http_cwmp_step_done, &ctx->step);
+}

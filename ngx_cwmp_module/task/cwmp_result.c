@@ -1,0 +1,337 @@
+/*
+ * JSON is appended to one growing buffer of the arena: an answer is written
+ * once, in the order in which it comes, and never looked at again, which a
+ * tree of objects would only slow down.  Must not know nginx or Redis.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cwmp_value.h"
+#include "cwmp_result.h"
+
+
+static void cwmp_json_add(cwmp_result_t *r, const void *p, size_t n);
+static void cwmp_json_string(cwmp_result_t *r, const cwmp_str_t *s);
+static void cwmp_json_leaf(cwmp_result_t *r, cwmp_type_t type,
+    const cwmp_str_t *s);
+
+
+#define cwmp_json_literal(r, s)  cwmp_json_add(r, s, sizeof(s) - 1)
+
+
+void
+cwmp_result_init(cwmp_result_t *result, cwmp_arena_t *arena)
+{
+    memset(result, 0, sizeof(cwmp_result_t));
+    result->arena = arena;
+}
+
+
+static void
+cwmp_json_add(cwmp_result_t *r, const void *p, size_t n)
+{
+    size_t          size;
+    unsigned char  *data;
+
+    if (n > r->size - r->len) {
+        size = r->size ? 2 * r->size : 512;
+        while (size < r->len + n) {
+            size *= 2;
+        }
+
+        data = r->failed ? NULL : cwmp_alloc(r->arena, size);
+        if (data == NULL) {
+            r->failed = 1;
+            return;
+        }
+
+        if (r->len) {
+            memcpy(data, r->data, r->len);
+        }
+
+        r->data = data;
+        r->size = size;
+    }
+
+    memcpy(r->data + r->len, p, n);
+    r->len += n;
+}
+
+
+/* the text is valid UTF-8: the parser saw to that */
+
+static void
+cwmp_json_string(cwmp_result_t *r, const cwmp_str_t *s)
+{
+    char            code[8];
+    size_t          i, from;
+    unsigned char   ch;
+
+    cwmp_json_literal(r, "\"");
+
+    for (i = 0, from = 0; i < s->len; i++) {
+        ch = s->data[i];
+
+        if (ch >= 0x20 && ch != '"' && ch != '\\' && ch != 0x7f) {
+            continue;
+        }
+
+        cwmp_json_add(r, s->data + from, i - from);
+        from = i + 1;
+
+        if (ch == '"' || ch == '\\') {
+            code[0] = '\\';
+            code[1] = (char) ch;
+            cwmp_json_add(r, code, 2);
+
+        } else {
+            snprintf(code, sizeof(code), "\\u%04x", (unsigned) ch);
+            cwmp_json_add(r, code, 6);
+        }
+    }
+
+    if (i > from) {
+        cwmp_json_add(r, s->data + from, i - from);
+    }
+
+    cwmp_json_literal(r, "\"");
+}
+
+
+static void
+cwmp_json_name(cwmp_result_t *r, const char *name)
+{
+    cwmp_json_literal(r, "\"");
+    cwmp_json_add(r, name, strlen(name));
+    cwmp_json_literal(r, "\":");
+}
+
+
+/* is it a number as JSON spells one? (field: leading zeros, signs, blanks) */
+
+static int
+cwmp_json_is_number(const cwmp_str_t *s)
+{
+    size_t  i;
+
+    i = (s->len && s->data[0] == '-') ? 1 : 0;
+
+    if (s->len == i || s->len > 20 || (s->data[i] == '0' && s->len > i + 1)) {
+        return 0;
+    }
+
+    for ( /* void */ ; i < s->len; i++) {
+        if (s->data[i] < '0' || s->data[i] > '9') {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static void
+cwmp_json_leaf(cwmp_result_t *r, cwmp_type_t type, const cwmp_str_t *s)
+{
+    if (type == CWMP_T_BOOLEAN && s->len) {
+
+        if (s->data[0] == '1' || (s->data[0] | 0x20) == 't') {
+            cwmp_json_literal(r, "true");
+            return;
+        }
+
+        if (s->data[0] == '0' || (s->data[0] | 0x20) == 'f') {
+            cwmp_json_literal(r, "false");
+            return;
+        }
+    }
+
+    if ((type == CWMP_T_INT || type == CWMP_T_UINT) && cwmp_json_is_number(s)) {
+        cwmp_json_add(r, s->data, s->len);
+        return;
+    }
+
+    cwmp_json_string(r, s);
+}
+
+
+static void
+cwmp_result_value_type(cwmp_result_t *r, const cwmp_row_t *row)
+{
+    const char  *name;
+
+    name = cwmp_value_type_name(cwmp_value_type(row->type.data,
+                                                row->type.len));
+
+    cwmp_json_literal(r, ",\"Type\":\"xsd:");
+    cwmp_json_add(r, name ? name : "string", strlen(name ? name : "string"));
+    cwmp_json_literal(r, "\"");
+}
+
+
+cwmp_rc_t
+cwmp_result_row(cwmp_result_t *r, const cwmp_row_t *row)
+{
+    size_t             i;
+    const cwmp_arg_t  *field;
+
+    if (r->list == NULL) {
+        r->list = row->arg;
+    }
+
+    if (r->list != row->arg) {
+        return CWMP_OK;
+    }
+
+    r->rows++;
+
+    if (r->len > CWMP_RESULT_MAX) {
+        r->cut = 1;
+        return CWMP_OK;
+    }
+
+    if (r->len) {
+        cwmp_json_literal(r, ",");
+    }
+
+    if (row->arg->type == CWMP_T_STRINGS) {
+        cwmp_json_string(r, &row->cells[0]);
+        return r->failed ? CWMP_ERROR : CWMP_OK;
+    }
+
+    cwmp_json_literal(r, "{");
+
+    for (i = 0, field = row->arg->fields; field->name; i++, field++) {
+
+        if (i) {
+            cwmp_json_literal(r, ",");
+        }
+
+        cwmp_json_name(r, field->name);
+        cwmp_json_leaf(r, field->type, &row->cells[i]);
+
+        if (field->type == CWMP_T_VALUE) {
+            cwmp_result_value_type(r, row);
+        }
+    }
+
+    cwmp_json_literal(r, "}");
+
+    return r->failed ? CWMP_ERROR : CWMP_OK;
+}
+
+
+static void
+cwmp_json_list(cwmp_result_t *r, const cwmp_result_t *rows,
+    const cwmp_arg_t *arg)
+{
+    char  count[32];
+
+    cwmp_json_literal(r, "[");
+
+    if (rows->list == arg) {
+        cwmp_json_add(r, rows->data, rows->len);
+    }
+
+    cwmp_json_literal(r, "]");
+
+    if (rows->list == arg && rows->cut) {
+        snprintf(count, sizeof(count), ",\"count\":%zu", rows->rows);
+        cwmp_json_add(r, count, strlen(count));
+        cwmp_json_literal(r, ",\"truncated\":true");
+    }
+}
+
+
+/* the members of an argument list; rows were gathered before, apart */
+
+static void
+cwmp_json_members(cwmp_result_t *r, const cwmp_result_t *rows,
+    const cwmp_envelope_t *e, const cwmp_arg_t *arg, const char *path)
+{
+    char  full[128];
+
+    cwmp_json_literal(r, "{");
+
+    for ( /* void */ ; arg->name; arg++) {
+
+        if (r->data[r->len - 1] != '{') {
+            cwmp_json_literal(r, ",");
+        }
+
+        snprintf(full, sizeof(full), "%s%s%s", path, *path ? "." : "",
+                 arg->name);
+
+        cwmp_json_name(r, arg->name);
+
+        if (arg->type == CWMP_T_STRUCT) {
+            cwmp_json_members(r, rows, e, arg->fields, full);
+
+        } else if (arg->type == CWMP_T_STRUCTS || arg->type == CWMP_T_STRINGS) {
+            cwmp_json_list(r, rows, arg);
+
+        } else {
+            cwmp_json_leaf(r, arg->type, cwmp_envelope_value(e, full));
+        }
+
+        if (r->failed) {
+            return;
+        }
+    }
+
+    cwmp_json_literal(r, "}");
+}
+
+
+static void
+cwmp_json_fault(cwmp_result_t *r, const cwmp_result_t *rows,
+    const cwmp_facts_t *facts)
+{
+    char  code[32];
+
+    snprintf(code, sizeof(code), "{\"FaultCode\":%u", facts->fault_code);
+    cwmp_json_add(r, code, strlen(code));
+    cwmp_json_literal(r, ",\"FaultString\":");
+    cwmp_json_string(r, &facts->fault_text);
+
+    if (rows->list) {
+        cwmp_json_literal(r, ",");
+        cwmp_json_name(r, rows->list->name);
+        cwmp_json_list(r, rows, rows->list);
+    }
+
+    cwmp_json_literal(r, "}");
+}
+
+
+cwmp_rc_t
+cwmp_result_json(cwmp_result_t *rows, const cwmp_envelope_t *e,
+    cwmp_str_t *json)
+{
+    cwmp_result_t        r;
+    const cwmp_facts_t  *facts;
+
+    facts = cwmp_envelope_facts(e);
+    cwmp_result_init(&r, rows->arena);
+
+    if (facts->kind == CWMP_FAULT) {
+        cwmp_json_fault(&r, rows, facts);
+
+    } else if (facts->rpc) {
+        cwmp_json_members(&r, rows, e, facts->kind == CWMP_RESPONSE
+                                       ? facts->rpc->response
+                                       : facts->rpc->request, "");
+    } else {
+        cwmp_json_literal(&r, "{}");
+    }
+
+    if (r.failed || rows->failed) {
+        return CWMP_ERROR;
+    }
+
+    json->data = r.data;
+    json->len = r.len;
+
+    return CWMP_OK;
+}

@@ -1,0 +1,55 @@
+/*
+ * From an admin's JSON to the RPC that is sent.  The RPC's row in cwmp_rpcs[]
+ * says which arguments there are, their types, bounds and defaults; nothing
+ * here knows a single RPC but for the tasks that are more than one.  Pure: no
+ * nginx, no Redis.
+ */
+
+#ifndef CWMP_TASK_H
+#define CWMP_TASK_H
+
+#include "cwmp_types.h"
+#include "cwmp_rpc.h"
+#include "cwmp_write.h"
+
+
+/* a parameter as the device last reported it */
+typedef struct {
+    cwmp_str_t    name;             /* as the task spells it */
+    char          letter;           /* cwmp_type_letter() of its type */
+    cwmp_str_t    value;
+} cwmp_known_t;
+
+
+/* what the session's state table asks for (redis/cwmp.lua, "phase") */
+typedef struct {
+    cwmp_str_t    json;
+    cwmp_str_t    phase;            /* "", types, set, verify, compare */
+    cwmp_str_t    instance;         /* of AddObject, in phases after it */
+    cwmp_str_t    key;              /* CommandKey or ParameterKey to use when
+                                       the task has none */
+    cwmp_known_t *known;
+    size_t        nknown;
+} cwmp_order_t;
+
+
+typedef struct {
+    const cwmp_rpc_t   *rpc;
+    cwmp_node_t        *args;       /* for cwmp_write_request() */
+    unsigned            done:1;     /* phase compare: the device already has
+                                       these values, nothing is to be sent */
+    cwmp_str_t          field;      /* REFUSED: which, e.g.
+                                       "ParameterList.Device.X" */
+    const char         *reason;     /* REFUSED: "is missing", ... */
+} cwmp_task_rpc_t;
+
+
+/* REFUSED: the task cannot be sent: field and reason say why */
+cwmp_rc_t cwmp_task_rpc(cwmp_arena_t *arena, const cwmp_order_t *order,
+    cwmp_task_rpc_t *out);
+
+
+/* one letter for each type of a value, as it is stored; 's' for unknown */
+char cwmp_type_letter(const cwmp_str_t *type);
+
+#endif

@@ -1,0 +1,1407 @@
+#!lua name=cwmp
+--[[
+  The function library of the ACS: the state table of a session (TR-069 A6
+  3.7.1, 3.7.2) and the life of a task live here, so that each step is atomic
+  and any worker of any node may take the next one.
+
+  The model.  A POST is one call of cwmp_step_1.  The caller has parsed the
+  envelope into facts; this code decides and answers with a verb:
+
+    inform TOKEN      send an InformResponse and this session's token
+    answer            answer the CPE's request
+    rpc ...           send this RPC (see rpc_reply)
+    end               nothing to send: 204
+    unknown           no such session, or the token is another session's
+
+  The second element of each answer is a list of notes for the caller's log.
+
+  A task is in exactly one place: the inbox (a list that anybody may push to),
+  the queue (a sorted set of ids), running (a hash: the one RPC outstanding),
+  waiting (a hash: what waits for a later event), or it has one entry in
+  results.  Its JSON stays in "live" from the inbox to the result, never
+  re-encoded.  Redis' TIME is the only clock.
+
+  To add an RPC: a row in METHODS says what its loss and its response mean; its
+  arguments are none of this file's business.
+
+  Functions that nodes call carry the contract's number (_1): a change of
+  arguments or of meaning makes a _2 beside it, so that nodes of two versions
+  work side by side.  VERSION grows with every change of this file.
+]]
+
+local VERSION = 1
+
+
+-- positions in KEYS, the same for every function that works on a device
+local DEVICE, PARAMS, TASKS, QUEUE, LIVE, RUNNING, WAITING, SESSION, RESULTS,
+      DUE, EVENTS, SEEN, MODEL, SOFTWARE, WAKE =
+      1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+
+local SUFFIX = { '', ':params', ':tasks', ':queue', ':live', ':running',
+                 ':waiting', ':session', ':results' }
+local SHARED = { 'due', 'events', 'index:seen', 'index:model', 'index:version',
+                 'wake' }
+
+-- states of a session (the CPE's turn, the ACS's turn, after our 204)
+local CPE, ACS, CLOSING = '1', '2', '3'
+
+local SLICE = 1000                  -- what unpack() can take at once, safely
+local INTAKE = 16                   -- inbox entries a step takes
+local QUEUE_MAX = 1000              -- tasks of a device that live at once
+local TASK_BYTES = 262144           -- of a task's JSON
+local PARAMS_MAX = 200000           -- of a device
+local RESULTS_MAX = 200             -- of a device
+local EVENTS_MAX = 100000           -- of a partition
+local SWEEP_AFTER = 32              -- completed reads
+local URGENT, LATER = -1e12, 1e15   -- bands of the queue's scores
+
+--[[
+  lost: what is done when the session ended with the RPC outstanding:
+    again   it changes nothing: send it again
+    verify  the next Inform's ParameterKey, or a read, says whether it was done
+    event   the next sessions' events say whether it was done
+  wait: the response is only half of it: for how many seconds (added to
+  DelaySeconds) the event that ends it is awaited
+  event: the event that ends it; with a CommandKey when it starts with "M "
+  closes: the session ends after its response (the CPE acts after the session)
+]]
+local METHODS = {
+    GetRPCMethods      = { lost = 'again' },
+    GetParameterValues = { lost = 'again', reads = true },
+    GetParameterNames  = { lost = 'again' },
+    SetParameterValues = { lost = 'verify', list = 'ParameterList' },
+    AddObject          = { lost = 'verify', list = 'values' },
+    DeleteObject       = { lost = 'verify' },
+    Reboot             = { lost = 'event', event = 'M Reboot', wait = 1800,
+                           closes = true },
+    FactoryReset       = { lost = 'event', event = '0', wait = 3600,
+                           closes = true },
+    Download           = { lost = 'event', event = 'TransferComplete',
+                           wait = 86400 },
+}
+
+local function call(...)            -- redis.call is not there at load time
+    return redis.call(...)
+end
+
+
+-- ---------------------------------------------------------------- helpers
+
+local function clock()
+    local t = call('TIME')
+    return t[1] * 1000 + math.floor(t[2] / 1000), t[1], t[2]
+end
+
+local function seconds(ms)
+    return string.format('%.3f', ms / 1000)
+end
+
+local function quote(s)             -- a JSON string
+    return cjson.encode(tostring(s))
+end
+
+local function reason_json(reason, field)
+    if field then
+        return '{"field":' .. quote(field) .. ',"reason":' .. quote(reason)
+               .. '}'
+    end
+    return '{"reason":' .. quote(reason) .. '}'
+end
+
+local function note(c, text)
+    c.notes[#c.notes + 1] = text
+end
+
+local function event(c, kind, ...)
+    call('XADD', c.k[EVENTS], 'MAXLEN', '~', EVENTS_MAX, '*', 'type', kind,
+         'device', c.id, ...)
+end
+
+local function context(keys, id)
+    local now = clock()
+    return { k = keys, id = id, now = now, notes = {} }
+end
+
+-- All keys of a device from the name of one of them, for the functions that
+-- people call with that one name only; all of them live in its slot.
+local function device_keys(key)
+    local prefix, id = string.match(key, '^(.-:{%d+}:)([^:]+):?%a*$')
+    if not id then
+        return nil
+    end
+    local k = {}
+    for i, s in ipairs(SUFFIX) do
+        k[i] = prefix .. id .. s
+    end
+    for _, s in ipairs(SHARED) do
+        k[#k + 1] = prefix .. s
+    end
+    return k, id
+end
+
+local function hash_fields(key, names)
+    local got, t = call('HMGET', key, unpack(names)), {}
+    for i, name in ipairs(names) do
+        t[name] = got[i] or nil
+    end
+    return t
+end
+
+
+-- ------------------------------------------------------------- parameters
+
+--[[
+  :params holds, for each path, "GENERATION TYPE-LETTER value" without blanks
+  in between.  The generation grows with each read.  The field "." is a JSON
+  object of marks: path read completely (it ends with a dot, or is empty) to
+  the generation of that read; what is older below it is gone from the device.
+]]
+local MARKS = '.'
+local TYPES = { s = 'string', b = 'boolean', i = 'int', l = 'long',
+                u = 'unsignedInt', U = 'unsignedLong', d = 'decimal',
+                t = 'dateTime', B = 'base64Binary', h = 'hexBinary' }
+
+local function write_params(c, generation, rows, first)
+    local n = #rows
+    if n < first then
+        return
+    end
+    if call('HLEN', c.k[PARAMS]) > PARAMS_MAX then
+        note(c, 'more than ' .. PARAMS_MAX .. ' parameters: not stored')
+        return
+    end
+    local i = first
+    while i <= n do
+        local list = {}
+        while i <= n and #list < SLICE do
+            list[#list + 1] = rows[i]
+            list[#list + 1] = generation .. rows[i + 1]
+            i = i + 2
+        end
+        call('HSET', c.k[PARAMS], unpack(list))
+    end
+end
+
+local function due(c, kind, task, at, option)
+    local member = kind .. ' ' .. c.id .. (task and ' ' .. task or '')
+    if option then
+        call('ZADD', c.k[DUE], option, at, member)
+    else
+        call('ZADD', c.k[DUE], at, member)
+    end
+end
+
+local function not_due(c, kind, task)
+    call('ZREM', c.k[DUE], kind .. ' ' .. c.id .. (task and ' ' .. task or ''))
+end
+
+local function load_marks(key)
+    local raw = call('HGET', key, MARKS)
+    return raw and cjson.decode(raw) or {}
+end
+
+-- these paths were read completely, or deleted: older values below are gone
+local function mark_read(c, generation, paths)
+    local marks, n = nil, 0
+    for _, path in ipairs(paths) do
+        if path == '' or string.sub(path, -1) == '.' then
+            marks = marks or load_marks(c.k[PARAMS])
+            for old in pairs(marks) do
+                if string.sub(old, 1, #path) == path then
+                    marks[old] = nil
+                end
+            end
+            marks[path] = tonumber(generation)
+        end
+    end
+    if not marks then
+        return
+    end
+    for _ in pairs(marks) do
+        n = n + 1
+    end
+    call('HSET', c.k[PARAMS], MARKS, cjson.encode(marks))
+    if n >= SWEEP_AFTER then
+        due(c, 'g', nil, c.now, 'NX')
+    end
+end
+
+-- the generation below which a path is gone
+local function gone_before(marks, path)
+    local low = marks[''] or 0
+    local at = string.find(path, '.', 1, true)
+    while at do
+        local m = marks[string.sub(path, 1, at)]
+        if m and m > low then
+            low = m
+        end
+        at = string.find(path, '.', at + 1, true)
+    end
+    return low
+end
+
+local function split_value(raw)
+    local generation, letter, value = string.match(raw, '^(%d+)(%a)(.*)$')
+    return tonumber(generation), letter, value
+end
+
+local function cwmp_params(keys, args)
+    local raw, marks = call('HGETALL', keys[1]), load_marks(keys[1])
+    local prefix, paths, values = args[1] or '', {}, {}
+    for i = 1, #raw, 2 do
+        local path = raw[i]
+        if path ~= MARKS and string.sub(path, 1, #prefix) == prefix then
+            paths[#paths + 1] = path
+            values[path] = raw[i + 1]
+        end
+    end
+    table.sort(paths)
+    local out = {}
+    for _, path in ipairs(paths) do
+        local generation, letter, value = split_value(values[path])
+        if generation and generation >= gone_before(marks, path) then
+            out[#out + 1] = path
+            out[#out + 1] = 'xsd:' .. (TYPES[letter] or 'string')
+            out[#out + 1] = value
+        end
+    end
+    return out
+end
+
+-- Removes what no reader sees any more, a slice a call; after the last slice
+-- the marks that were there at the first.
+local function sweep(c)
+    local marks = load_marks(c.k[PARAMS])
+    local state = hash_fields(c.k[DEVICE], { 'sweep', 'gen' })
+    local cursor, upto = string.match(state.sweep or '', '^(%d+) (%d+)$')
+    upto = tonumber(upto or state.gen or 0)
+    local got = call('HSCAN', c.k[PARAMS], cursor or '0', 'COUNT', SLICE)
+    for i = 1, #got[2], 2 do
+        local path = got[2][i]
+        local generation = split_value(got[2][i + 1])
+        if generation and generation < gone_before(marks, path) then
+            call('HDEL', c.k[PARAMS], path)
+        end
+    end
+    if got[1] ~= '0' then
+        call('HSET', c.k[DEVICE], 'sweep', got[1] .. ' ' .. upto)
+        due(c, 'g', nil, c.now + 100)
+        return
+    end
+    for path, generation in pairs(marks) do
+        if generation <= upto then
+            marks[path] = nil
+        end
+    end
+    if next(marks) then
+        call('HSET', c.k[PARAMS], MARKS, cjson.encode(marks))
+    else
+        call('HDEL', c.k[PARAMS], MARKS)
+    end
+    call('HDEL', c.k[DEVICE], 'sweep')
+end
+
+
+-- ------------------------------------------------------------------- tasks
+
+--[[
+  live: id -> "QUEUED-MS JSON"; besides "=a ID" -> how often it was sent, and
+  "=k COMMANDKEY" -> id.  queue: id by order.  A task that may not run yet
+  (notBefore) sits above LATER, at LATER + its time in ms.
+]]
+
+-- what a CPE echoes of the task: its CommandKey (TR-069 limits it to 32)
+local function command_key(id, task)
+    if type(task.CommandKey) == 'string' and task.CommandKey ~= '' then
+        return task.CommandKey
+    end
+    if #id <= 32 then
+        return id
+    end
+    return string.sub(redis.sha1hex(id), 1, 32)
+end
+
+-- what is sent as ParameterKey; that of an AddObject whose values follow
+-- differs from theirs, so that each of the two can be told from the other
+local function parameter_key(id, task, phase)
+    if type(task.ParameterKey) == 'string' and task.ParameterKey ~= '' then
+        return task.ParameterKey
+    end
+    local key = command_key(id, task)
+    if task.method == 'AddObject' and task.values and phase == '' then
+        return string.sub(key, 1, 31) .. '+'
+    end
+    return key
+end
+
+local function load_task(c, id)
+    local entry = call('HGET', c.k[LIVE], id)
+    if not entry then
+        return nil
+    end
+    local queued, json = string.match(entry, '^(%d+) (.*)$')
+    local ok, task = pcall(cjson.decode, json)
+    return ok and type(task) == 'table' and task or {}, json, tonumber(queued)
+end
+
+local function write_result(c, r)
+    call('XADD', c.k[RESULTS], 'MAXLEN', '~', RESULTS_MAX, '*', 'id', r.id,
+         'method', r.method or '', 'status', r.status, 'fault', r.fault or '',
+         'response', r.response or '', 'queued', seconds(r.queued or c.now),
+         'sent', r.sent and seconds(r.sent) or '', 'ended', seconds(c.now))
+    event(c, 'task', 'id', r.id, 'method', r.method or '', 'status', r.status)
+end
+
+-- the one end of a task that was accepted
+local function finish(c, id, status, more)
+    local task, _, queued = load_task(c, id)
+    if not task then
+        return
+    end
+    more = more or {}
+    write_result(c, { id = id, method = task.method, status = status,
+                      fault = more.fault, response = more.response,
+                      queued = queued, sent = more.sent })
+    call('HDEL', c.k[LIVE], id, '=a ' .. id, '=p ' .. id,
+         '=k ' .. command_key(id, task))
+    call('ZREM', c.k[QUEUE], id)
+    if task.expires then
+        not_due(c, 'x', id)
+    end
+end
+
+local function whole(v, low, high)
+    return type(v) == 'number' and v == math.floor(v) and v >= low
+           and v <= high
+end
+
+-- fields of ours: what each may be, and what to say otherwise
+local FIELDS = {
+    { 'expires', 'a Unix time in seconds',
+      function(v) return whole(v, 0, 1e11) end },
+    { 'notBefore', 'a Unix time in seconds',
+      function(v) return whole(v, 0, 1e11) end },
+    { 'attempts', 'a whole number from 1 to 100',
+      function(v) return whole(v, 1, 100) end },
+    { 'priority', 'true or false', function(v) return type(v) == 'boolean' end },
+    { 'wake', 'true or false', function(v) return type(v) == 'boolean' end },
+    { 'new', 'true or false', function(v) return type(v) == 'boolean' end },
+    { 'retry', 'true or false', function(v) return type(v) == 'boolean' end },
+    { 'note', 'a text of at most 256 bytes',
+      function(v) return type(v) == 'string' and #v <= 256 end },
+    { 'CommandKey', 'a text of at most 32 characters',
+      function(v) return type(v) == 'string' and #v <= 32 end },
+}
+
+-- a task, or nil, the field, the reason
+local function parse_task(json)
+    if #json > TASK_BYTES then
+        return nil, 'task', 'is longer than ' .. TASK_BYTES .. ' bytes'
+    end
+    local ok, task = pcall(cjson.decode, json)
+    if not ok then
+        return nil, 'task', 'is not JSON: ' .. tostring(task)
+    end
+    if type(task) ~= 'table' or task[1] ~= nil then
+        return nil, 'task', 'is not a JSON object'
+    end
+    if type(task.method) ~= 'string' then
+        return nil, 'method', 'is missing, or is not a text', task
+    end
+    if not METHODS[task.method] then
+        return nil, 'method', 'unknown method ' .. quote(task.method), task
+    end
+    if task.id ~= nil and (type(task.id) ~= 'string' or #task.id > 64
+                           or not string.match(task.id, '^[%w%._:%-]+$'))
+    then
+        return nil, 'id', 'is not a text of 1 to 64 of A-Z a-z 0-9 . _ : -',
+               task
+    end
+    for _, f in ipairs(FIELDS) do
+        local v = task[f[1]]
+        if v == cjson.null then
+            task[f[1]] = nil
+        elseif v ~= nil and not f[3](v) then
+            return nil, f[1], 'is not ' .. f[2], task
+        end
+    end
+    return task
+end
+
+-- Gives the task an id and a place in the queue: nil when refused.
+local function accept(c, task, json, n)
+    local id = task.id
+    if id and call('HEXISTS', c.k[LIVE], id) == 1 then
+        return nil, 'id', 'a task of this id lives'
+    end
+    id = id or string.format('t%x-%d', c.now, n)
+    local key = command_key(id, task)
+    if call('HSETNX', c.k[LIVE], '=k ' .. key, id) == 0 then
+        return nil, 'CommandKey', 'a task of this CommandKey lives'
+    end
+    call('HSET', c.k[LIVE], id, c.now .. ' ' .. json)
+    local order = call('HINCRBY', c.k[DEVICE], 'order', 1)
+    if task.notBefore and task.notBefore * 1000 > c.now then
+        order = LATER + task.notBefore * 1000
+    elseif task.priority then
+        order = URGENT + order
+    end
+    call('ZADD', c.k[QUEUE], string.format('%.0f', order), id)
+    if task.expires then
+        due(c, 'x', id, task.expires * 1000)
+    end
+    return id
+end
+
+local function reject(c, json, n, task, field, reason)
+    local id, method
+    if task then
+        id = type(task.id) == 'string' and string.sub(task.id, 1, 64) or nil
+        method = type(task.method) == 'string'
+                 and string.sub(task.method, 1, 64) or nil
+    end
+    write_result(c, { id = id or string.format('t%x-%d', c.now, n),
+                      method = method, status = 'rejected',
+                      fault = reason_json(reason, field),
+                      response = quote(string.sub(json, 1, 200)) })
+    note(c, 'task ' .. (id or 'without id') .. ' rejected: ' .. field .. ': '
+            .. reason)
+end
+
+-- From the inbox to the queue; true when something is left in the inbox.
+local function intake(c, most)
+    local room = QUEUE_MAX - call('ZCARD', c.k[QUEUE])
+    if room < most then
+        most = room
+    end
+    if most <= 0 then
+        return true
+    end
+    local list = redis.pcall('LPOP', c.k[TASKS], most)
+    if not list then
+        return false
+    end
+    if list.err then
+        note(c, c.k[TASKS] .. ' is not a list: delete it, and RPUSH tasks')
+        return false
+    end
+    for n, json in ipairs(list) do
+        local task, field, reason, bad = parse_task(json)
+        if task then
+            local id
+            id, field, reason = accept(c, task, json, n)
+            if not id then
+                reject(c, json, n, task, field, reason)
+            end
+        else
+            reject(c, json, n, bad, field, reason)
+        end
+    end
+    return #list == most
+end
+
+-- those whose notBefore has come join the queue's end
+local function ripen(c)
+    local ripe = call('ZRANGEBYSCORE', c.k[QUEUE], LATER, LATER + c.now,
+                      'LIMIT', 0, SLICE)
+    for _, id in ipairs(ripe) do
+        local task = load_task(c, id)
+        local order = call('HINCRBY', c.k[DEVICE], 'order', 1)
+        call('ZADD', c.k[QUEUE], string.format('%.0f', task and task.priority
+             and URGENT + order or order), id)
+    end
+end
+
+-- The next task that may run: id, its score, task, JSON, when it was queued.
+local function pick(c)
+    ripen(c)
+    while true do
+        local head = call('ZRANGEBYSCORE', c.k[QUEUE], '-inf',
+                          '(' .. string.format('%.0f', LATER), 'WITHSCORES',
+                          'LIMIT', 0, 1)
+        if not head[1] then
+            return nil
+        end
+        local task, json, queued = load_task(c, head[1])
+        if not task then
+            call('ZREM', c.k[QUEUE], head[1])
+        elseif task.expires and task.expires * 1000 <= c.now then
+            finish(c, head[1], 'expired')
+        else
+            return head[1], head[2], task, json, queued
+        end
+    end
+end
+
+
+-- --------------------------------------------------------- running, waiting
+
+--[[
+  running: id, method, rpc (the ID header of its envelope), attempts, sent,
+  phase, instance, key (CommandKey or ParameterKey), before (the device's
+  ParameterKey when it was sent), gen, score.
+
+  phase of a task of more than one RPC, passed on to whoever writes the RPC:
+    ''       the task's own RPC
+    types    a read of what it will set, since nobody knows the types
+    set      values of a new object (instance), after AddObject
+    verify   a read of what an interrupted SetParameterValues was to set
+    compare  that was read: send it, or find that it was done
+]]
+local RUN = { 'id', 'method', 'rpc', 'attempts', 'sent', 'phase', 'instance',
+              'key', 'before', 'gen', 'score' }
+
+local function load_running(c)
+    local run = hash_fields(c.k[RUNNING], RUN)
+    return run.id and run or nil
+end
+
+-- names whose type only the device can tell: those without a type of their own
+local function untyped(list)
+    local names = {}
+    for name, v in pairs(list) do
+        if type(v) ~= 'table' or not v.type then
+            names[#names + 1] = tostring(name)
+        end
+    end
+    return names
+end
+
+-- flat: name, type letter and (for compare) value as last read
+local function known_types(c, names, prefix)
+    local out, marks = {}, load_marks(c.k[PARAMS])
+    for i = 1, #names, SLICE do
+        local last = math.min(i + SLICE - 1, #names)
+        local paths = {}
+        for j = i, last do
+            paths[#paths + 1] = prefix .. names[j]
+        end
+        local got = call('HMGET', c.k[PARAMS], unpack(paths))
+        for j, path in ipairs(paths) do
+            local generation, letter, value
+            if got[j] then
+                generation, letter, value = split_value(got[j])
+            end
+            if generation and generation >= gone_before(marks, path) then
+                out[#out + 1] = names[i + j - 1]
+                out[#out + 1] = letter
+                out[#out + 1] = value
+            end
+        end
+    end
+    return out
+end
+
+-- what a task sets, and below which path
+local function to_set(run, task)
+    local list = METHODS[run.method].list
+    if not list or type(task[list]) ~= 'table' then
+        return nil
+    end
+    if list == 'values' then
+        return task[list], tostring(task.ObjectName or '')
+                           .. (run.instance or '') .. '.'
+    end
+    return task[list], ''
+end
+
+--[[
+  rpc, notes, RPC's ID, phase, instance, key, task's id, JSON, namespace,
+  name, type letter, value, name, type letter, value, ...
+]]
+local function rpc_reply(c, run, task, json, ns)
+    local reply = { 'rpc', c.notes, run.rpc, run.phase, run.instance or '',
+                    run.key, run.id, json, ns }
+    local list, prefix = to_set(run, task)
+    if list and (run.method == 'SetParameterValues' or run.phase == 'set'
+                 or run.instance ~= '')
+    then
+        local names = {}
+        if run.phase == 'compare' then
+            for name in pairs(list) do
+                names[#names + 1] = tostring(name)
+            end
+        else
+            names = untyped(list)
+        end
+        for _, v in ipairs(known_types(c, names, prefix)) do
+            reply[#reply + 1] = v
+        end
+    end
+    return reply
+end
+
+-- does the task wait for a read of types first?
+local function lacks_types(c, run, task)
+    local list, prefix = to_set(run, task)
+    if not list then
+        return false
+    end
+    local names = untyped(list)
+    return #known_types(c, names, prefix) < 3 * #names
+end
+
+-- Sends the RPC of this phase; running is written before the reply leaves.
+-- typed: the types were just read, what is missing now will stay missing.
+local function send(c, s, run, task, json, typed)
+    local m = METHODS[run.method]
+    if not typed and m.list
+       and (run.phase == 'set' or run.phase == '' and run.method ~= 'AddObject')
+       and lacks_types(c, run, task)
+    then
+        run.phase = 'types'
+    end
+    s.c = (tonumber(s.c) or 0) + 1
+    run.rpc = string.format('%x.%d', c.now, s.c)
+    run.sent = c.now
+    if m.reads or m.lost == 'verify' then
+        run.gen = call('HINCRBY', c.k[DEVICE], 'gen', 1)
+    end
+    local flat = {}
+    for _, name in ipairs(RUN) do
+        flat[#flat + 1] = name
+        flat[#flat + 1] = run[name] or ''
+    end
+    call('HSET', c.k[RUNNING], unpack(flat))
+    due(c, 's', nil, c.now + s.outstanding, 'NX')
+    s.s, s.a = ACS, 'rpc'
+    return rpc_reply(c, run, task, json, s.v)
+end
+
+local function close(c, s)
+    s.s, s.a = CLOSING, 'end'
+    if tonumber(s.c or 0) > 0 then
+        not_due(c, 's')
+    end
+    return { 'end', c.notes }
+end
+
+-- the next task of the queue, or the end of the session
+local function next_task(c, s)
+    if s.last then
+        return close(c, s)
+    end
+    if call('EXISTS', c.k[TASKS], c.k[QUEUE]) == 0 then
+        return close(c, s)
+    end
+    if tonumber(s.c or 0) >= s.most then
+        note(c, 'more tasks than cwmp_max_rpcs: the rest waits for the next '
+                .. 'session')
+        return close(c, s)
+    end
+    intake(c, INTAKE)
+    local id, score, task, json = pick(c)
+    if not id then
+        return close(c, s)
+    end
+    call('ZREM', c.k[QUEUE], id)
+    local phase = call('HGET', c.k[LIVE], '=p ' .. id) or ''
+    local run = { id = id, method = task.method, phase = phase, instance = '',
+                  key = command_key(id, task), before = '', score = score,
+                  attempts = call('HINCRBY', c.k[LIVE], '=a ' .. id,
+                                  phase == '' and 1 or 0) }
+    if METHODS[task.method].lost == 'verify' then
+        run.key = parameter_key(id, task, phase)
+        run.before = call('HGET', c.k[DEVICE], 'parameterkey') or ''
+    end
+    return send(c, s, run, task, json)
+end
+
+-- back to its old place in the queue, when it may be sent again
+local function send_again(c, run, task, phase)
+    if not phase and tonumber(run.attempts) >= (task.attempts or 3) then
+        finish(c, run.id, 'lost', { sent = tonumber(run.sent),
+               fault = reason_json('sent ' .. run.attempts
+                                   .. ' times without an answer') })
+        note(c, 'task ' .. run.id .. ' is lost: sent ' .. run.attempts
+                .. ' times without an answer')
+        return
+    end
+    call('ZADD', c.k[QUEUE], run.score, run.id)
+    call('HSET', c.k[LIVE], '=p ' .. run.id, phase or '')
+    note(c, 'task ' .. run.id .. ' (' .. run.method .. ') will be sent again')
+end
+
+local function await(c, run, task, answered)
+    local m = METHODS[run.method]
+    local delay = tonumber(task.DelaySeconds) or 0
+    local deadline = c.now + ((m.wait or 86400) + delay) * 1000
+    call('HSET', c.k[WAITING], run.id, cjson.encode({
+         id = run.id, method = run.method, key = run.key, before = run.before,
+         sent = run.sent, attempts = run.attempts, score = run.score,
+         phase = run.phase, instance = run.instance, answered = answered,
+         deadline = deadline }))
+    due(c, 'w', run.id, deadline)
+end
+
+local function awaited(c, w, status, more)
+    more = more or {}
+    more.sent = tonumber(w.sent)
+    call('HDEL', c.k[WAITING], w.id)
+    not_due(c, 'w', w.id)
+    finish(c, w.id, status, more)
+end
+
+-- The session is over, or the RPC's answer cannot come any more: what now?
+local function lose(c, why)
+    local run = load_running(c)
+    if not run then
+        return
+    end
+    call('DEL', c.k[RUNNING])
+    not_due(c, 's')
+    local task = load_task(c, run.id)
+    if not task then
+        return
+    end
+    event(c, 'session', 'state', 'lost', 'task', run.id, 'reason', why)
+    note(c, 'session ended with an RPC outstanding (' .. why .. '): task '
+            .. run.id)
+    local lost = METHODS[run.method].lost
+    if task.retry or lost == 'again' or run.phase == 'types'
+       or run.phase == 'verify'
+    then
+        -- what only reads is repeated; a half-made object is not made twice
+        if run.instance ~= '' and not task.retry then
+            finish(c, run.id, 'lost', { sent = tonumber(run.sent),
+                   fault = reason_json('the object was added as instance '
+                   .. run.instance .. ', its values may be missing') })
+        else
+            send_again(c, run, task, run.phase == 'verify' and 'verify' or nil)
+        end
+        return
+    end
+    await(c, run, task, false)
+end
+
+
+-- ------------------------------------------------- what waits, and for what
+
+--[[
+  Settles a task whose answer never came and that ParameterKey can speak for
+  (TR-069 A6 3.3.2: the device's ParameterKey becomes the argument of the last
+  successful SetParameterValues, AddObject or DeleteObject).
+]]
+local function verify(c, w, task, reported, keeps)
+    if reported == w.key and w.before ~= w.key then
+        if w.method == 'AddObject' then
+            return awaited(c, w, 'lost', { fault = reason_json(
+                   'the object was added (ParameterKey says so), but the '
+                   .. 'answer with its instance number was lost') })
+        end
+        return awaited(c, w, 'done',
+                       { response = '{"verified":"ParameterKey"}' })
+    end
+    local again = { id = w.id, method = w.method, attempts = w.attempts,
+                    score = w.score, sent = w.sent }
+    if reported and reported ~= w.key and keeps and w.phase ~= 'set' then
+        call('HDEL', c.k[WAITING], w.id)
+        not_due(c, 'w', w.id)
+        return send_again(c, again, task)
+    end
+    if w.method == 'SetParameterValues' then
+        call('HDEL', c.k[WAITING], w.id)
+        not_due(c, 'w', w.id)
+        return send_again(c, again, task, 'verify')
+    end
+    awaited(c, w, 'lost', { fault = reason_json('sent, but the session ended '
+            .. 'before the answer, and ParameterKey cannot tell whether it '
+            .. 'was done') })
+end
+
+-- does this Inform bring the event that the task waits for?
+local function has_event(w, m, events)
+    local boot
+    for i = 1, #events, 2 do
+        local code, key = events[i], events[i + 1]
+        if m.event == '0' and string.match(code, '^0 ') then
+            return code
+        end
+        if code == m.event and key == w.key then
+            return code
+        end
+        if string.match(code, '^1 ') then
+            boot = code
+        end
+    end
+    -- a CPE that took the Reboot and has booted, but forgot the CommandKey
+    return m.event == 'M Reboot' and w.answered and boot or nil
+end
+
+local function inform_waiting(c, events, reported, keeps)
+    local all = call('HGETALL', c.k[WAITING])
+    for i = 1, #all, 2 do
+        local w = cjson.decode(all[i + 1])
+        local m, task = METHODS[w.method], load_task(c, w.id)
+        if not m or not task then
+            call('HDEL', c.k[WAITING], w.id)
+            not_due(c, 'w', w.id)
+        elseif m.lost == 'verify' then
+            verify(c, w, task, reported, keeps)
+        else
+            local code = has_event(w, m, events)
+            if code then
+                awaited(c, w, 'done',
+                        { response = '{"event":' .. quote(code) .. '}' })
+            end
+        end
+    end
+end
+
+-- TransferComplete: CommandKey, FaultCode, JSON of the whole
+local function transfer_complete(c, key, code, json)
+    event(c, 'transfer', 'commandkey', key, 'fault', code)
+    local all = call('HGETALL', c.k[WAITING])
+    for i = 1, #all, 2 do
+        local w = cjson.decode(all[i + 1])
+        if METHODS[w.method].event == 'TransferComplete' and w.key == key then
+            if code == '0' then
+                return awaited(c, w, 'done', { response = json })
+            end
+            return awaited(c, w, 'fault', { fault = json })
+        end
+    end
+    note(c, 'TransferComplete for no task that waits, CommandKey '
+            .. quote(key))
+end
+
+
+-- ------------------------------------------------------------- the session
+
+local STEP = { 't', 's', 'n', 'd', 'r', 'a', 'e', 'c', 'v', 'to' }
+
+local function save(c, s, nonce, digest)
+    call('HSET', c.k[SESSION], 's', s.s, 'n', nonce, 'd', digest, 'r', s.r,
+         'a', s.a, 'e', s.e, 'c', s.c or 0)
+    local lease = s.idle
+    if s.s == ACS and s.outstanding > lease then
+        lease = s.outstanding
+    end
+    call('PEXPIRE', c.k[SESSION], lease)
+end
+
+-- the RPC outstanding, with the same ID
+local function same_rpc(c, s)
+    local run = load_running(c)
+    local task, json
+    if run then
+        task, json = load_task(c, run.id)
+    end
+    if task then
+        return rpc_reply(c, run, task, json, s.v)
+    end
+    return next_task(c, s)
+end
+
+local function replay(c, s)
+    if s.a == 'rpc' then
+        return same_rpc(c, s)
+    end
+    return { s.a, c.notes }
+end
+
+local DEV = { 'first', 'manufacturer', 'oui', 'class', 'serial', 'root',
+              'version', 'hardware', 'url', 'address', 'parameterkey', 'ns',
+              'informed', 'gen', 'keeps', 'lastkey' }
+
+local function index(c, key, old, new)
+    if old then
+        call('ZREM', c.k[key], old .. '\t' .. c.id)
+    end
+    if new then
+        call('ZADD', c.k[key], 0, new .. '\t' .. c.id)
+    end
+end
+
+-- what the Inform says of the device; only what changed is written
+local function device(c, f, events)
+    local d = hash_fields(c.k[DEVICE], DEV)
+    local set = { 'seen', seconds(c.now), 'events', f.events }
+    for i = 2, 12 do
+        local name = DEV[i]
+        if f[name] and f[name] ~= '' and f[name] ~= d[name] then
+            set[#set + 1] = name
+            set[#set + 1] = f[name]
+        end
+    end
+    if not d.first then
+        set[#set + 1] = 'first'
+        set[#set + 1] = seconds(c.now)
+        event(c, 'new')
+    end
+    -- proof that this device keeps the ParameterKey that it was given
+    if d.lastkey and d.lastkey == f.parameterkey and not d.keeps then
+        set[#set + 1] = 'keeps'
+        set[#set + 1] = '1'
+        d.keeps = '1'
+    end
+    if f.bootstrap then
+        call('DEL', c.k[PARAMS])
+        d.informed = nil
+    end
+    if d.informed ~= f.informed then
+        set[#set + 1] = 'informed'
+        set[#set + 1] = f.informed
+    end
+    call('HSET', c.k[DEVICE], unpack(set))
+
+    local model = f.oui .. ' ' .. f.class
+    if not d.first or d.oui .. ' ' .. (d.class or '') ~= model then
+        index(c, MODEL, d.oui and d.oui .. ' ' .. (d.class or ''), model)
+    end
+    if f.version ~= '' and f.version ~= d.version then
+        index(c, SOFTWARE, d.version, f.version)
+    end
+    call('ZADD', c.k[SEEN], seconds(c.now), c.id)
+    return d
+end
+
+--[[
+  args: id, token, nonce, digest, 'inform', idle ms, outstanding ms, most,
+  ns, address, manufacturer, oui, class, serial, root, version, hardware, url,
+  ParameterKey, 1 if it was reported, digest of the parameters, events as text,
+  number of events, code, CommandKey, ..., name, letter and value, ...
+]]
+local function inform(c, args)
+    local token, nonce, digest = args[2], args[3], args[4]
+    local old = hash_fields(c.k[SESSION], STEP)
+    if old.n == nonce then
+        return { 'inform', c.notes, old.t }
+    end
+    if old.d == digest and old.a == 'inform' and old.r == '0' then
+        call('HSET', c.k[SESSION], 'n', nonce, 'r', '1')
+        return { 'inform', c.notes, old.t }
+    end
+
+    local f = { ns = args[9], address = args[10], manufacturer = args[11],
+                oui = args[12], class = args[13], serial = args[14],
+                root = args[15], version = args[16], hardware = args[17],
+                url = args[18], parameterkey = args[19], informed = args[21],
+                events = args[22] }
+    local reported = args[20] == '1' and f.parameterkey or nil
+    local events, first = {}, 24 + 2 * args[23]
+    for i = 24, first - 1 do
+        events[#events + 1] = args[i]
+    end
+    for i = 1, #events, 2 do
+        f.bootstrap = f.bootstrap or string.match(events[i], '^0 ') ~= nil
+    end
+
+    local d = device(c, f, events)
+    if d.informed ~= f.informed then
+        write_params(c, d.gen or '0', args, first)
+    end
+    event(c, 'inform', 'events', f.events, 'address', f.address)
+
+    if old.t or call('EXISTS', c.k[RUNNING], c.k[WAITING]) > 0 then
+        lose(c, 'a new Inform')
+        inform_waiting(c, events, reported, d.keeps)
+        call('DEL', c.k[SESSION])
+    end
+    local s = { s = CPE, r = '0', a = 'inform', e = 0, c = 0,
+                idle = tonumber(args[6]), outstanding = tonumber(args[7]) }
+    call('HSET', c.k[SESSION], 't', token, 'v', f.ns, 'to', args[6])
+    save(c, s, nonce, digest)
+    return { 'inform', c.notes, token }
+end
+
+-- the end of the RPC outstanding, whatever came of it; the next one follows
+local function settle(c, s, run, status, more)
+    more = more or {}
+    more.sent = tonumber(run.sent)
+    call('DEL', c.k[RUNNING])
+    finish(c, run.id, status, more)
+end
+
+-- an empty POST: the CPE's requests are over, or it did not take our RPC
+local function on_empty(c, s)
+    if s.s ~= ACS then
+        return s.s == CPE and next_task(c, s) or { 'end', c.notes }
+    end
+    if s.e == 0 then
+        s.e = 1
+        return same_rpc(c, s)
+    end
+    s.e = 0
+    local run = load_running(c)
+    if run then
+        note(c, 'task ' .. run.id .. ': the CPE did not answer '
+                .. run.method)
+        settle(c, s, run, 'lost', { fault = reason_json(
+               'the CPE did not answer: two empty POSTs in a row') })
+    end
+    return next_task(c, s)
+end
+
+-- a phase of a task of several RPCs is answered: the next one
+local function next_phase(c, s, run, task, json)
+    if run.phase == 'types' then
+        run.phase = run.instance ~= '' and 'set' or ''
+        return send(c, s, run, task, json, true)
+    end
+    if tonumber(run.attempts) >= (task.attempts or 3) then
+        settle(c, s, run, 'lost', { fault = reason_json('sent '
+               .. run.attempts .. ' times without an answer') })
+        return next_task(c, s)
+    end
+    run.attempts = call('HINCRBY', c.k[LIVE], '=a ' .. run.id, 1)
+    run.phase = 'compare'
+    return send(c, s, run, task, json, true)
+end
+
+-- a change was confirmed: which ParameterKey the device now has, what is gone
+local function changed(c, run, task)
+    call('HSET', c.k[DEVICE], 'lastkey', run.key, 'parameterkey', run.key)
+    if run.method == 'DeleteObject' then
+        mark_read(c, run.gen, { tostring(task.ObjectName or '') })
+    end
+end
+
+local function done(c, s, run, task, json, r)
+    local m = METHODS[run.method]
+    if m.lost == 'verify' then
+        changed(c, run, task)
+    end
+    if run.method == 'AddObject' and run.phase == ''
+       and type(task.values) == 'table' and next(task.values) ~= nil
+    then
+        if r.instance == '' then
+            settle(c, s, run, 'lost', { fault = reason_json('invalid response:'
+                   .. ' AddObjectResponse without an InstanceNumber') })
+            return next_task(c, s)
+        end
+        run.phase, run.instance, run.before = 'set', r.instance, run.key
+        run.key = parameter_key(run.id, task, 'set')
+        return send(c, s, run, task, json)
+    end
+    if m.reads and type(task.ParameterNames) == 'table' then
+        mark_read(c, run.gen, task.ParameterNames)
+    end
+    if m.event and r.status ~= '0' then
+        call('DEL', c.k[RUNNING])
+        await(c, run, task, true)
+        s.last = m.closes
+        return next_task(c, s)
+    end
+    local response = r.json
+    if run.instance ~= '' then
+        response = '{"InstanceNumber":' .. run.instance .. ',"Status":'
+                   .. (tonumber(r.status) or 0) .. '}'
+    end
+    settle(c, s, run, 'done', { response = response })
+    return next_task(c, s)
+end
+
+--[[
+  args from 9: method answered, JSON, Status, InstanceNumber, then the
+  parameters read: name, letter and value, ...
+]]
+local function on_response(c, s, args)
+    local run = s.s == ACS and load_running(c)
+    if not run then
+        note(c, args[9] .. 'Response with nothing outstanding')
+        return on_empty(c, s)
+    end
+    local r = { method = args[9], json = args[10], status = args[11],
+                instance = args[12] }
+    local task, json = load_task(c, run.id)
+    local reads = run.phase == 'types' or run.phase == 'verify'
+    local want = reads and 'GetParameterValues' or run.phase ~= ''
+                 and 'SetParameterValues' or run.method
+    if r.method ~= want then
+        note(c, 'task ' .. run.id .. ': ' .. r.method .. 'Response to '
+                .. want)
+        settle(c, s, run, 'lost', { fault = reason_json('invalid response: '
+               .. r.method .. 'Response to ' .. want) })
+        return next_task(c, s)
+    end
+    if want == 'GetParameterValues' and args[13] then
+        write_params(c, run.gen, args, 13)
+        call('HDEL', c.k[DEVICE], 'informed')
+    end
+    if reads then
+        return next_phase(c, s, run, task, json)
+    end
+    return done(c, s, run, task, json, r)
+end
+
+-- args from 9: JSON of the fault, its code
+local function on_fault(c, s, args)
+    local run = s.s == ACS and load_running(c)
+    if not run then
+        note(c, 'a Fault with nothing outstanding')
+        return on_empty(c, s)
+    end
+    event(c, 'fault', 'id', run.id, 'code', args[10])
+    if run.phase == 'verify' then
+        settle(c, s, run, 'lost', { fault = reason_json('sent, but the '
+               .. 'session ended before the answer; reading back gave fault '
+               .. args[10]) })
+    else
+        settle(c, s, run, 'fault', { fault = args[9] })
+    end
+    return next_task(c, s)
+end
+
+-- args from 9: method, CommandKey, FaultCode, JSON
+local function on_request(c, s, args)
+    if args[9] == 'TransferComplete' then
+        transfer_complete(c, args[10], args[11], args[12])
+    end
+    if s.s == CLOSING then
+        s.s = CPE
+    end
+    -- an RPC that is outstanding stays so
+    return { 'answer', c.notes }
+end
+
+-- The caller could not send it, or found it done: args from 9: task's id,
+-- 'rejected' with field and reason, or 'done' with a response
+local function on_verdict(c, s, args)
+    local run = load_running(c)
+    if run and run.id == args[9] then
+        if args[10] == 'done' then
+            settle(c, s, run, 'done', { response = args[11] })
+        else
+            note(c, 'task ' .. run.id .. ' rejected: ' .. args[11] .. ': '
+                    .. args[12])
+            run.sent = nil
+            settle(c, s, run, 'rejected',
+                   { fault = reason_json(args[12], args[11]) })
+        end
+    end
+    s.last = args[13] == 'last'
+    return next_task(c, s)
+end
+
+local KINDS = { empty = on_empty, request = on_request, verdict = on_verdict,
+                response = on_response, fault = on_fault }
+
+--[[
+  args: id, token, nonce, digest, kind, idle ms, outstanding ms, most, ...
+  The nonce is the call's: a call that is repeated since its reply was lost
+  gets the same answer.  The digest is the POST's: the same bytes get the same
+  answer once more; a third time they are taken as new.
+]]
+local function cwmp_step_1(keys, args)
+    local c = context(keys, args[1])
+    local kind, nonce, digest = args[5], args[3], args[4]
+    if kind == 'inform' then
+        return inform(c, args)
+    end
+    local s = hash_fields(c.k[SESSION], STEP)
+    if not s.t or s.t ~= args[2] then
+        return { 'unknown', c.notes }
+    end
+    s.e = tonumber(s.e)
+    s.outstanding = tonumber(args[7])
+    s.most = tonumber(args[8])
+    s.idle = math.max(tonumber(args[6]), tonumber(s.to))
+    if s.n == nonce then
+        return replay(c, s)
+    end
+    local reply
+    if digest ~= '' and digest == s.d and s.r == '0' and kind ~= 'verdict' then
+        s.r = '1'
+        reply = replay(c, s)
+    else
+        s.r = '0'
+        if kind ~= 'empty' and kind ~= 'verdict' then
+            s.e = 0
+        end
+        reply = KINDS[kind](c, s, args)
+        s.a = reply[1]
+    end
+    -- a verdict is a further call of the same POST
+    save(c, s, nonce, kind == 'verdict' and s.d or digest)
+    return reply
+end
+
+-- Parameters of a long response, ahead of its step.  keys as for the step;
+-- args: id, token, outstanding ms, name, letter and value, ...
+local function cwmp_chunk_1(keys, args)
+    local c = context(keys, args[1])
+    if call('HGET', c.k[SESSION], 't') ~= args[2] then
+        return { 'unknown', c.notes }
+    end
+    local run = load_running(c)
+    if run then
+        write_params(c, run.gen, args, 4)
+        call('HDEL', c.k[DEVICE], 'informed')
+    end
+    call('PEXPIRE', c.k[SESSION], args[3])
+    return { 'more', c.notes }
+end
+
+
+-- ---------------------------------------------------------------- deadlines
+
+local function session_due(c)
+    local left = call('PTTL', c.k[SESSION])
+    if left > 0 then
+        if call('EXISTS', c.k[RUNNING]) == 1 then
+            due(c, 's', nil, c.now + left + 1)
+        end
+        return
+    end
+    lose(c, 'no POST within the session time-out')
+end
+
+local function expiry_due(c, id)
+    if not call('ZSCORE', c.k[QUEUE], id) then
+        return
+    end
+    local task = load_task(c, id)
+    if task and task.expires then
+        if task.expires * 1000 > c.now then
+            return due(c, 'x', id, task.expires * 1000)
+        end
+        finish(c, id, 'expired')
+    end
+end
+
+local function waiting_due(c, id)
+    local entry = call('HGET', c.k[WAITING], id)
+    if not entry then
+        return
+    end
+    local w = cjson.decode(entry)
+    if w.deadline > c.now then
+        return due(c, 'w', id, w.deadline)
+    end
+    awaited(c, w, 'lost', { fault = reason_json(w.answered
+            and 'the CPE accepted it, but the event that ends it did not come'
+            or 'sent, but the session ended before the answer, and nothing '
+               .. 'that came later tells whether it was done') })
+end
+
+-- keys as for the step; args: id, what is due (a member of due's first word),
+-- the task's id where it has one
+local function cwmp_deadline_1(keys, args)
+    local c = context(keys, args[1])
+    local kind, task = args[2], args[3]
+    not_due(c, kind, task)
+    if kind == 's' then
+        session_due(c)
+    elseif kind == 'x' then
+        expiry_due(c, task)
+    elseif kind == 'w' then
+        waiting_due(c, task)
+    elseif kind == 'g' then
+        sweep(c)
+    end
+    return { 'ok', c.notes }
+end
+
+-- keys: due, due:lock; args: who asks, how long the lock holds in ms, how many
+-- at most.  What is due now, for one asker at a time.
+local function cwmp_due_1(keys, args)
+    local owner = call('GET', keys[2])
+    if owner and owner ~= args[1] then
+        return {}
+    end
+    call('SET', keys[2], args[1], 'PX', args[2])
+    return call('ZRANGEBYSCORE', keys[1], '-inf', clock(), 'LIMIT', 0, args[3])
+end
+
+
+-- ------------------------------------------------------ what people call
+
+local function wrong_key(key)
+    return redis.error_reply('ERR ' .. key .. " is no device's key: use "
+           .. "cwmp:{0}:ID:tasks, ID being OUI-ProductClass-SerialNumber with "
+           .. "%XX for what is not a letter, a digit or _")
+end
+
+-- FCALL cwmp_push 1 cwmp:{0}:ID:tasks JSON: the task's id
+local function cwmp_push(keys, args)
+    local k, id = device_keys(keys[1])
+    if not k then
+        return wrong_key(keys[1])
+    end
+    local json = args[1] or ''
+    local task, field, reason = parse_task(json)
+    if not task then
+        return redis.error_reply('ERR task refused: ' .. field .. ': '
+                                 .. reason)
+    end
+    local c = context(k, id)
+    if not task.new and call('HEXISTS', k[DEVICE], 'first') == 0 then
+        return redis.error_reply('ERR no device ' .. id .. ' has been seen; '
+               .. 'add "new":true to push a task for a device that will come')
+    end
+    -- what was pushed plainly before comes first
+    while intake(c, INTAKE) do
+        if call('ZCARD', k[QUEUE]) >= QUEUE_MAX then
+            return redis.error_reply('ERR the queue of ' .. id .. ' is full: '
+                                     .. QUEUE_MAX .. ' tasks')
+        end
+    end
+    local got
+    got, field, reason = accept(c, task, json, INTAKE + 1)
+    if not got then
+        return redis.error_reply('ERR task refused: ' .. field .. ': '
+                                 .. reason)
+    end
+    if task.wake then
+        call('XADD', k[WAKE], 'MAXLEN', '~', EVENTS_MAX, '*', 'device', id)
+    end
+    return got
+end
+
+-- FCALL cwmp_cancel 1 cwmp:{0}:ID:tasks TASK: where the task was
+local function cwmp_cancel(keys, args)
+    local k, id = device_keys(keys[1])
+    if not k then
+        return wrong_key(keys[1])
+    end
+    local c = context(k, id)
+    local task = args[1] or ''
+    while intake(c, INTAKE)
+          and call('ZCARD', k[QUEUE]) < QUEUE_MAX do end
+    if call('HGET', k[RUNNING], 'id') == task then
+        return redis.error_reply('ERR task ' .. task .. ' was sent and awaits '
+               .. 'its answer: it cannot be cancelled now')
+    end
+    if call('ZSCORE', k[QUEUE], task) then
+        finish(c, task, 'cancelled')
+        return 'queued'
+    end
+    local w = call('HGET', k[WAITING], task)
+    if w then
+        awaited(c, cjson.decode(w), 'cancelled', { fault = reason_json(
+                'the CPE had accepted it; the ACS waits no longer') })
+        return 'waiting'
+    end
+    return redis.error_reply('ERR no task ' .. task .. ' of ' .. id
+                             .. ' lives')
+end
+
+-- keys: cwmp:meta; args: the number of partitions that the caller works with
+local function cwmp_meta_1(keys, args)
+    call('HSETNX', keys[1], 'partitions', args[1])
+    local n = call('HGET', keys[1], 'partitions')
+    if n ~= args[1] then
+        return redis.error_reply('ERR ' .. keys[1] .. ' says ' .. n
+               .. ' partitions: set partitions=' .. n .. ' in cwmp_redis')
+    end
+    return 'OK'
+end
+
+local function cwmp_version()
+    return VERSION
+end
+
+
+-- at load time Lua has no pairs() and no redis.call
+redis.register_function('cwmp_step_1', cwmp_step_1)
+redis.register_function('cwmp_chunk_1', cwmp_chunk_1)
+redis.register_function('cwmp_deadline_1', cwmp_deadline_1)
+redis.register_function('cwmp_due_1', cwmp_due_1)
+redis.register_function('cwmp_meta_1', cwmp_meta_1)
+redis.register_function('cwmp_push', cwmp_push)
+redis.register_function('cwmp_cancel', cwmp_cancel)
+redis.register_function{ function_name = 'cwmp_params',
+                         callback = cwmp_params, flags = { 'no-writes' } }
+redis.register_function{ function_name = 'cwmp_version',
+                         callback = cwmp_version, flags = { 'no-writes' } }

@@ -1,0 +1,29 @@
+/*
+ * The names of Redis keys (docs/redis.md): which partition a device lives in,
+ * and the keys that the functions of cwmp.lua take, in their order.  Pure.
+ */
+
+#ifndef CWMP_KEYS_H
+#define CWMP_KEYS_H
+
+#include "cwmp_types.h"
+
+
+/* of a device, then of its partition; the order is cwmp.lua's */
+#define CWMP_DEVICE_KEYS     9
+#define CWMP_PARTITION_KEYS  5
+#define CWMP_KEYS            (CWMP_DEVICE_KEYS + CWMP_PARTITION_KEYS)
+
+
+/* CRC16(ID) mod the number of partitions; CRC16 as in Redis Cluster */
+unsigned cwmp_partition(const cwmp_str_t *id, unsigned partitions);
+
+/* all keys that a step of this device may touch */
+cwmp_rc_t cwmp_keys(cwmp_arena_t *arena, const cwmp_str_t *prefix,
+    unsigned partitions, const cwmp_str_t *id, cwmp_str_t keys[CWMP_KEYS]);
+
+/* "prefix:{partition}:name" */
+cwmp_rc_t cwmp_partition_key(cwmp_arena_t *arena, const cwmp_str_t *prefix,
+    unsigned partition, const char *name, cwmp_str_t *key);
+
+#endif

@@ -1,0 +1,98 @@
+/*
+ * Redis seen from nginx: one pipelined connection a worker, hiredis as the
+ * codec only (reader and formatter), nginx's own connection, timers and log.
+ * Knows commands and replies, not what they mean: no CWMP here, no request.
+ *
+ * Life of a command: it is created by ngx_cwmp_redis_send(), owned by the
+ * client, and ends in exactly one call of its handler, later, never from
+ * inside ngx_cwmp_redis_send(); after ngx_cwmp_redis_forget() the handler is
+ * not called any more, but the reply is still awaited, since RESP is in order.
+ * The pointer to it is valid until its handler returns, or until it is
+ * forgotten: touch it neither after the one nor after the other.
+ *
+ * Answers that concern the connection and not the command (LOADING, READONLY,
+ * MASTERDOWN, CLUSTERDOWN, NOAUTH, WRONGPASS as an error's first word) reach
+ * no handler: they end the connection.  No function of ours may return them.
+ */
+
+#ifndef NGX_CWMP_REDIS_H
+#define NGX_CWMP_REDIS_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <hiredis/hiredis.h>
+
+
+typedef struct ngx_cwmp_redis_s       ngx_cwmp_redis_t;
+typedef struct ngx_cwmp_redis_cmd_s   ngx_cwmp_redis_cmd_t;
+
+/*
+ * reply: valid during the call only; may be of type REDIS_REPLY_ERROR (Redis
+ * answered with an error).  NULL: no answer, and error says why in one
+ * sentence ("Redis at unix:/run/redis.sock: no answer within 2000 ms", ...);
+ * whether the command was carried out is not known then.  error is valid
+ * during the call only.  A handler may send and forget, but not destroy.
+ */
+typedef void (*ngx_cwmp_redis_pt)(void *data, redisReply *reply,
+    const char *error);
+
+
+/*
+ * What the directive says.  Lives in the configuration's pool.
+ *   cwmp_redis ADDRESS [user=NAME] [password=WORD | password_file=PATH]
+ *       [db=N] [prefix=NAME] [timeout=TIME] [connect_timeout=TIME]
+ *       [max_pending=N] [partitions=N];
+ */
+typedef struct {
+    ngx_addr_t       addr;          /* of host:port or unix:path */
+    ngx_str_t        name;          /* as written, for log lines */
+    ngx_str_t        user;
+    ngx_str_t        password;
+    ngx_uint_t       db;
+    ngx_str_t        prefix;        /* "cwmp" */
+    ngx_uint_t       partitions;    /* 1 */
+    ngx_msec_t       timeout;       /* of a command: 2s */
+    ngx_msec_t       connect_timeout;   /* 1s */
+    ngx_uint_t       max_pending;   /* commands: 10000 */
+    ngx_str_t        library;       /* source of the function library */
+    ngx_uint_t       library_version;   /* of that source */
+    ngx_log_t       *log;
+} ngx_cwmp_redis_conf_t;
+
+/*
+ * The directive's handler, to be called by the glue's own with the address of
+ * its ngx_cwmp_redis_conf_t * (NULL or NGX_CONF_UNSET_PTR before), whatever
+ * cmd->offset says.  library and library_version are left to the glue; log is
+ * cycle->new_log, which the glue may replace.
+ */
+char *ngx_cwmp_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+
+/* in init_process: makes the worker's client, opens nothing yet (it connects
+   at the first command).  NULL: out of memory */
+ngx_cwmp_redis_t *ngx_cwmp_redis_create(ngx_cycle_t *cycle,
+    ngx_cwmp_redis_conf_t *conf);
+
+/* in exit_process: fails what is pending, closes the connection */
+void ngx_cwmp_redis_destroy(ngx_cwmp_redis_t *redis);
+
+
+#define NGX_CWMP_REDIS_ONCE  0x01   /* never send it a second time */
+
+/*
+ * Queues a command; argv is copied.  Several commands of one turn of the event
+ * loop go out in one send().  Without ONCE a command whose connection was lost
+ * before its reply is sent once more after an immediate reconnect (all step
+ * functions are idempotent).  NULL: refused now (Redis is down, or too many
+ * are pending, or no memory), *error says why in one sentence, which is valid
+ * until the next call.  handler may be NULL: nobody waits for the reply.
+ */
+ngx_cwmp_redis_cmd_t *ngx_cwmp_redis_send(ngx_cwmp_redis_t *redis,
+    const ngx_str_t *argv, ngx_uint_t argc, ngx_uint_t flags,
+    ngx_cwmp_redis_pt handler, void *data, const char **error);
+
+/* the owner of "data" is going away; what was not written yet never will be */
+void ngx_cwmp_redis_forget(ngx_cwmp_redis_cmd_t *cmd);
+
+#endif

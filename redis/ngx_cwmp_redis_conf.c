@@ -1,0 +1,457 @@
+
+/*
+ * The directive "cwmp_redis": from words to a ngx_cwmp_redis_conf_t.  Each
+ * name=value is a row of ngx_cwmp_redis_params[]; to add one, add a row, and
+ * its default in ngx_cwmp_redis_directive().  Every refusal says what to write
+ * instead, and none shows a password.  Nothing is connected here.
+ */
+
+#include "ngx_cwmp_redis.h"
+
+
+typedef struct ngx_cwmp_redis_param_s  ngx_cwmp_redis_param_t;
+
+struct ngx_cwmp_redis_param_s {
+    ngx_str_t        name;          /* with its "=" */
+    char          *(*set)(ngx_conf_t *cf, ngx_cwmp_redis_param_t *param,
+                         ngx_str_t *value, void *field);
+    size_t           offset;
+    ngx_int_t        min;
+    ngx_int_t        max;
+    const char      *use;           /* instead of a wrong value */
+};
+
+
+static char *ngx_cwmp_redis_address(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_cwmp_redis_conf_t *rcf);
+static char *ngx_cwmp_redis_parameter(ngx_conf_t *cf, ngx_str_t *arg,
+    ngx_cwmp_redis_conf_t *rcf, ngx_uint_t *seen);
+static char *ngx_cwmp_redis_check(ngx_conf_t *cf, ngx_cwmp_redis_conf_t *rcf,
+    ngx_uint_t seen);
+static char *ngx_cwmp_redis_word(ngx_conf_t *cf,
+    ngx_cwmp_redis_param_t *param, ngx_str_t *value, void *field);
+static char *ngx_cwmp_redis_secret_file(ngx_conf_t *cf,
+    ngx_cwmp_redis_param_t *param, ngx_str_t *value, void *field);
+static char *ngx_cwmp_redis_prefix(ngx_conf_t *cf,
+    ngx_cwmp_redis_param_t *param, ngx_str_t *value, void *field);
+static char *ngx_cwmp_redis_number(ngx_conf_t *cf,
+    ngx_cwmp_redis_param_t *param, ngx_str_t *value, void *field);
+static char *ngx_cwmp_redis_time(ngx_conf_t *cf,
+    ngx_cwmp_redis_param_t *param, ngx_str_t *value, void *field);
+static char *ngx_cwmp_redis_invalid(ngx_conf_t *cf,
+    ngx_cwmp_redis_param_t *param, ngx_str_t *value);
+static ssize_t ngx_cwmp_redis_read_file(ngx_conf_t *cf, ngx_str_t *name,
+    u_char *buf, size_t size);
+
+
+#define NGX_CWMP_REDIS_USER           0
+#define NGX_CWMP_REDIS_PASSWORD       1
+#define NGX_CWMP_REDIS_PASSWORD_FILE  2
+
+#define NGX_CWMP_REDIS_SECRET         512   /* longest password in a file */
+
+
+/* the first three in the order of the numbers above */
+
+static ngx_cwmp_redis_param_t  ngx_cwmp_redis_params[] = {
+
+    { ngx_string("user="), ngx_cwmp_redis_word,
+      offsetof(ngx_cwmp_redis_conf_t, user), 0, 0,
+      "the name of a user in Redis' ACL" },
+
+    { ngx_string("password="), ngx_cwmp_redis_word,
+      offsetof(ngx_cwmp_redis_conf_t, password), 0, 0,
+      "a word, or password_file=PATH" },
+
+    { ngx_string("password_file="), ngx_cwmp_redis_secret_file,
+      offsetof(ngx_cwmp_redis_conf_t, password), 0, 0,
+      "the path of a file with the password in its first line" },
+
+    { ngx_string("db="), ngx_cwmp_redis_number,
+      offsetof(ngx_cwmp_redis_conf_t, db), 0, 65535,
+      "a number from 0 to 65535" },
+
+    { ngx_string("prefix="), ngx_cwmp_redis_prefix,
+      offsetof(ngx_cwmp_redis_conf_t, prefix), 0, 32,
+      "1 to 32 of letters, digits, \".\", \"_\" and \"-\"" },
+
+    { ngx_string("timeout="), ngx_cwmp_redis_time,
+      offsetof(ngx_cwmp_redis_conf_t, timeout), 1, 60000,
+      "a time such as 2s, at most 60s" },
+
+    { ngx_string("connect_timeout="), ngx_cwmp_redis_time,
+      offsetof(ngx_cwmp_redis_conf_t, connect_timeout), 1, 60000,
+      "a time such as 1s, at most 60s" },
+
+    { ngx_string("max_pending="), ngx_cwmp_redis_number,
+      offsetof(ngx_cwmp_redis_conf_t, max_pending), 1, 1000000,
+      "a number from 1 to 1000000" },
+
+    { ngx_string("partitions="), ngx_cwmp_redis_number,
+      offsetof(ngx_cwmp_redis_conf_t, partitions), 1, 1024,
+      "a number from 1 to 1024" },
+
+    { ngx_null_string, NULL, 0, 0, 0, NULL }
+};
+
+
+char *
+ngx_cwmp_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_cwmp_redis_conf_t **slot = conf;
+
+    char                   *rv;
+    ngx_str_t              *value;
+    ngx_uint_t              i, seen;
+    ngx_cwmp_redis_conf_t  *rcf;
+
+    if (*slot != NULL && *slot != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    rcf = ngx_pcalloc(cf->pool, sizeof(ngx_cwmp_redis_conf_t));
+    if (rcf == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_str_set(&rcf->prefix, "cwmp");
+    rcf->partitions = 1;
+    rcf->timeout = 2000;
+    rcf->connect_timeout = 1000;
+    rcf->max_pending = 10000;
+    rcf->log = &cf->cycle->new_log;
+
+    value = cf->args->elts;
+
+    rv = ngx_cwmp_redis_address(cf, &value[1], rcf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    seen = 0;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        rv = ngx_cwmp_redis_parameter(cf, &value[i], rcf, &seen);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    rv = ngx_cwmp_redis_check(cf, rcf, seen);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    *slot = rcf;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_cwmp_redis_address(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_cwmp_redis_conf_t *rcf)
+{
+    u_char     *p;
+    ngx_url_t   u;
+
+    /* getaddrinfo() would take 6379 for the address 0.0.24.235 */
+
+    for (p = value->data; *p >= '0' && *p <= '9'; p++) { /* void */ }
+
+    if (*p == '\0') {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid address \"%V\" in cwmp_redis: use "
+                           "host:port or unix:/path", value);
+        return NGX_CONF_ERROR;
+    }
+
+    /* it may be password=, which is not shown */
+
+    if (ngx_strlchr(value->data, value->data + value->len, '=')
+        && ngx_strncmp(value->data, "unix:", 5) != 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no address in cwmp_redis: use host:port or "
+                           "unix:/path before the parameters");
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+    u.url = *value;
+    u.default_port = 6379;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s in cwmp_redis \"%V\": use host:port or "
+                           "unix:/path", u.err ? u.err : "no address", value);
+        return NGX_CONF_ERROR;
+    }
+
+    rcf->addr = u.addrs[0];
+    rcf->name = *value;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_cwmp_redis_parameter(ngx_conf_t *cf, ngx_str_t *arg,
+    ngx_cwmp_redis_conf_t *rcf, ngx_uint_t *seen)
+{
+    u_char                  *eq;
+    size_t                   len;
+    ngx_str_t                value;
+    ngx_uint_t               i;
+    ngx_cwmp_redis_param_t  *param;
+
+    eq = ngx_strlchr(arg->data, arg->data + arg->len, '=');
+    len = eq ? (size_t) (eq + 1 - arg->data) : 0;
+
+    for (i = 0; ngx_cwmp_redis_params[i].name.len; i++) {
+        param = &ngx_cwmp_redis_params[i];
+
+        if (len != param->name.len
+            || ngx_strncmp(arg->data, param->name.data, len) != 0)
+        {
+            continue;
+        }
+
+        if (*seen & (1u << i)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" of cwmp_redis is duplicate",
+                               &param->name);
+            return NGX_CONF_ERROR;
+        }
+
+        *seen |= 1u << i;
+
+        value.data = arg->data + len;
+        value.len = arg->len - len;
+
+        return param->set(cf, param, &value, (char *) rcf + param->offset);
+    }
+
+    /* of an unknown name=value the value may be a secret, misspelt */
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "unknown parameter \"%*s\" of cwmp_redis: use user=, "
+                       "password=, password_file=, db=, prefix=, timeout=, "
+                       "connect_timeout=, max_pending= or partitions=",
+                       len ? len : arg->len, arg->data);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/* what no parameter can see alone */
+
+static char *
+ngx_cwmp_redis_check(ngx_conf_t *cf, ngx_cwmp_redis_conf_t *rcf,
+    ngx_uint_t seen)
+{
+    if ((seen & (1u << NGX_CWMP_REDIS_PASSWORD))
+        && (seen & (1u << NGX_CWMP_REDIS_PASSWORD_FILE)))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "both \"password=\" and \"password_file=\" in "
+                           "cwmp_redis: use one of them");
+        return NGX_CONF_ERROR;
+    }
+
+    if ((seen & (1u << NGX_CWMP_REDIS_USER)) && rcf->password.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"user=\" without a password in cwmp_redis: add "
+                           "password= or password_file=");
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_cwmp_redis_word(ngx_conf_t *cf, ngx_cwmp_redis_param_t *param,
+    ngx_str_t *value, void *field)
+{
+    ngx_str_t  *word = field;
+
+    /* so the only password that is ever shown is the empty one */
+
+    if (value->len == 0) {
+        return ngx_cwmp_redis_invalid(cf, param, value);
+    }
+
+    *word = *value;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_cwmp_redis_secret_file(ngx_conf_t *cf, ngx_cwmp_redis_param_t *param,
+    ngx_str_t *value, void *field)
+{
+    u_char      buf[NGX_CWMP_REDIS_SECRET + 2], *p, *last;
+    ssize_t     n;
+    ngx_str_t  *password = field, name;
+
+    if (value->len == 0) {
+        return ngx_cwmp_redis_invalid(cf, param, value);
+    }
+
+    name = *value;
+
+    if (ngx_conf_full_name(cf->cycle, &name, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    n = ngx_cwmp_redis_read_file(cf, &name, buf, sizeof(buf));
+    if (n == NGX_ERROR) {
+        return NGX_CONF_ERROR;
+    }
+
+    last = ngx_strlchr(buf, buf + n, LF);
+    p = last ? last : buf + n;
+
+    if (p > buf && p[-1] == CR) {
+        p--;
+    }
+
+    if (p == buf || p - buf > NGX_CWMP_REDIS_SECRET) {
+        ngx_explicit_memzero(buf, sizeof(buf));
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the first line of password_file \"%V\" in "
+                           "cwmp_redis is %s: put the password there, of at "
+                           "most %d bytes", &name,
+                           p == buf ? "empty" : "too long",
+                           NGX_CWMP_REDIS_SECRET);
+        return NGX_CONF_ERROR;
+    }
+
+    password->len = p - buf;
+    password->data = ngx_pnalloc(cf->pool, password->len);
+
+    if (password->data) {
+        ngx_memcpy(password->data, buf, password->len);
+    }
+
+    ngx_explicit_memzero(buf, sizeof(buf));
+
+    return password->data ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_cwmp_redis_prefix(ngx_conf_t *cf, ngx_cwmp_redis_param_t *param,
+    ngx_str_t *value, void *field)
+{
+    u_char       c;
+    ngx_str_t   *prefix = field;
+    ngx_uint_t   i;
+
+    if (value->len == 0 || value->len > (size_t) param->max) {
+        return ngx_cwmp_redis_invalid(cf, param, value);
+    }
+
+    for (i = 0; i < value->len; i++) {
+        c = value->data[i];
+
+        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+            || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-')
+        {
+            continue;
+        }
+
+        return ngx_cwmp_redis_invalid(cf, param, value);
+    }
+
+    *prefix = *value;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_cwmp_redis_number(ngx_conf_t *cf, ngx_cwmp_redis_param_t *param,
+    ngx_str_t *value, void *field)
+{
+    ngx_int_t    n;
+    ngx_uint_t  *number = field;
+
+    n = ngx_atoi(value->data, value->len);
+
+    if (n == NGX_ERROR || n < param->min || n > param->max) {
+        return ngx_cwmp_redis_invalid(cf, param, value);
+    }
+
+    *number = (ngx_uint_t) n;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_cwmp_redis_time(ngx_conf_t *cf, ngx_cwmp_redis_param_t *param,
+    ngx_str_t *value, void *field)
+{
+    ngx_int_t    n;
+    ngx_msec_t  *time = field;
+
+    n = ngx_parse_time(value, 0);
+
+    if (n == NGX_ERROR || n < param->min || n > param->max) {
+        return ngx_cwmp_redis_invalid(cf, param, value);
+    }
+
+    *time = (ngx_msec_t) n;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_cwmp_redis_invalid(ngx_conf_t *cf, ngx_cwmp_redis_param_t *param,
+    ngx_str_t *value)
+{
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid %*s \"%V\" in cwmp_redis: use %s",
+                       param->name.len - 1, param->name.data, value,
+                       param->use);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static ssize_t
+ngx_cwmp_redis_read_file(ngx_conf_t *cf, ngx_str_t *name, u_char *buf,
+    size_t size)
+{
+    ssize_t   n;
+    ngx_fd_t  fd;
+
+    fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+
+    if (fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" failed: password_file= of "
+                           "cwmp_redis must name a readable file", name);
+        return NGX_ERROR;
+    }
+
+    n = ngx_read_fd(fd, buf, size);
+
+    if (n == -1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_read_fd_n " \"%V\" failed: password_file= of "
+                           "cwmp_redis must name a readable file", name);
+        n = NGX_ERROR;
+    }
+
+    if (ngx_close_file(fd) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
+                           ngx_close_file_n " \"%V\" failed", name);
+    }
+
+    return n;
+}

@@ -1,0 +1,432 @@
+
+/*
+ * What is said on a new connection before any user's command: who we are,
+ * which database, and that the function library there is ours and new enough.
+ *
+ *   AUTH, SELECT, CLIENT SETNAME, FCALL_RO cwmp_version     in one send()
+ *       missing or older: FUNCTION LOAD, then cwmp_version again
+ *   FCALL cwmp_meta_1                                       then READY
+ *
+ * Each reply has its handler here.  A handler either goes on or calls
+ * ngx_cwmp_redis_lost() as its last act.  To say one thing more, add it to
+ * ngx_cwmp_redis_handshake().  This file knows nothing of sockets, timers and
+ * users' commands.
+ */
+
+#include "ngx_cwmp_redis_int.h"
+
+
+typedef struct {
+    ngx_str_t       word;
+    const char     *hint;
+} ngx_cwmp_redis_hopeless_t;
+
+
+static void ngx_cwmp_redis_auth_reply(void *data, redisReply *reply,
+    const char *error);
+static void ngx_cwmp_redis_select_reply(void *data, redisReply *reply,
+    const char *error);
+static void ngx_cwmp_redis_setname_reply(void *data, redisReply *reply,
+    const char *error);
+static void ngx_cwmp_redis_ping_reply(void *data, redisReply *reply,
+    const char *error);
+static void ngx_cwmp_redis_version_reply(void *data, redisReply *reply,
+    const char *error);
+static void ngx_cwmp_redis_load_reply(void *data, redisReply *reply,
+    const char *error);
+static void ngx_cwmp_redis_meta_reply(void *data, redisReply *reply,
+    const char *error);
+
+static ngx_int_t ngx_cwmp_redis_auth(ngx_cwmp_redis_t *redis);
+static ngx_int_t ngx_cwmp_redis_select(ngx_cwmp_redis_t *redis);
+static ngx_int_t ngx_cwmp_redis_setname(ngx_cwmp_redis_t *redis);
+static ngx_int_t ngx_cwmp_redis_version(ngx_cwmp_redis_t *redis);
+static void ngx_cwmp_redis_load(ngx_cwmp_redis_t *redis, ngx_uint_t older);
+static void ngx_cwmp_redis_meta(ngx_cwmp_redis_t *redis);
+static void ngx_cwmp_redis_refused(ngx_cwmp_redis_t *redis, const char *what,
+    redisReply *reply, const char *hint);
+static ngx_uint_t ngx_cwmp_redis_says(const redisReply *reply,
+    const char *text);
+
+
+/* answers after which this connection is of no use to anybody */
+
+static ngx_cwmp_redis_hopeless_t  ngx_cwmp_redis_words[] = {
+    { ngx_string("LOADING "), "" },
+    { ngx_string("READONLY "),
+      " (a replica: name the master in cwmp_redis)" },
+    { ngx_string("MASTERDOWN "),
+      " (a replica: name the master in cwmp_redis)" },
+    { ngx_string("CLUSTERDOWN "), "" },
+    { ngx_string("NOAUTH "),
+      " (set password= or password_file= in cwmp_redis)" },
+    { ngx_string("WRONGPASS "),
+      " (check user= and password= of cwmp_redis)" },
+    { ngx_null_string, NULL }
+};
+
+
+ngx_int_t
+ngx_cwmp_redis_handshake(ngx_cwmp_redis_t *redis)
+{
+    static ngx_str_t  ping = ngx_string("PING");
+
+    if (ngx_cwmp_redis_auth(redis) != NGX_OK
+        || ngx_cwmp_redis_select(redis) != NGX_OK
+        || ngx_cwmp_redis_setname(redis) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (redis->conf->library.len == 0) {
+        /* answered with LOADING where the commands above are not */
+        return ngx_cwmp_redis_ask(redis, &ping, 1, ngx_cwmp_redis_ping_reply);
+    }
+
+    return ngx_cwmp_redis_library(redis);
+}
+
+
+ngx_int_t
+ngx_cwmp_redis_library(ngx_cwmp_redis_t *redis)
+{
+    redis->loads = 0;
+
+    return ngx_cwmp_redis_version(redis);
+}
+
+
+const char *
+ngx_cwmp_redis_hopeless(const redisReply *reply)
+{
+    ngx_cwmp_redis_hopeless_t  *h;
+
+    if (reply->type != REDIS_REPLY_ERROR) {
+        return NULL;
+    }
+
+    for (h = ngx_cwmp_redis_words; h->word.len; h++) {
+        if (ngx_strncmp(reply->str, h->word.data, h->word.len) == 0) {
+            return h->hint;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_uint_t
+ngx_cwmp_redis_missing(const redisReply *reply)
+{
+    return ngx_cwmp_redis_says(reply, "ERR Function not found");
+}
+
+
+static ngx_int_t
+ngx_cwmp_redis_auth(ngx_cwmp_redis_t *redis)
+{
+    ngx_uint_t  n;
+    ngx_str_t   argv[3];
+
+    if (redis->conf->password.len == 0) {
+        return NGX_OK;
+    }
+
+    ngx_str_set(&argv[0], "AUTH");
+    n = 1;
+
+    if (redis->conf->user.len) {
+        argv[n++] = redis->conf->user;
+    }
+
+    argv[n++] = redis->conf->password;
+
+    return ngx_cwmp_redis_ask(redis, argv, n, ngx_cwmp_redis_auth_reply);
+}
+
+
+static void
+ngx_cwmp_redis_auth_reply(void *data, redisReply *reply, const char *error)
+{
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_cwmp_redis_refused(data, "AUTH", reply,
+                               " (check user= and password= of cwmp_redis)");
+    }
+}
+
+
+static ngx_int_t
+ngx_cwmp_redis_select(ngx_cwmp_redis_t *redis)
+{
+    u_char     number[NGX_INT_T_LEN];
+    ngx_str_t  argv[2];
+
+    if (redis->conf->db == 0) {
+        return NGX_OK;
+    }
+
+    ngx_str_set(&argv[0], "SELECT");
+    argv[1].data = number;
+    argv[1].len = ngx_sprintf(number, "%ui", redis->conf->db) - number;
+
+    return ngx_cwmp_redis_ask(redis, argv, 2, ngx_cwmp_redis_select_reply);
+}
+
+
+static void
+ngx_cwmp_redis_select_reply(void *data, redisReply *reply, const char *error)
+{
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_cwmp_redis_refused(data, "SELECT", reply,
+                               " (check db= of cwmp_redis)");
+    }
+}
+
+
+static ngx_int_t
+ngx_cwmp_redis_setname(ngx_cwmp_redis_t *redis)
+{
+    u_char      name[sizeof("cwmp::") + NGX_MAXHOSTNAMELEN + NGX_INT64_LEN];
+    u_char     *p, *last;
+    ngx_str_t   argv[3];
+
+    last = ngx_slprintf(name, name + sizeof(name), "cwmp:%V:%P",
+                        &ngx_cycle->hostname, ngx_pid);
+
+    for (p = name; p < last; p++) {
+        if (*p < '!' || *p > '~') {
+            *p = '_';
+        }
+    }
+
+    ngx_str_set(&argv[0], "CLIENT");
+    ngx_str_set(&argv[1], "SETNAME");
+    argv[2].data = name;
+    argv[2].len = last - name;
+
+    return ngx_cwmp_redis_ask(redis, argv, 3, ngx_cwmp_redis_setname_reply);
+}
+
+
+static void
+ngx_cwmp_redis_setname_reply(void *data, redisReply *reply, const char *error)
+{
+    ngx_cwmp_redis_t  *redis = data;
+
+    if (reply->type != REDIS_REPLY_ERROR) {
+        return;
+    }
+
+    if (ngx_cwmp_redis_hopeless(reply)
+        || ngx_cwmp_redis_says(reply, "ERR max number of clients"))
+    {
+        ngx_cwmp_redis_refused(redis, "CLIENT SETNAME", reply, "");
+        return;
+    }
+
+    /* a convenience for admins, which an ACL may forbid */
+
+    ngx_log_error(NGX_LOG_INFO, &redis->log, 0,
+                  "Redis refused CLIENT SETNAME: \"%s\"", reply->str);
+}
+
+
+static void
+ngx_cwmp_redis_ping_reply(void *data, redisReply *reply, const char *error)
+{
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_cwmp_redis_refused(data, "PING", reply, "");
+        return;
+    }
+
+    ngx_cwmp_redis_ready(data);
+}
+
+
+static ngx_int_t
+ngx_cwmp_redis_version(ngx_cwmp_redis_t *redis)
+{
+    static ngx_str_t  argv[] = {
+        ngx_string("FCALL_RO"), ngx_string("cwmp_version"), ngx_string("0")
+    };
+
+    return ngx_cwmp_redis_ask(redis, argv, 3, ngx_cwmp_redis_version_reply);
+}
+
+
+static void
+ngx_cwmp_redis_version_reply(void *data, redisReply *reply, const char *error)
+{
+    ngx_cwmp_redis_t  *redis = data;
+
+    if (ngx_cwmp_redis_missing(reply)) {
+        ngx_cwmp_redis_load(redis, 0);
+        return;
+    }
+
+    if (ngx_cwmp_redis_says(reply, "ERR unknown command")) {
+        ngx_cwmp_redis_refused(redis, "FCALL_RO", reply,
+                               " (functions need Redis 7.0 or newer)");
+        return;
+    }
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_cwmp_redis_refused(redis, "FCALL_RO cwmp_version", reply, "");
+        return;
+    }
+
+    if (reply->type != REDIS_REPLY_INTEGER) {
+        ngx_cwmp_redis_lost(redis, 0, "its function cwmp_version returns no "
+                            "number: is another library \"cwmp\" loaded?");
+        return;
+    }
+
+    if (reply->integer < (long long) redis->conf->library_version) {
+        ngx_cwmp_redis_load(redis, 1);
+        return;
+    }
+
+    ngx_cwmp_redis_meta(redis);
+}
+
+
+/*
+ * A missing library is loaded without REPLACE: when another node did so
+ * meanwhile, maybe with a newer one, ours must not win.  Only where that
+ * leaves us without the function (a library of our name but not ours) the
+ * second try replaces.
+ */
+
+static void
+ngx_cwmp_redis_load(ngx_cwmp_redis_t *redis, ngx_uint_t older)
+{
+    ngx_uint_t  n;
+    ngx_str_t   argv[4];
+
+    if (redis->loads == 2) {
+        ngx_cwmp_redis_lost(redis, 0, "version %ui of the function library "
+                            "was loaded, but Redis does not have it: do nodes "
+                            "of several versions start at once?",
+                            redis->conf->library_version);
+        return;
+    }
+
+    ngx_str_set(&argv[0], "FUNCTION");
+    ngx_str_set(&argv[1], "LOAD");
+    ngx_str_set(&argv[2], "REPLACE");
+    n = (older || redis->loads) ? 3 : 2;
+
+    argv[n++] = redis->conf->library;
+    redis->loads++;
+
+    ngx_log_error(NGX_LOG_NOTICE, redis->parent, 0,
+                  "Redis at %V: the function library is %s, "
+                  "loading version %ui", &redis->conf->name,
+                  older ? "older" : "missing", redis->conf->library_version);
+
+    if (ngx_cwmp_redis_ask(redis, argv, n, ngx_cwmp_redis_load_reply)
+        != NGX_OK)
+    {
+        ngx_cwmp_redis_lost(redis, 0, "no memory to load the library");
+    }
+}
+
+
+static void
+ngx_cwmp_redis_load_reply(void *data, redisReply *reply, const char *error)
+{
+    ngx_cwmp_redis_t  *redis = data;
+
+    if (reply->type == REDIS_REPLY_ERROR
+        && ngx_strstr(reply->str, "already exists") == NULL)
+    {
+        ngx_cwmp_redis_refused(redis, "FUNCTION LOAD", reply, "");
+        return;
+    }
+
+    if (ngx_cwmp_redis_version(redis) != NGX_OK) {
+        ngx_cwmp_redis_lost(redis, 0, "no memory for the handshake");
+    }
+}
+
+
+static void
+ngx_cwmp_redis_meta(ngx_cwmp_redis_t *redis)
+{
+    u_char     *key, number[NGX_INT_T_LEN];
+    size_t      len;
+    ngx_int_t   rc;
+    ngx_str_t   argv[5];
+
+    len = redis->conf->prefix.len + sizeof(":meta") - 1;
+
+    key = ngx_alloc(len, redis->parent);
+    if (key == NULL) {
+        ngx_cwmp_redis_lost(redis, 0, "no memory for the handshake");
+        return;
+    }
+
+    ngx_sprintf(key, "%V:meta", &redis->conf->prefix);
+
+    ngx_str_set(&argv[0], "FCALL");
+    ngx_str_set(&argv[1], "cwmp_meta_1");
+    ngx_str_set(&argv[2], "1");
+    argv[3].data = key;
+    argv[3].len = len;
+    argv[4].data = number;
+    argv[4].len = ngx_sprintf(number, "%ui", redis->conf->partitions) - number;
+
+    rc = ngx_cwmp_redis_ask(redis, argv, 5, ngx_cwmp_redis_meta_reply);
+
+    ngx_free(key);
+
+    if (rc != NGX_OK) {
+        ngx_cwmp_redis_lost(redis, 0, "no memory for the handshake");
+    }
+}
+
+
+static void
+ngx_cwmp_redis_meta_reply(void *data, redisReply *reply, const char *error)
+{
+    ngx_cwmp_redis_t  *redis = data;
+
+    if (reply->type != REDIS_REPLY_ERROR) {
+        ngx_cwmp_redis_ready(redis);
+        return;
+    }
+
+    if (ngx_strstr(reply->str, "partitions")) {
+        ngx_cwmp_redis_refused(redis, "partitions=", reply,
+                               " (set partitions= of cwmp_redis to that"
+                               " number, or use another prefix=)");
+        return;
+    }
+
+    ngx_cwmp_redis_refused(redis, "FCALL cwmp_meta_1", reply, "");
+}
+
+
+static void
+ngx_cwmp_redis_refused(ngx_cwmp_redis_t *redis, const char *what,
+    redisReply *reply, const char *hint)
+{
+    const char  *known;
+
+    known = ngx_cwmp_redis_hopeless(reply);
+
+    if (known && *known) {
+        hint = known;
+    }
+
+    ngx_cwmp_redis_lost(redis, 0, "it refused %s: \"%*s\"%s", what,
+                        ngx_min(reply->len, 120), reply->str, hint);
+}
+
+
+static ngx_uint_t
+ngx_cwmp_redis_says(const redisReply *reply, const char *text)
+{
+    return reply->type == REDIS_REPLY_ERROR
+           && ngx_strncmp(reply->str, text, ngx_strlen(text)) == 0;
+}

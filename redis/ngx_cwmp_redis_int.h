@@ -1,0 +1,152 @@
+
+/*
+ * Private to redis/: what ngx_cwmp_redis.c (connection, queue) and
+ * ngx_cwmp_redis_handshake.c (what is said first) know of each other.
+ *
+ * A connection:
+ *
+ *   CLOSED --> CONNECTING --> HANDSHAKE <--> READY
+ *
+ * and back to CLOSED from everywhere.  READY goes back to HANDSHAKE when the
+ * function library was found missing.  "down" is set from a failure until the
+ * next READY: commands are refused meanwhile.
+ *
+ * A command is in one of two queues, both in the order of sending:
+ *
+ *   waiting   for a connection that is READY
+ *   line      given to this connection; "next" is the first of them that is
+ *             not written in full, those before it await their reply
+ *
+ * Of the handshake's own commands ("ours") none ever waits: they go to the
+ * end of the line, where no user's command follows them until READY.
+ */
+
+#ifndef NGX_CWMP_REDIS_INT_H
+#define NGX_CWMP_REDIS_INT_H
+
+#include "ngx_cwmp_redis.h"
+#include <ngx_event_connect.h>
+
+
+#define NGX_CWMP_REDIS_BYTES       (64 * 1024 * 1024)   /* of all pending */
+#define NGX_CWMP_REDIS_REPLY       (64 * 1024 * 1024)   /* of one reply */
+#define NGX_CWMP_REDIS_ELEMENTS    (1024 * 1024)        /* of one array */
+#define NGX_CWMP_REDIS_RECV        16384
+#define NGX_CWMP_REDIS_RECVS       16           /* in one turn of the loop */
+#define NGX_CWMP_REDIS_IOVS        64
+#define NGX_CWMP_REDIS_BACKOFF     100          /* ms, */
+#define NGX_CWMP_REDIS_DOUBLED     6            /* so often, then */
+#define NGX_CWMP_REDIS_BACKOFF_MAX 5000
+#define NGX_CWMP_REDIS_RECENT      60000        /* reconnect for demand of */
+
+
+/* the only thing that differs between hiredis 0.14 and 1.x for us */
+
+#ifdef REDIS_READER_MAX_ARRAY_ELEMENTS
+#define ngx_cwmp_redis_reader_limit(r)                                        \
+    (r)->maxelements = NGX_CWMP_REDIS_ELEMENTS
+#else
+#define ngx_cwmp_redis_reader_limit(r)
+#endif
+
+
+typedef enum {
+    NGX_CWMP_REDIS_CLOSED = 0,
+    NGX_CWMP_REDIS_CONNECTING,
+    NGX_CWMP_REDIS_HANDSHAKE,
+    NGX_CWMP_REDIS_READY
+} ngx_cwmp_redis_state_e;
+
+
+struct ngx_cwmp_redis_cmd_s {
+    ngx_queue_t              queue;
+    ngx_cwmp_redis_t        *redis;
+    ngx_cwmp_redis_pt        handler;
+    void                    *data;
+
+    uint64_t                 number;        /* order among users' commands */
+    ngx_msec_t               deadline;      /* of the first send */
+    size_t                   len;
+    size_t                   written;       /* to this connection */
+
+    unsigned                 ours:1;        /* of the handshake */
+    unsigned                 once:1;
+    unsigned                 repeated:1;    /* connection lost once already */
+    unsigned                 reloaded:1;    /* library missing once already */
+    unsigned                 forgotten:1;
+    unsigned                 ended:1;       /* in no queue of the client */
+
+    u_char                   bytes[1];      /* RESP, len of them */
+};
+
+
+struct ngx_cwmp_redis_s {
+    /* as in ngx_connection_t: debug logs of timers read an fd from here */
+    void                    *dummy[3];
+    ngx_socket_t             fd;
+
+    ngx_cwmp_redis_conf_t   *conf;
+    ngx_log_t               *parent;        /* our own lines */
+    ngx_log_t                log;           /* nginx' lines, with our name */
+
+    ngx_peer_connection_t    peer;
+    ngx_uint_t               generation;    /* of the connection */
+    ngx_cwmp_redis_state_e   state;
+    redisReader             *reader;
+    size_t                   unparsed;      /* bytes since the last reply */
+
+    ngx_queue_t              waiting;
+    ngx_queue_t              line;
+    ngx_queue_t             *next;          /* in line, or its sentinel */
+    ngx_uint_t               pending;       /* users' commands */
+    size_t                   bytes;         /* of these */
+    uint64_t                 sent;          /* of these, ever */
+
+    ngx_event_t              deadline;      /* keeps an exiting worker */
+    ngx_event_t              connect;       /* connection and handshake */
+    ngx_event_t              retry;         /* backoff */
+
+    ngx_uint_t               failures;      /* since the last good reply */
+    ngx_msec_t               retry_at;
+    ngx_msec_t               demand;        /* the last send */
+    ngx_uint_t               loads;         /* of the library, this time */
+
+    unsigned                 established:1; /* was READY */
+    unsigned                 reconnected:1; /* and no good reply since */
+    unsigned                 down:1;
+    unsigned                 shouted:1;     /* its loss is in the log */
+    unsigned                 closing:1;
+
+    u_char                   why[256];      /* it is not there */
+    u_char                   logged[256];   /* the last why in the log */
+    u_char                   error[512];    /* for who is refused */
+    u_char                   in[NGX_CWMP_REDIS_RECV];
+};
+
+
+/* of ngx_cwmp_redis.c */
+
+ngx_int_t ngx_cwmp_redis_ask(ngx_cwmp_redis_t *redis, const ngx_str_t *argv,
+    ngx_uint_t argc, ngx_cwmp_redis_pt handler);
+void ngx_cwmp_redis_ready(ngx_cwmp_redis_t *redis);
+
+/*
+ * Ends the connection; the caller touches neither it nor its reader again.
+ * again: it may be tried at once a second time, for what is pending.
+ */
+void ngx_cwmp_redis_lost(ngx_cwmp_redis_t *redis, ngx_uint_t again,
+    const char *fmt, ...);
+
+/* of ngx_cwmp_redis_handshake.c */
+
+/* NGX_ERROR: no memory */
+ngx_int_t ngx_cwmp_redis_handshake(ngx_cwmp_redis_t *redis);
+
+/* what to do about an error that concerns the connection, else NULL */
+const char *ngx_cwmp_redis_hopeless(const redisReply *reply);
+
+/* a user's function is not there; NGX_ERROR: no memory */
+ngx_uint_t ngx_cwmp_redis_missing(const redisReply *reply);
+ngx_int_t ngx_cwmp_redis_library(ngx_cwmp_redis_t *redis);
+
+#endif
