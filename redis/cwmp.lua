@@ -46,7 +46,8 @@ local SHARED = { 'due', 'events', 'index:seen', 'index:model', 'index:version',
 local CPE, ACS, CLOSING = '1', '2', '3'
 
 local SLICE = 1000                  -- what unpack() can take at once, safely
-local INTAKE = 16                   -- inbox entries a step takes
+local INTAKE = 16                   -- inbox entries taken at once
+local INTAKES = 8                   -- how often in a step, while none is good
 local QUEUE_MAX = 1000              -- tasks of a device that live at once
 local TASK_BYTES = 262144           -- of a task's JSON
 local PARAMS_MAX = 200000           -- of a device
@@ -98,6 +99,28 @@ end
 
 local function quote(s)             -- a JSON string
     return cjson.encode(tostring(s))
+end
+
+-- somebody's bytes, for people: bounded, and nothing a terminal obeys
+local function shown(s, most)
+    return quote((string.gsub(string.sub(s, 1, most), '[^\32-\126]', '?')))
+end
+
+-- An object, or nil and why not.  A null is as good as nothing.
+local function decode(json)
+    local ok, value = pcall(cjson.decode, json)
+    if not ok then
+        return nil, 'is not JSON: ' .. value
+    end
+    if type(value) ~= 'table' or not string.find(json, '^%s*{') then
+        return nil, 'is not a JSON object'
+    end
+    for name, v in pairs(value) do
+        if v == cjson.null then
+            value[name] = nil
+        end
+    end
+    return value
 end
 
 local function reason_json(reason, field)
@@ -340,8 +363,7 @@ local function load_task(c, id)
         return nil
     end
     local queued, json = string.match(entry, '^(%d+) (.*)$')
-    local ok, task = pcall(cjson.decode, json)
-    return ok and type(task) == 'table' and task or {}, json, tonumber(queued)
+    return decode(json or '') or {}, json or '', tonumber(queued)
 end
 
 local function write_result(c, r)
@@ -398,18 +420,16 @@ local function parse_task(json)
     if #json > TASK_BYTES then
         return nil, 'task', 'is longer than ' .. TASK_BYTES .. ' bytes'
     end
-    local ok, task = pcall(cjson.decode, json)
-    if not ok then
-        return nil, 'task', 'is not JSON: ' .. tostring(task)
-    end
-    if type(task) ~= 'table' or task[1] ~= nil then
-        return nil, 'task', 'is not a JSON object'
+    local task, why = decode(json)
+    if not task then
+        return nil, 'task', why
     end
     if type(task.method) ~= 'string' then
         return nil, 'method', 'is missing, or is not a text', task
     end
     if not METHODS[task.method] then
-        return nil, 'method', 'unknown method ' .. quote(task.method), task
+        return nil, 'method', 'unknown method ' .. shown(task.method, 64),
+               task
     end
     if task.id ~= nil and (type(task.id) ~= 'string' or #task.id > 64
                            or not string.match(task.id, '^[%w%._:%-]+$'))
@@ -419,9 +439,7 @@ local function parse_task(json)
     end
     for _, f in ipairs(FIELDS) do
         local v = task[f[1]]
-        if v == cjson.null then
-            task[f[1]] = nil
-        elseif v ~= nil and not f[3](v) then
+        if v ~= nil and not f[3](v) then
             return nil, f[1], 'is not ' .. f[2], task
         end
     end
@@ -456,14 +474,17 @@ end
 local function reject(c, json, n, task, field, reason)
     local id, method
     if task then
-        id = type(task.id) == 'string' and string.sub(task.id, 1, 64) or nil
+        id = type(task.id) == 'string'
+             and string.match(task.id, '^[%w%._:%-]+$')
+             and string.sub(task.id, 1, 64) or nil
         method = type(task.method) == 'string'
+                 and string.match(task.method, '^[%w_]+$')
                  and string.sub(task.method, 1, 64) or nil
     end
     write_result(c, { id = id or string.format('t%x-%d', c.now, n),
                       method = method, status = 'rejected',
                       fault = reason_json(reason, field),
-                      response = quote(string.sub(json, 1, 200)) })
+                      response = shown(json, 200) })
     note(c, 'task ' .. (id or 'without id') .. ' rejected: ' .. field .. ': '
             .. reason)
 end
@@ -689,8 +710,14 @@ local function next_task(c, s)
                 .. 'session')
         return close(c, s)
     end
-    intake(c, INTAKE)
-    local id, score, task, json = pick(c)
+    local id, score, task, json
+    for _ = 1, INTAKES do           -- all of the first ones may be bad
+        local more = intake(c, INTAKE)
+        id, score, task, json = pick(c)
+        if id or not more then
+            break
+        end
+    end
     if not id then
         return close(c, s)
     end
@@ -705,6 +732,12 @@ local function next_task(c, s)
         run.before = call('HGET', c.k[DEVICE], 'parameterkey') or ''
     end
     return send(c, s, run, task, json)
+end
+
+-- what is there all the same when the values of a new object failed
+local function half_made(run)
+    return run.instance ~= '' and '{"InstanceNumber":' .. run.instance .. '}'
+           or nil
 end
 
 -- back to its old place in the queue, when it may be sent again
@@ -764,6 +797,7 @@ local function lose(c, why)
         -- what only reads is repeated; a half-made object is not made twice
         if run.instance ~= '' and not task.retry then
             finish(c, run.id, 'lost', { sent = tonumber(run.sent),
+                   response = half_made(run),
                    fault = reason_json('the object was added as instance '
                    .. run.instance .. ', its values may be missing') })
         else
@@ -783,26 +817,29 @@ end
   successful SetParameterValues, AddObject or DeleteObject).
 ]]
 local function verify(c, w, task, reported, keeps)
+    local made = w.instance ~= '' and w.instance or nil
     if reported == w.key and w.before ~= w.key then
-        if w.method == 'AddObject' then
+        if w.method == 'AddObject' and not made then
             return awaited(c, w, 'lost', { fault = reason_json(
                    'the object was added (ParameterKey says so), but the '
                    .. 'answer with its instance number was lost') })
         end
-        return awaited(c, w, 'done',
-                       { response = '{"verified":"ParameterKey"}' })
+        return awaited(c, w, 'done', { response = '{' .. (made
+               and '"InstanceNumber":' .. made .. ',' or '')
+               .. '"verified":"ParameterKey"}' })
+    end
+    if made then
+        return awaited(c, w, 'lost', { response = half_made(w),
+               fault = reason_json('the object was added as instance ' .. made
+                                   .. ', its values may be missing') })
     end
     local again = { id = w.id, method = w.method, attempts = w.attempts,
-                    score = w.score, sent = w.sent }
-    if reported and reported ~= w.key and keeps and w.phase ~= 'set' then
+                    score = w.score, sent = w.sent, instance = '' }
+    local disproved = reported and reported ~= w.key and keeps
+    if disproved or w.method == 'SetParameterValues' then
         call('HDEL', c.k[WAITING], w.id)
         not_due(c, 'w', w.id)
-        return send_again(c, again, task)
-    end
-    if w.method == 'SetParameterValues' then
-        call('HDEL', c.k[WAITING], w.id)
-        not_due(c, 'w', w.id)
-        return send_again(c, again, task, 'verify')
+        return send_again(c, again, task, not disproved and 'verify' or nil)
     end
     awaited(c, w, 'lost', { fault = reason_json('sent, but the session ended '
             .. 'before the answer, and ParameterKey cannot tell whether it '
@@ -831,11 +868,11 @@ end
 local function inform_waiting(c, events, reported, keeps)
     local all = call('HGETALL', c.k[WAITING])
     for i = 1, #all, 2 do
-        local w = cjson.decode(all[i + 1])
-        local m, task = METHODS[w.method], load_task(c, w.id)
+        local w = decode(all[i + 1]) or {}
+        local m, task = METHODS[w.method], load_task(c, all[i])
         if not m or not task then
-            call('HDEL', c.k[WAITING], w.id)
-            not_due(c, 'w', w.id)
+            call('HDEL', c.k[WAITING], all[i])
+            not_due(c, 'w', all[i])
         elseif m.lost == 'verify' then
             verify(c, w, task, reported, keeps)
         else
@@ -853,8 +890,9 @@ local function transfer_complete(c, key, code, json)
     event(c, 'transfer', 'commandkey', key, 'fault', code)
     local all = call('HGETALL', c.k[WAITING])
     for i = 1, #all, 2 do
-        local w = cjson.decode(all[i + 1])
-        if METHODS[w.method].event == 'TransferComplete' and w.key == key then
+        local w = decode(all[i + 1]) or {}
+        local m = METHODS[w.method]
+        if m and m.event == 'TransferComplete' and w.key == key then
             if code == '0' then
                 return awaited(c, w, 'done', { response = json })
             end
@@ -946,8 +984,9 @@ local function device(c, f, events)
     call('HSET', c.k[DEVICE], unpack(set))
 
     local model = f.oui .. ' ' .. f.class
-    if not d.first or d.oui .. ' ' .. (d.class or '') ~= model then
-        index(c, MODEL, d.oui and d.oui .. ' ' .. (d.class or ''), model)
+    local was = d.oui and d.oui .. ' ' .. (d.class or '')
+    if was ~= model then
+        index(c, MODEL, was, model)
     end
     if f.version ~= '' and f.version ~= d.version then
         index(c, SOFTWARE, d.version, f.version)
@@ -1138,7 +1177,8 @@ local function on_fault(c, s, args)
                .. 'session ended before the answer; reading back gave fault '
                .. args[10]) })
     else
-        settle(c, s, run, 'fault', { fault = args[9] })
+        settle(c, s, run, 'fault', { fault = args[9],
+                                     response = half_made(run) })
     end
     return next_task(c, s)
 end
@@ -1165,9 +1205,12 @@ local function on_verdict(c, s, args)
         else
             note(c, 'task ' .. run.id .. ' rejected: ' .. args[11] .. ': '
                     .. args[12])
-            run.sent = nil
-            settle(c, s, run, 'rejected',
-                   { fault = reason_json(args[12], args[11]) })
+            if run.instance == '' then
+                run.sent = nil
+            end
+            settle(c, s, run, run.sent and 'fault' or 'rejected',
+                   { fault = reason_json(args[12], args[11]),
+                     response = half_made(run) })
         end
     end
     s.last = args[13] == 'last'
@@ -1265,7 +1308,12 @@ local function waiting_due(c, id)
     if not entry then
         return
     end
-    local w = cjson.decode(entry)
+    local w = decode(entry)
+    if not w or not w.id or not tonumber(w.deadline) then
+        call('HDEL', c.k[WAITING], id)
+        return finish(c, id, 'lost', { fault = reason_json(
+                      'its entry in waiting was damaged') })
+    end
     if w.deadline > c.now then
         return due(c, 'w', id, w.deadline)
     end
@@ -1289,6 +1337,10 @@ local function cwmp_deadline_1(keys, args)
         waiting_due(c, task)
     elseif kind == 'g' then
         sweep(c)
+    end
+    -- no request's log line names the device here
+    for i, text in ipairs(c.notes) do
+        c.notes[i] = text .. ', device: ' .. c.id
     end
     return { 'ok', c.notes }
 end
@@ -1369,7 +1421,7 @@ local function cwmp_cancel(keys, args)
     end
     local w = call('HGET', k[WAITING], task)
     if w then
-        awaited(c, cjson.decode(w), 'cancelled', { fault = reason_json(
+        awaited(c, decode(w) or { id = task }, 'cancelled', { fault = reason_json(
                 'the CPE had accepted it; the ACS waits no longer') })
         return 'waiting'
     end

@@ -1,7 +1,11 @@
 
 /*
- * Private to redis/: what ngx_cwmp_redis.c (connection, queue) and
- * ngx_cwmp_redis_handshake.c (what is said first) know of each other.
+ * Private to redis/: what the parts of the client know of each other.
+ *
+ *   ngx_cwmp_redis.c              the client and its queue of commands
+ *   ngx_cwmp_redis_connection.c   to be READY, and what if it is not
+ *   ngx_cwmp_redis_io.c           bytes out and in
+ *   ngx_cwmp_redis_handshake.c    what is said first
  *
  * A connection:
  *
@@ -124,11 +128,34 @@ struct ngx_cwmp_redis_s {
 };
 
 
+#define ngx_cwmp_redis_cmd(q)                                                 \
+    (ngx_queue_data(q, ngx_cwmp_redis_cmd_t, queue))
+
+
 /* of ngx_cwmp_redis.c */
 
+/* a command of the handshake */
 ngx_int_t ngx_cwmp_redis_ask(ngx_cwmp_redis_t *redis, const ngx_str_t *argv,
     ngx_uint_t argc, ngx_cwmp_redis_pt handler);
+
+/* the reply to the first in line; it may end the connection */
+void ngx_cwmp_redis_reply(ngx_cwmp_redis_t *redis, redisReply *reply);
+
+/* after a change of "pending", or of the connection */
+void ngx_cwmp_redis_idle(ngx_cwmp_redis_t *redis);
+void ngx_cwmp_redis_resume(ngx_cwmp_redis_t *redis);
+void ngx_cwmp_redis_detach(ngx_cwmp_redis_t *redis, ngx_uint_t again,
+    ngx_queue_t *failed);
+void ngx_cwmp_redis_fail(ngx_cwmp_redis_t *redis, ngx_queue_t *failed);
+
+/* of ngx_cwmp_redis_connection.c */
+
+const char *ngx_cwmp_redis_refuses(ngx_cwmp_redis_t *redis);
+ngx_int_t ngx_cwmp_redis_connected(ngx_cwmp_redis_t *redis);
+void ngx_cwmp_redis_arm(ngx_cwmp_redis_t *redis);
 void ngx_cwmp_redis_ready(ngx_cwmp_redis_t *redis);
+void ngx_cwmp_redis_connect_handler(ngx_event_t *ev);
+void ngx_cwmp_redis_retry_handler(ngx_event_t *ev);
 
 /*
  * Ends the connection; the caller touches neither it nor its reader again.
@@ -136,6 +163,15 @@ void ngx_cwmp_redis_ready(ngx_cwmp_redis_t *redis);
  */
 void ngx_cwmp_redis_lost(ngx_cwmp_redis_t *redis, ngx_uint_t again,
     const char *fmt, ...);
+
+/* the same, for a system call that failed */
+void ngx_cwmp_redis_broken(ngx_cwmp_redis_t *redis, ngx_uint_t again,
+    const char *call, ngx_err_t err);
+
+/* of ngx_cwmp_redis_io.c */
+
+void ngx_cwmp_redis_write_handler(ngx_event_t *wev);
+void ngx_cwmp_redis_read_handler(ngx_event_t *rev);
 
 /* of ngx_cwmp_redis_handshake.c */
 

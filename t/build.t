@@ -102,7 +102,7 @@ SKIP: {
 my @paths;
 
 find({ no_chdir => 1, wanted => sub {
-    if (-d && m{^\./(?:\.git|build)$}) {
+    if (-d && m{^\./(?:\.git|build|run)$}) {
         $File::Find::prune = 1;
         return;
     }

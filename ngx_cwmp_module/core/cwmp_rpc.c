@@ -162,7 +162,7 @@ static const cwmp_arg_t  cwmp_add_object_response[] = {
 static const cwmp_arg_t  cwmp_download[] = {
     cwmp_text("CommandKey", 32, 0, ""),
     cwmp_text("FileType", 64, CWMP_NONEMPTY, NULL),
-    cwmp_text("URL", 256, CWMP_NONEMPTY, NULL),
+    cwmp_text("URL", 256, CWMP_NONEMPTY|CWMP_URL, NULL),
     cwmp_text("Username", 256, 0, ""),
     cwmp_text("Password", 256, 0, ""),
     cwmp_simple("FileSize", CWMP_T_UINT, "0"),

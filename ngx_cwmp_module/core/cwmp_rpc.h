@@ -32,6 +32,8 @@ typedef enum {
 #define CWMP_PATH_DOT   0x08        /* a path that must end with a dot */
 #define CWMP_TRIM       0x10        /* a name or code: blanks around its text
                                        never belong to it (received text) */
+#define CWMP_URL        0x20        /* an absolute URL without user:password@
+                                       (TR-069 A.3.2.8) */
 
 
 typedef struct cwmp_arg_s  cwmp_arg_t;

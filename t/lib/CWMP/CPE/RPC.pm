@@ -119,7 +119,7 @@ sub answer_name {
     my ($status) = $inner =~ m{<Status>(\d+)};
 
     return "${method}Response"
-           . ($inner =~ /<ParameterList/ ? " $n parameters" : '')
+           . ($inner =~ /<ParameterList/ ? " $n parameter" . ($n == 1 ? '' : 's') : '')
            . (defined $instance ? " instance $instance" : '')
            . (defined $status ? " status $status" : '');
 }

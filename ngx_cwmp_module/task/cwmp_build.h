@@ -1,0 +1,45 @@
+/*
+ * Inside of task/: what the files that turn JSON into an RPC's arguments
+ * share.  The first refusal stands; after it every call returns at once.
+ */
+
+#ifndef CWMP_BUILD_H
+#define CWMP_BUILD_H
+
+#include <jansson.h>
+
+#include "cwmp_value.h"
+#include "cwmp_task.h"
+
+
+typedef struct {
+    cwmp_arena_t        *arena;
+    const cwmp_order_t  *order;
+    cwmp_task_rpc_t     *out;
+    json_t              *task;
+    json_t              *known;     /* name -> index + 1 in order->known */
+    cwmp_rc_t            rc;
+} cwmp_build_t;
+
+
+/* cwmp_build.c: arguments by their rows.  path is the field's name for a
+   message; node NULL in cwmp_build_values() only checks */
+cwmp_rc_t cwmp_build_args(cwmp_build_t *b, const cwmp_arg_t *arg,
+    json_t *object, const char *path, cwmp_node_t *node);
+cwmp_rc_t cwmp_build_refuse(cwmp_build_t *b, const char *path,
+    const char *reason);
+cwmp_rc_t cwmp_build_canonical(cwmp_build_t *b, cwmp_value_type_t type,
+    const char *path, const char *text, size_t len, cwmp_str_t *out);
+const char *cwmp_json_text(json_t *v, char *number, size_t size, size_t *len);
+char *cwmp_build_path(cwmp_build_t *b, const char *path, const char *sep,
+    const char *name);
+char *cwmp_build_copy(cwmp_build_t *b, const cwmp_str_t *s);
+cwmp_node_t *cwmp_build_nodes(cwmp_build_t *b, size_t n);
+void cwmp_node_text(cwmp_node_t *node, const char *text);
+
+/* cwmp_values.c: parameters and their values */
+cwmp_rc_t cwmp_build_values(cwmp_build_t *b, const char *path, json_t *list,
+    const char *prefix, cwmp_node_t *node);
+const cwmp_known_t *cwmp_build_find(cwmp_build_t *b, const char *name);
+
+#endif

@@ -1,0 +1,211 @@
+/*
+ * Values that a task sets.  A type comes from the task, else from what the
+ * device last reported; it is never guessed: the state table has a read sent
+ * before when one is missing.
+ */
+
+#include <string.h>
+
+#include "cwmp_build.h"
+
+
+static cwmp_rc_t cwmp_build_value(cwmp_build_t *b, const char *path,
+    const char *name, json_t *v, cwmp_node_t *node);
+
+
+/* in the order of cwmp_value_type_t */
+static const char  cwmp_letters[] = "ssbiluUdtBh";
+
+
+char
+cwmp_type_letter(const cwmp_str_t *type)
+{
+    return cwmp_letters[cwmp_value_type(type->data, type->len)];
+}
+
+
+static cwmp_value_type_t
+cwmp_letter_type(char letter)
+{
+    const char  *p;
+
+    p = letter ? strchr(cwmp_letters + 1, letter) : NULL;
+
+    return p ? (cwmp_value_type_t) (p - cwmp_letters) : CWMP_V_NONE;
+}
+
+
+const cwmp_known_t *
+cwmp_build_find(cwmp_build_t *b, const char *name)
+{
+    json_t  *v;
+
+    v = json_object_get(b->known, name);
+
+    return v ? &b->order->known[json_integer_value(v) - 1] : NULL;
+}
+
+
+/* node NULL: only checks, as far as is possible while types are not known */
+
+cwmp_rc_t
+cwmp_build_values(cwmp_build_t *b, const char *path, json_t *list,
+    const char *prefix, cwmp_node_t *node)
+{
+    char         *p, *full;
+    json_t       *v;
+    const char   *name;
+    cwmp_node_t  *row;
+
+    if (!json_is_object(list) || json_object_size(list) == 0) {
+        return cwmp_build_refuse(b, path,
+                                 "is not an object of names and values");
+    }
+
+    if (node) {
+        node->given = 1;
+        node->items = cwmp_build_nodes(b, json_object_size(list));
+        if (node->items == NULL) {
+            return b->rc;
+        }
+    }
+
+    json_object_foreach(list, name, v) {
+
+        p = cwmp_build_path(b, path, ".", name);
+        full = cwmp_build_path(b, prefix, "", name);
+        row = node ? &node->items[node->nitems++] : NULL;
+
+        if (p == NULL || full == NULL) {
+            return b->rc;
+        }
+
+        if (*name == '\0' || name[strlen(name) - 1] == '.') {
+            return cwmp_build_refuse(b, p, "is no parameter's name");
+        }
+
+        if (strlen(full) > 256) {
+            return cwmp_build_refuse(b, p, "is longer than 256 characters");
+        }
+
+        if (row) {
+            row->given = 1;
+            row->nitems = 2;
+            row->items = cwmp_build_nodes(b, 2);
+            if (row->items == NULL) {
+                return b->rc;
+            }
+
+            cwmp_node_text(&row->items[0], full);
+        }
+
+        if (cwmp_build_value(b, p, name, v, row ? &row->items[1] : NULL)
+            != CWMP_OK)
+        {
+            return b->rc;
+        }
+    }
+
+    return CWMP_OK;
+}
+
+
+/* does the device have this value? (phase compare) */
+
+static void
+cwmp_build_compare(cwmp_build_t *b, cwmp_value_type_t type,
+    const cwmp_known_t *known, const cwmp_str_t *text)
+{
+    size_t       len;
+    cwmp_str_t   have;
+    const char  *wrong;
+
+    if (known == NULL || !b->out->done) {
+        b->out->done = 0;
+        return;
+    }
+
+    have.data = cwmp_alloc(b->arena,
+                           (known->value.len > 40 ? known->value.len : 40) + 1);
+    if (have.data == NULL) {
+        b->rc = CWMP_ERROR;
+        return;
+    }
+
+    wrong = cwmp_value_canonical(type, known->value.data, known->value.len,
+                                 have.data, &len);
+
+    if (wrong || len != text->len || memcmp(have.data, text->data, len)) {
+        b->out->done = 0;
+    }
+}
+
+
+static cwmp_rc_t
+cwmp_build_value(cwmp_build_t *b, const char *path, const char *name,
+    json_t *v, cwmp_node_t *node)
+{
+    char                 number[40];
+    size_t               len;
+    json_t              *type;
+    const char          *text;
+    cwmp_str_t           value;
+    cwmp_value_type_t    t;
+    const cwmp_known_t  *known;
+
+    known = cwmp_build_find(b, name);
+    t = known ? cwmp_letter_type(known->letter) : CWMP_V_NONE;
+
+    if (json_is_object(v)) {
+        type = json_object_get(v, "type");
+
+        if (type) {
+            text = json_string_value(type);
+            t = text ? cwmp_value_type((const unsigned char *) text,
+                                       strlen(text))
+                     : CWMP_V_NONE;
+
+            if (t == CWMP_V_NONE) {
+                return cwmp_build_refuse(b, path, "has a type that is none: "
+                            "use xsd:string, boolean, int, unsignedInt, long, "
+                            "unsignedLong, dateTime, base64, hexBinary");
+            }
+        }
+
+        v = json_object_get(v, "value");
+    }
+
+    len = 0;
+    text = v ? cwmp_json_text(v, number, sizeof(number), &len) : NULL;
+    if (text == NULL) {
+        return cwmp_build_refuse(b, path, "has no value: use a text, a "
+                                 "number, true, false or {\"value\":..., "
+                                 "\"type\":\"xsd:...\"}");
+    }
+
+    if (t == CWMP_V_NONE) {
+        if (node) {
+            return cwmp_build_refuse(b, path, "is of unknown type, and the "
+                                     "device did not report it; give it as "
+                                     "{\"value\":..., \"type\":\"xsd:...\"}");
+        }
+
+        t = CWMP_V_STRING;
+    }
+
+    if (cwmp_build_canonical(b, t, path, text, len, &value) != CWMP_OK) {
+        return b->rc;
+    }
+
+    cwmp_build_compare(b, t, known, &value);
+
+    if (node) {
+        text = cwmp_value_type_name(t);
+        node->text = value;
+        node->type.data = (unsigned char *) text;
+        node->type.len = strlen(text);
+        node->given = 1;
+    }
+
+    return b->rc;
+}

@@ -1,0 +1,224 @@
+#!/usr/bin/perl
+
+# kill -9 of a worker, at every point of a session: between any two POSTs, in
+# the middle of a POST's body, and while Redis holds the call that a POST made.
+# The CPE only sends its POST again, as HTTP clients do on a connection that
+# died; the session goes on where it was, and nothing happens twice.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use POSIX ();
+use Test::More;
+
+use CWMP::Raw ':build';
+use CWMP::Test qw(wait_for slurp);
+
+my $RULES = 'Device.NAT.PortMapping.';
+my $WORKER = 'add_header X-Worker $pid always;';
+
+
+# What must not happen twice, and what may not be lost.
+sub tasks {
+    return (
+        { id => 'add', method => 'AddObject', ObjectName => $RULES,
+          values => { ExternalPort => { value => 8080,
+                                        type => 'xsd:unsignedInt' } } },
+        { id => 'set', method => 'SetParameterValues', ParameterList => {
+          'Device.Time.NTPServer1' => { value => 'ntp.test',
+                                        type => 'xsd:string' } } },
+        { id => 'get', method => 'GetParameterValues',
+          ParameterNames => ['Device.Time.'] },
+        { id => 'delete', method => 'DeleteObject',
+          ObjectName => "${RULES}1." },
+    );
+}
+
+my $RPCS = 'AddObject SetParameterValues SetParameterValues '
+           . 'GetParameterValues DeleteObject';
+my $POSTS = 7;                      # Inform, empty, and an answer for each RPC
+
+
+# One device with these tasks has its session; $harm is done before POST k.
+sub session_with {
+    my ($t, $serial, $k, $harm) = @_;
+    my $worker;
+
+    my $cpe = $t->cpe(serial => $serial,
+        before_post => sub {
+            my ($cpe, $post) = @_;
+            $harm->($cpe, $post, $worker) if $post->{n} == $k;
+            return;
+        },
+        after_post => sub { $worker = $_[2]->header('X-Worker') });
+
+    $t->redis->push_task($cpe->id, tasks());
+    my $trace = $cpe->run_session('2 PERIODIC');
+    return ($cpe, $trace);
+}
+
+
+# A session that went as if nothing had happened.
+sub undisturbed {
+    my ($t, $cpe, $trace, $name) = @_;
+    my $r = $t->redis;
+
+    subtest $name => sub {
+        ok $trace->{ok}, 'the session ends well' or diag $trace->{error};
+        is scalar(@{ $trace->{steps} }), $POSTS, 'with no POST more than usual';
+        is join(' ', map { $_->{method} } $cpe->done), $RPCS,
+            'each RPC was carried out once';
+        is_deeply [map { "$_->{id} $_->{status}" } $r->results($cpe->id)],
+            ['add done', 'set done', 'get done', 'delete done'],
+            'each task has its one result';
+        is_deeply [grep { $r->cmd('EXISTS', $r->device_key($cpe->id, $_)) }
+                   qw(tasks queue live running waiting)], [],
+            'nothing is left over';
+        is_deeply $cpe->complaints, [], 'a strict CPE does not complain';
+    };
+}
+
+
+# --- what waits in sockets -------------------------------------------------
+
+# Bytes that the process behind this port has not read, of the connection that
+# has most, by state (01: established).
+sub unread {
+    my ($port, $state) = @_;
+    my $most = 0;
+
+    for my $line (split(/\n/, slurp('/proc/net/tcp'))) {
+        my (undef, $local, undef, $st, $queues) = split(' ', $line);
+        next if ($local // '') !~ /:([0-9A-F]{4})$/ || hex($1) != $port
+                || $st eq '0A' || ($state && $st ne $state);
+        my $n = hex((split(/:/, $queues))[1]);
+        $most = $n if $n > $most;
+    }
+    return $most;
+}
+
+
+# --- between two POSTs -----------------------------------------------------
+
+{
+    my $t = CWMP::Test->new(workers => 2, server => $WORKER);
+
+    for my $k (1 .. $POSTS - 1) {
+        my $killed;
+        my ($cpe, $trace) = session_with($t, "B$k", $k, sub {
+            my ($cpe, $post, $worker) = @_;
+            $killed = $t->kill9_worker(0, $worker);
+        });
+        ok $killed, "worker killed before POST $k";
+        undisturbed($t, $cpe, $trace, "KILL between POST $k and POST "
+                    . ($k + 1) . ': the session goes on in another worker');
+    }
+
+    my ($cpe, $trace) = session_with($t, 'Ball', 3, sub {
+        $t->kill9_worker(0, $_) for $t->workers;
+    });
+    undisturbed($t, $cpe, $trace, 'KILL all workers at once');
+    ok wait_for(sub { $t->workers == 2 }), 'two workers are back';
+    $t->finish;
+}
+
+
+# --- a whole node ----------------------------------------------------------
+
+subtest 'KILL a whole node: the session goes on on the other' => sub {
+    my $t = CWMP::Test->new(nodes => 2);
+    my ($cpe, $trace) = session_with($t, 'N1', 3, sub {
+        my ($cpe) = @_;
+        $t->kill9(0);
+        $cpe->{urls} = [$t->url(1)];
+    });
+    undisturbed($t, $cpe, $trace, 'the other node knows all of it');
+    $t->finish;
+};
+
+
+# --- in the middle of a body -----------------------------------------------
+
+{
+    my $t = CWMP::Test->new(server => $WORKER);
+    my $half = sub {
+        my ($cpe, $post) = @_;
+        my ($worker) = $t->workers;
+        $cpe->raw->post($post->{body},
+                        partial => 300 + length($post->{body}) / 2);
+        wait_for(sub { unread($t->port) == 0 })
+            or die "the worker does not read the POST\n";
+        $t->kill9_worker(0, $worker);
+    };
+
+    for my $k (0, 2 .. $POSTS - 1) {
+        my ($cpe, $trace) = session_with($t, "H$k", $k, $half);
+        undisturbed($t, $cpe, $trace, 'KILL in the middle of the body of POST '
+                    . ($k + 1));
+    }
+    $t->finish;
+}
+
+
+# --- while Redis holds the call --------------------------------------------
+
+# Redis is frozen, the POST's call lies in its socket, the worker dies.
+sub held_call {
+    my ($t, $cpe, $post) = @_;
+    my ($worker) = $t->workers;
+
+    $t->raw->post(inform(serial => 'other'));       # it is connected to Redis
+    $t->redis_sigstop;
+    $cpe->raw->post($post->{body}, no_read => 1);
+    wait_for(sub { unread($t->redis_server->port) > 500 })
+        or die "the call does not reach Redis\n";
+    $t->kill9_worker(0, $worker);
+}
+
+
+# Redis goes on only when the next worker has asked it something as well.
+sub cont_later {
+    my ($t) = @_;
+    my $pid = fork() // die "fork: $!\n";
+
+    return $pid if $pid;
+    wait_for(sub { unread($t->redis_server->port, '01') > 0 });
+    $t->redis_server->cont;
+    POSIX::_exit(0);
+}
+
+
+{
+    my $t = CWMP::Test->new(redis => { port => 'auto' }, start => 0,
+                            server => $WORKER);
+    $t->node->{redis} = '127.0.0.1:' . $t->redis_server->port;
+    $t->start_all;
+
+    for my $k (0 .. $POSTS - 1) {
+        my ($cpe, $trace) = session_with($t, "R$k", $k, sub {
+            my ($cpe, $post) = @_;
+            held_call($t, $cpe, $post);
+            $t->redis_server->cont;
+        });
+        undisturbed($t, $cpe, $trace, 'KILL while Redis holds the call of POST '
+                    . ($k + 1) . ', sent again afterwards');
+    }
+
+    for my $k (0 .. $POSTS - 1) {
+        my $helper;
+        my ($cpe, $trace) = session_with($t, "S$k", $k, sub {
+            my ($cpe, $post) = @_;
+            held_call($t, $cpe, $post);
+            $helper = cont_later($t);
+        });
+        waitpid($helper, 0);
+        undisturbed($t, $cpe, $trace, 'KILL while Redis holds the call of POST '
+                    . ($k + 1) . ', sent again before Redis goes on');
+    }
+    $t->finish;
+}
+
+done_testing;

@@ -1,0 +1,547 @@
+
+/*
+ * From an admin's JSON to the RPC that is sent: each RPC, each phase of the
+ * state table, each bound, each refusal with its field and its reason.  What
+ * comes out is compared as the envelope's body, as "field: reason", as "done"
+ * or as "ERROR".  "test_task --tables" prints the tables that redis/cwmp.lua
+ * has too, for t/tables.t.
+ */
+
+#include <jansson.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cwmp_task.h"
+#include "cwmp_value.h"
+#include "task_cases.h"
+#include "tap.h"
+
+
+/* what the device reported, in all cases */
+
+#define K(n, l, v)  { cwmp_string(n), l, cwmp_string(v) }
+
+static cwmp_known_t  known[] = {
+    K("S", 's', "text"), K("B", 'b', "true"), K("I", 'i', "-5"),
+    K("U", 'u', "007"), K("L", 'l', "-9"), K("UL", 'U', "9"),
+    K("D", 'd', "1.50"), K("T", 't', "2025-03-01T02:00:00+05:30"),
+    K("B64", 'B', "AAEC"), K("H", 'h', "0a"), K("Odd", '?', "1"),
+    K("Empty", 's', ""), K("BadU", 'u', "many")
+};
+
+
+static size_t          count;       /* allocations since the start */
+static size_t          fail_from;   /* 0: none fails */
+static size_t          fail_to;
+
+static unsigned char   sheet[262144];
+static char            answer[sizeof(sheet)];
+static tap_arena_t     owner;
+
+
+static void *
+counted_alloc(void *data, size_t size)
+{
+    count++;
+
+    if (fail_from && count >= fail_from && count <= fail_to) {
+        return NULL;
+    }
+
+    return tap_alloc(data, size);
+}
+
+
+static void *
+json_alloc(size_t size)
+{
+    count++;
+
+    return (fail_from && count >= fail_from && count <= fail_to)
+           ? NULL : malloc(size);
+}
+
+
+static cwmp_rc_t
+no_more(cwmp_out_t *out)
+{
+    (void) out;
+
+    return CWMP_ERROR;
+}
+
+
+/* a copy of its exact size, for the sanitizer to look at */
+
+static cwmp_str_t
+exact(const char *p, size_t len)
+{
+    cwmp_str_t  s;
+
+    s.len = len;
+    s.data = malloc(len ? len : 1);
+    memcpy(s.data, p, len);
+
+    return s;
+}
+
+
+static void
+write_body(const cwmp_task_rpc_t *rpc)
+{
+    char        *body, *end;
+    cwmp_out_t   out;
+    cwmp_str_t   id = cwmp_string("1");
+
+    memset(&out, 0, sizeof(out));
+    out.pos = sheet;
+    out.end = sheet + sizeof(sheet) - 1;
+    out.more = no_more;
+
+    if (cwmp_write_request(&out, CWMP_NS_1_0, &id, rpc->rpc, rpc->args)
+        != CWMP_OK)
+    {
+        strcpy(answer, "written too much");
+        return;
+    }
+
+    *out.pos = '\0';
+    body = strstr((char *) sheet, "<soap-env:Body>") + 15;
+    end = strstr(body, "</soap-env:Body>");
+    sprintf(answer, "%.*s", (int) (end - body), body);
+}
+
+
+static cwmp_rc_t
+run_bytes(const char *phase, const char *json, size_t len)
+{
+    cwmp_rc_t        rc;
+    cwmp_order_t     order;
+    cwmp_arena_t     arena = { counted_alloc, &owner };
+    cwmp_task_rpc_t  rpc;
+
+    memset(&order, 0, sizeof(order));
+    order.phase = exact(phase, strlen(phase));
+    order.json = exact(json, len);
+    order.key = exact("key-1", 5);
+    order.instance = exact("17", 2);
+    order.known = known;
+    order.nknown = sizeof(known) / sizeof(known[0]);
+
+    rc = cwmp_task_rpc(&arena, &order, &rpc);
+
+    /* of the order only the key may be needed still */
+
+    free(order.json.data);
+    free(order.phase.data);
+    free(order.instance.data);
+
+    if (rc == CWMP_REFUSED) {
+        snprintf(answer, sizeof(answer), "%.*s: %s", (int) rpc.field.len,
+                 rpc.field.data, rpc.reason ? rpc.reason : "(null)");
+
+    } else if (rc != CWMP_OK) {
+        strcpy(answer, "ERROR");
+
+    } else if (rpc.done) {
+        strcpy(answer, "done");
+
+    } else {
+        write_body(&rpc);
+    }
+
+    free(order.key.data);
+    tap_free(&owner);
+
+    return rc;
+}
+
+
+static void
+run(const char *phase, const char *json)
+{
+    run_bytes(phase, json, strlen(json));
+}
+
+
+static void
+check(const char *want, const char *name)
+{
+    size_t  n;
+
+    n = strlen(want);
+
+    if (n && want[n - 1] == '*') {
+        if (!ok(strncmp(answer, want, n - 1) == 0, "%s", name)) {
+            diag("got:  %.2000s", answer);
+            diag("want: %s", want);
+        }
+
+        return;
+    }
+
+    is_str(answer, want, name);
+}
+
+
+static void
+test_cases(const case_t *cases, size_t n)
+{
+    size_t  i;
+
+    for (i = 0; i < n; i++) {
+        run(cases[i].phase, cases[i].json);
+        check(cases[i].want, cases[i].name);
+    }
+}
+
+#define test(cases)  test_cases(cases, sizeof(cases) / sizeof(cases[0]))
+
+
+/* bounds are in characters: of one byte, of two, of four */
+
+static const struct {
+    const char  *phase;
+    const char  *before;            /* JSON up to the text, and after it */
+    const char  *after;
+    const char  *start;             /* of the text */
+    const char  *end;
+    size_t       max;
+    const char  *refused;           /* "%s": the text */
+    const char  *name;
+} bounds[] = {
+    { "", "{\"method\":\"Reboot\",\"CommandKey\":\"", "\"}", "", "", 32,
+      "CommandKey: is too long", "CommandKey" },
+    { "", SET("{\"U\":1},\"ParameterKey\":\""), "\"}", "", "", 32,
+      "ParameterKey: is too long", "RPC-02 ParameterKey" },
+    { "", GET("[\"A\",\""), "\"]}", "", "", 256,
+      "ParameterNames[1]: is too long", "PAR-06 ParameterNames" },
+    { "", "{\"method\":\"GetParameterNames\",\"ParameterPath\":\"", "\"}",
+      "", ".", 256, "ParameterPath: is too long", "PAR-06 ParameterPath" },
+    { "", "{\"method\":\"AddObject\",\"ObjectName\":\"", "\"}", "", ".", 256,
+      "ObjectName: is too long", "PAR-06 ObjectName" },
+    { "", "{\"method\":\"Download\",\"URL\":\"https://h/\",\"FileType\":\"",
+      "\"}", "", "", 64, "FileType: is too long", "RPC-15 FileType" },
+    { "", "{\"method\":\"Download\",\"FileType\":\"1\",\"URL\":\"", "\"}",
+      "https://h/", "", 256, "URL: is too long", "RPC-15 URL" },
+    { "", LOAD(",\"Username\":\""), "\"}", "", "", 256,
+      "Username: is too long", "RPC-15 Username" },
+    { "", LOAD(",\"Password\":\""), "\"}", "", "", 256,
+      "Password: is too long", "RPC-15 Password" },
+    { "", LOAD(",\"TargetFileName\":\""), "\"}", "", "", 256,
+      "TargetFileName: is too long", "RPC-15 TargetFileName" },
+    { "", LOAD(",\"SuccessURL\":\""), "\"}", "", "", 256,
+      "SuccessURL: is too long", "RPC-15 SuccessURL" },
+    { "", LOAD(",\"FailureURL\":\""), "\"}", "", "", 256,
+      "FailureURL: is too long", "RPC-15 FailureURL" },
+    { "", SET("{\""), "\":{\"value\":1,\"type\":\"int\"}}}", "", "", 256,
+      "ParameterList.%s: is longer than 256 characters",
+      "PAR-06 a parameter's name" },
+    { "types", SET("{\""), "\":1}}", "", "", 256,
+      "ParameterList.%s: is longer than 256 characters",
+      "PAR-06 a name to read" },
+    { "set", ADD("{\""), "\":{\"value\":1,\"type\":\"int\"}}}", "", "",
+      256 - 7, "values.%s: is longer than 256 characters",
+      "PAR-06 a name with its object's" },
+    { "", ADD("{\""), "\":1}}", "", "", 256 - 6,
+      "values.%s: is longer than 256 characters",
+      "PAR-06 RPC-12 a name that no instance leaves room for" }
+};
+
+
+/* LOAD() and SET() close the object, which goes on here */
+
+static size_t
+append_open(char *json, const char *before)
+{
+    size_t  n;
+
+    n = strlen(before);
+    memcpy(json, before, n);
+
+    return (n > 1 && before[n - 1] == '}' && before[n - 2] == '"') ? n - 1 : n;
+}
+
+
+static void
+test_bound(size_t i, const char *character, size_t n)
+{
+    char    json[4096], text[2048], want[4096];
+    size_t  k, len;
+
+    len = sprintf(text, "%s", bounds[i].start);
+    n -= strlen(bounds[i].start) + strlen(bounds[i].end);
+
+    for (k = 0; k < n; k++) {
+        len += sprintf(text + len, "%s", character);
+    }
+
+    sprintf(text + len, "%s", bounds[i].end);
+
+    len = append_open(json, bounds[i].before);
+    sprintf(json + len, "%s%s", text, bounds[i].after);
+
+    run(bounds[i].phase, json);
+
+    n += strlen(bounds[i].start) + strlen(bounds[i].end);
+
+    if (n <= bounds[i].max) {
+        if (!ok(strstr(answer, text) && answer[0] == '<',
+                "%s: %zu characters of %zu bytes", bounds[i].name, n,
+                strlen(character)))
+        {
+            diag("got: %.300s", answer);
+        }
+
+        return;
+    }
+
+    sprintf(want, bounds[i].refused, text);
+
+    if (!ok(strcmp(answer, want) == 0, "%s: not %zu characters of %zu bytes",
+            bounds[i].name, n, strlen(character)))
+    {
+        diag("got:  %.300s", answer);
+        diag("want: %.300s", want);
+    }
+}
+
+
+static void
+test_bounds(void)
+{
+    size_t  i, k;
+
+    static const char  *characters[] = { "x", "\xc3\xa9", "\xf0\x9f\x98\x80" };
+
+    for (i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++) {
+        for (k = 0; k < 3; k++) {
+
+            /* of values nothing is sent before the object is there */
+
+            if (strcmp(bounds[i].before, ADD("{\"")) != 0
+                || bounds[i].phase[0])
+            {
+                test_bound(i, characters[k], bounds[i].max);
+            }
+
+            test_bound(i, characters[k], bounds[i].max + 1);
+        }
+    }
+}
+
+
+/* what only a program can write down */
+
+static void
+test_large(void)
+{
+    char    *json, *p;
+    size_t   i;
+
+    json = malloc(400000);
+
+    memset(json, '[', 100000);
+    json[100000] = '\0';
+    run("", json);
+    check("task: *", "100,000 lists in one another");
+
+    p = json + sprintf(json, "%s", "{\"method\":\"SetParameterValues\","
+                       "\"ParameterList\":{\"U\":");
+    memset(p, '[', 1000);
+    memset(p + 1000, ']', 1000);
+    strcpy(p + 2000, "}}");
+    run("", json);
+    check("ParameterList.U" NO_VALUE, "1,000 lists as a value");
+
+    p = json + sprintf(json, "%s", "{\"method\":\"GetParameterValues\","
+                       "\"ParameterNames\":[\"A\"");
+    for (i = 0; i < 5000; i++) {
+        p += sprintf(p, ",\"A.%zu\"", i);
+    }
+    strcpy(p, "]}");
+    run("", json);
+    check("<cwmp:GetParameterValues><ParameterNames soap-enc:arrayType=\""
+          "xsd:string[5001]\">*", "5,001 names");
+
+    p = json + sprintf(json, "%s", "{\"method\":\"SetParameterValues\","
+                       "\"ParameterList\":{\"S\":\"");
+    memset(p, 'x', 100000);
+    strcpy(p + 100000, "\"}}");
+    run("", json);
+    check("<cwmp:SetParameterValues>*", "a value of 100,000 characters");
+    ok(strlen(answer) > 100000, "and all of it");
+
+    free(json);
+
+    run_bytes("", "{\"method\":\"Reboot\"}\0", 20);
+    check("task: *", "a NUL after the task");
+
+    run_bytes("", "{\"method\":\"Re\0boot\"}", 20);
+    check("task: *", "a NUL in the task");
+
+    run("frobnicate", "{\"method\":\"Reboot\"}");
+    check("<cwmp:Reboot>*", "an unknown phase is none");
+}
+
+
+/*
+ * Each allocation fails once, alone or with all that follow: ERROR is said,
+ * and nothing else happens.  In a process of its own: a crash is one failure.
+ */
+
+static const struct {
+    const char  *phase;
+    const char  *json;
+} memory[] = {
+    { "", "{\"method\":\"GetRPCMethods\"}" },
+    { "", "{\"method\":\"FactoryReset\"}" },
+    { "", "{\"method\":\"Reboot\"}" },
+    { "", GET("[\"A\",\"B\"]") },
+    { "", "{\"method\":\"GetParameterNames\",\"NextLevel\":true}" },
+    { "", SET("{\"U\":1,\"C\":{\"value\":1.5,\"type\":\"decimal\"}}") },
+    { "", ADD("{\"X\":1,\"U\":2}") },
+    { "", "{\"method\":\"DeleteObject\",\"ObjectName\":\"D.T.1.\"}" },
+    { "", LOAD(",\"FileSize\":5") },
+    { "", "{\"method\":\"Reboot\",\"CommandKey\":7}" },
+    { "", "{\"method\":\"Reboot\"" },
+    { "", GET("[1]") },
+    { "types", SET("{\"A\":1,\"B\":2}") },
+    { "types", ADD("{\"A\":1,\"B\":2}") },
+    { "verify", SET("{\"A\":1,\"U\":2}") },
+    { "set", ADD("{\"U\":1,\"S\":\"a\"}") },
+    { "compare", SET("{\"U\":7}") },
+    { "compare", SET("{\"U\":8}") }
+};
+
+
+static const char *
+memory_fails(size_t i, size_t *at, int forever)
+{
+    char       want[8192];
+    size_t     most;
+    cwmp_rc_t  rc;
+
+    count = 0;
+    run(memory[i].phase, memory[i].json);
+    snprintf(want, sizeof(want), "%s", answer);
+    most = count;
+
+    for (*at = 1; *at <= most; ++*at) {
+        count = 0;
+        fail_from = *at;
+        fail_to = forever ? (size_t) -1 : *at;
+        rc = run_bytes(memory[i].phase, memory[i].json,
+                       strlen(memory[i].json));
+        fail_from = 0;
+
+        if (rc != CWMP_ERROR) {
+            return answer;
+        }
+    }
+
+    run(memory[i].phase, memory[i].json);
+
+    return strcmp(answer, want) ? "another answer than before" : NULL;
+}
+
+
+static void
+test_memory(const char *what, int forever)
+{
+    int          status;
+    pid_t        pid;
+    size_t       i;
+    const char  *wrong;
+    struct {
+        size_t   at;
+        char     wrong[120];
+    } *shared;
+
+    shared = mmap(NULL, sizeof(*shared), PROT_READ|PROT_WRITE,
+                  MAP_SHARED|MAP_ANONYMOUS, -1, 0);
+
+    for (i = 0; i < sizeof(memory) / sizeof(memory[0]); i++) {
+        memset(shared, 0, sizeof(*shared));
+        fflush(stdout);
+        pid = fork();
+
+        if (pid == 0) {
+            wrong = memory_fails(i, &shared->at, forever);
+
+            if (wrong) {
+                snprintf(shared->wrong, sizeof(shared->wrong), "%s", wrong);
+            }
+
+            _exit(wrong != NULL);
+        }
+
+        status = -1;
+        waitpid(pid, &status, 0);
+
+        if (!ok(status == 0, "%s: %s %.40s", what, memory[i].phase,
+                memory[i].json))
+        {
+            diag("allocation %zu: %s", shared->at,
+                 shared->wrong[0] ? shared->wrong : "the program died");
+        }
+    }
+
+    munmap(shared, sizeof(*shared));
+}
+
+
+/* one line an entry of what redis/cwmp.lua has too */
+
+static int
+tables(void)
+{
+    size_t             i;
+    cwmp_str_t         type;
+    const cwmp_rpc_t  *rpc;
+
+    for (rpc = cwmp_rpcs; rpc->name; rpc++) {
+        if (rpc->from & CWMP_FROM_ACS) {
+            printf("rpc %s\n", rpc->name);
+        }
+    }
+
+    for (i = CWMP_V_STRING; cwmp_value_type_name(i); i++) {
+        type.data = (unsigned char *) cwmp_value_type_name(i);
+        type.len = strlen((char *) type.data);
+        printf("type %c %s\n", cwmp_type_letter(&type), type.data);
+    }
+
+    return 0;
+}
+
+
+int
+main(int argc, char **argv)
+{
+    static const cwmp_str_t  thing = cwmp_string("thing");
+
+    if (argc > 1 && strcmp(argv[1], "--tables") == 0) {
+        return tables();
+    }
+
+    test(rpcs);
+    test(values);
+    test(refused);
+    test(phases);
+    test_bounds();
+    test_large();
+
+    is_num(cwmp_type_letter(&thing), 's', "an unknown type is kept as text");
+
+    test_memory("no memory once", 0);
+    test_memory("no memory any more", 1);
+
+    json_set_alloc_funcs(json_alloc, free);
+    test_memory("no memory once, of JSON too", 0);
+    test_memory("no memory any more, of JSON too", 1);
+    json_set_alloc_funcs(malloc, free);
+
+    return done();
+}
