@@ -101,7 +101,6 @@ struct ngx_http_cwmp_ctx_s {
 
     ngx_str_t                   fault;      /* code, for a log */
     ngx_str_t                   task;       /* id, for a log */
-    ngx_http_log_handler_pt     log_handler;
 
     unsigned                    parameter_key_seen:1;
     unsigned                    paused:1;   /* two chunks are unconfirmed */

@@ -123,7 +123,11 @@ ngx_http_cwmp_call(ngx_http_cwmp_ctx_t *ctx, const char *function)
 }
 
 
-/* token, nonce, digest, kind, idle, outstanding, most RPCs of a session */
+/*
+ * token, nonce, digest, kind, idle, outstanding, most RPCs of a session.  The
+ * nonce is worker.connection.call: no other call has it, and POSTs of one
+ * connection are known by its beginning.
+ */
 
 static ngx_int_t
 ngx_http_cwmp_common_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
@@ -137,7 +141,7 @@ ngx_http_cwmp_common_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
     conf = ctx->conf;
     cmcf = ngx_http_get_module_main_conf(ctx->request, ngx_http_cwmp_module);
 
-    p = ngx_pnalloc(args->pool, 2 * 16 + 1);
+    p = ngx_pnalloc(args->pool, 2 * 16 + NGX_ATOMIC_T_LEN + 2);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -150,8 +154,11 @@ ngx_http_cwmp_common_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
     }
 
     if (ngx_http_cwmp_arg_str(args, &ctx->token) != NGX_OK
-        || ngx_http_cwmp_arg(args, p, ngx_sprintf(p, "%xL.%xL", cmcf->worker,
-                                                  cmcf->nonce++) - p)
+        || ngx_http_cwmp_arg(args, p,
+                             ngx_sprintf(p, "%xL.%uA.%xL", cmcf->worker,
+                                         ctx->request->connection->number,
+                                         cmcf->nonce++)
+                             - p)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -341,7 +348,12 @@ ngx_http_cwmp_answer_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
             return NGX_ERROR;
         }
 
-        return ngx_http_cwmp_arg(args, ctx->fault.data, ctx->fault.len);
+        if (ngx_http_cwmp_arg(args, ctx->fault.data, ctx->fault.len) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_cwmp_arg_str(args, &facts->id);
     }
 
     /* "XResponse" answers X */
@@ -352,7 +364,8 @@ ngx_http_cwmp_answer_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
     if (ngx_http_cwmp_arg(args, facts->method.data, len) != NGX_OK
         || ngx_http_cwmp_arg_str(args, &json) != NGX_OK
         || ngx_http_cwmp_arg_digits(ctx, args, "Status") != NGX_OK
-        || ngx_http_cwmp_arg_digits(ctx, args, "InstanceNumber") != NGX_OK)
+        || ngx_http_cwmp_arg_digits(ctx, args, "InstanceNumber") != NGX_OK
+        || ngx_http_cwmp_arg_str(args, &facts->id) != NGX_OK)
     {
         return NGX_ERROR;
     }

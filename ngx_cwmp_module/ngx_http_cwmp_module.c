@@ -21,15 +21,14 @@ static char *ngx_http_cwmp_redis(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_cwmp_session_timeout(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_cwmp_max_envelope(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_cwmp_max_rpcs(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_cwmp_session_fallback(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 static ngx_int_t ngx_http_cwmp_init_process(ngx_cycle_t *cycle);
 static void ngx_http_cwmp_exit_process(ngx_cycle_t *cycle);
-
-
-static ngx_conf_enum_t  ngx_http_cwmp_fallbacks[] = {
-    { ngx_string("off"), NGX_HTTP_CWMP_FALLBACK_OFF },
-    { ngx_string("connection"), NGX_HTTP_CWMP_FALLBACK_CONNECTION },
-    { ngx_null_string, 0 }
-};
 
 
 #define NGX_HTTP_CWMP_ANY  NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF             \
@@ -60,24 +59,24 @@ static ngx_command_t  ngx_http_cwmp_commands[] = {
 
     { ngx_string("cwmp_max_envelope"),
       NGX_HTTP_CWMP_ANY|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
+      ngx_http_cwmp_max_envelope,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_cwmp_loc_conf_t, max_envelope),
+      0,
       NULL },
 
     { ngx_string("cwmp_max_rpcs"),
       NGX_HTTP_CWMP_ANY|NGX_CONF_TAKE1,
-      ngx_conf_set_num_slot,
+      ngx_http_cwmp_max_rpcs,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_cwmp_loc_conf_t, max_rpcs),
+      0,
       NULL },
 
     { ngx_string("cwmp_session_fallback"),
       NGX_HTTP_CWMP_ANY|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_cwmp_session_fallback,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_cwmp_loc_conf_t, fallback),
-      &ngx_http_cwmp_fallbacks },
+      0,
+      NULL },
 
       ngx_null_command
 };
@@ -192,19 +191,6 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"cwmp_acs\" needs \"cwmp_redis\": say where Redis "
                            "is, e.g. cwmp_redis 127.0.0.1:6379;");
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->max_envelope < 32768) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"cwmp_max_envelope\" must be 32k or more: CPEs "
-                           "rely on it");
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->max_rpcs == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"cwmp_max_rpcs\" must be 1 or more");
         return NGX_CONF_ERROR;
     }
 
@@ -329,6 +315,100 @@ ngx_http_cwmp_session_timeout(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     clcf->outstanding_timeout = ms;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_cwmp_invalid(ngx_conf_t *cf, const char *use)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid value \"%V\" in \"%V\": use %s", &value[1],
+                       &value[0], use);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_cwmp_max_envelope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_cwmp_loc_conf_t  *clcf = conf;
+
+    ssize_t     size;
+    ngx_str_t  *value;
+
+    if (clcf->max_envelope != NGX_CONF_UNSET_SIZE) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    size = ngx_parse_size(&value[1]);
+
+    /* CPEs rely on 32 KB (TR-069 A6 3.4.1) */
+
+    if (size < 32768) {
+        return ngx_http_cwmp_invalid(cf, "a size such as 32m, at least 32k");
+    }
+
+    clcf->max_envelope = size;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_cwmp_max_rpcs(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_cwmp_loc_conf_t  *clcf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (clcf->max_rpcs != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n < 1) {
+        return ngx_http_cwmp_invalid(cf, "a number such as 256, at least 1");
+    }
+
+    clcf->max_rpcs = n;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_cwmp_session_fallback(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_cwmp_loc_conf_t  *clcf = conf;
+
+    ngx_str_t  *value;
+
+    if (clcf->fallback != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        clcf->fallback = NGX_HTTP_CWMP_FALLBACK_OFF;
+
+    } else if (ngx_strcmp(value[1].data, "connection") == 0) {
+        clcf->fallback = NGX_HTTP_CWMP_FALLBACK_CONNECTION;
+
+    } else {
+        return ngx_http_cwmp_invalid(cf, "off or connection");
+    }
 
     return NGX_CONF_OK;
 }

@@ -15,12 +15,20 @@ static void *ngx_http_cwmp_alloc(void *owner, size_t size);
 static void ngx_http_cwmp_cleanup(void *data);
 static void ngx_http_cwmp_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_cwmp_feed(ngx_http_cwmp_ctx_t *ctx);
+static void ngx_http_cwmp_refused(ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_flush(ngx_http_cwmp_ctx_t *ctx);
 static void ngx_http_cwmp_end(ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_inform(ngx_http_cwmp_ctx_t *ctx);
 static void ngx_http_cwmp_no_session(ngx_http_cwmp_ctx_t *ctx);
 static u_char *ngx_http_cwmp_log_error(ngx_http_request_t *r,
     ngx_http_request_t *sr, u_char *buf, size_t len);
+
+
+/*
+ * nginx's own handler: the same for all requests, but no name of it is public.
+ * Kept here and not in ctx, which an internal redirect wipes.
+ */
+static ngx_http_log_handler_pt  ngx_http_cwmp_log_next;
 
 
 #define NGX_HTTP_CWMP_CHUNK_ROWS  500
@@ -102,8 +110,10 @@ ngx_http_cwmp_create_ctx(ngx_http_request_t *r)
     ngx_md5_init(&ctx->md5);
     ngx_md5_init(&ctx->informed);
 
-    ctx->log_handler = r->log_handler;
-    r->log_handler = ngx_http_cwmp_log_error;
+    if (r->log_handler != ngx_http_cwmp_log_error) {
+        ngx_http_cwmp_log_next = r->log_handler;
+        r->log_handler = ngx_http_cwmp_log_error;
+    }
 
     ngx_http_set_ctx(r, ctx, ngx_http_cwmp_module);
 
@@ -198,6 +208,12 @@ ngx_http_cwmp_read(ngx_http_request_t *r)
         rc = ngx_http_read_unbuffered_request_body(r);
 
         if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+
+            if (rc == NGX_HTTP_REQUEST_TIME_OUT) {
+                ngx_log_error(NGX_LOG_INFO, r->connection->log,
+                              NGX_ETIMEDOUT, "client timed out");
+            }
+
             ctx->done = 1;
             ngx_http_finalize_request(r, rc);
             return;
@@ -245,8 +261,7 @@ ngx_http_cwmp_feed(ngx_http_cwmp_ctx_t *ctx)
         b->pos = b->last;
 
         if (rc == CWMP_REFUSED) {
-            ngx_http_cwmp_reply_error(ctx, NGX_HTTP_BAD_REQUEST,
-                                      cwmp_envelope_reason(ctx->envelope));
+            ngx_http_cwmp_refused(ctx);
             return NGX_DONE;
         }
 
@@ -270,6 +285,21 @@ ngx_http_cwmp_feed(ngx_http_cwmp_ctx_t *ctx)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * The connection closes: where a body was cut or overran its length, what
+ * follows must not be read as a request.
+ */
+
+static void
+ngx_http_cwmp_refused(ngx_http_cwmp_ctx_t *ctx)
+{
+    ctx->request->keepalive = 0;
+
+    ngx_http_cwmp_reply_error(ctx, NGX_HTTP_BAD_REQUEST,
+                              cwmp_envelope_reason(ctx->envelope));
 }
 
 
@@ -302,8 +332,7 @@ ngx_http_cwmp_end(ngx_http_cwmp_ctx_t *ctx)
     rc = cwmp_envelope_end(ctx->envelope);
 
     if (rc == CWMP_REFUSED) {
-        ngx_http_cwmp_reply_error(ctx, NGX_HTTP_BAD_REQUEST,
-                                  cwmp_envelope_reason(ctx->envelope));
+        ngx_http_cwmp_refused(ctx);
         return;
     }
 
@@ -431,22 +460,18 @@ ngx_http_cwmp_log_error(ngx_http_request_t *r, ngx_http_request_t *sr,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_cwmp_module);
 
-    if (ctx == NULL) {
-        return buf;
-    }
-
-    if (ctx->id.len) {
+    if (ctx && ctx->id.len) {
         p = ngx_snprintf(buf, len, ", device: %V", (ngx_str_t *) &ctx->id);
         len -= p - buf;
         buf = p;
     }
 
-    if (ctx->token.len) {
+    if (ctx && ctx->token.len) {
         p = ngx_snprintf(buf, len, ", session: %*s", (size_t) 8,
                          ctx->token.data);
         len -= p - buf;
         buf = p;
     }
 
-    return ctx->log_handler(r, sr, buf, len);
+    return ngx_http_cwmp_log_next(r, sr, buf, len);
 }

@@ -45,6 +45,7 @@ local SHARED = { 'due', 'events', 'index:seen', 'index:model', 'index:version',
 -- states of a session (the CPE's turn, the ACS's turn, after our 204)
 local CPE, ACS, CLOSING = '1', '2', '3'
 
+local VERIFIES = 3                  -- reads of what an interrupted task set
 local SLICE = 1000                  -- what unpack() can take at once, safely
 local INTAKE = 16                   -- inbox entries taken at once
 local INTAKES = 8                   -- how often in a step, while none is good
@@ -180,30 +181,10 @@ end
   the generation of that read; what is older below it is gone from the device.
 ]]
 local MARKS = '.'
+local MARKS_MAX = 1000
 local TYPES = { s = 'string', b = 'boolean', i = 'int', l = 'long',
                 u = 'unsignedInt', U = 'unsignedLong', d = 'decimal',
                 t = 'dateTime', B = 'base64Binary', h = 'hexBinary' }
-
-local function write_params(c, generation, rows, first)
-    local n = #rows
-    if n < first then
-        return
-    end
-    if call('HLEN', c.k[PARAMS]) > PARAMS_MAX then
-        note(c, 'more than ' .. PARAMS_MAX .. ' parameters: not stored')
-        return
-    end
-    local i = first
-    while i <= n do
-        local list = {}
-        while i <= n and #list < SLICE do
-            list[#list + 1] = rows[i]
-            list[#list + 1] = generation .. rows[i + 1]
-            i = i + 2
-        end
-        call('HSET', c.k[PARAMS], unpack(list))
-    end
-end
 
 local function due(c, kind, task, at, option)
     local member = kind .. ' ' .. c.id .. (task and ' ' .. task or '')
@@ -218,35 +199,31 @@ local function not_due(c, kind, task)
     call('ZREM', c.k[DUE], kind .. ' ' .. c.id .. (task and ' ' .. task or ''))
 end
 
+local function write_params(c, generation, rows, first)
+    local n = #rows
+    if n < first then
+        return
+    end
+    if call('HLEN', c.k[PARAMS]) > PARAMS_MAX then
+        note(c, 'more than ' .. PARAMS_MAX .. ' parameters: not stored')
+        due(c, 'g', nil, c.now, 'NX')
+        return
+    end
+    local i = first
+    while i <= n do
+        local list = {}
+        while i <= n and #list < SLICE do
+            list[#list + 1] = rows[i]
+            list[#list + 1] = generation .. rows[i + 1]
+            i = i + 2
+        end
+        call('HSET', c.k[PARAMS], unpack(list))
+    end
+end
+
 local function load_marks(key)
     local raw = call('HGET', key, MARKS)
     return raw and cjson.decode(raw) or {}
-end
-
--- these paths were read completely, or deleted: older values below are gone
-local function mark_read(c, generation, paths)
-    local marks, n = nil, 0
-    for _, path in ipairs(paths) do
-        if path == '' or string.sub(path, -1) == '.' then
-            marks = marks or load_marks(c.k[PARAMS])
-            for old in pairs(marks) do
-                if string.sub(old, 1, #path) == path then
-                    marks[old] = nil
-                end
-            end
-            marks[path] = tonumber(generation)
-        end
-    end
-    if not marks then
-        return
-    end
-    for _ in pairs(marks) do
-        n = n + 1
-    end
-    call('HSET', c.k[PARAMS], MARKS, cjson.encode(marks))
-    if n >= SWEEP_AFTER then
-        due(c, 'g', nil, c.now, 'NX')
-    end
 end
 
 -- the generation below which a path is gone
@@ -261,6 +238,35 @@ local function gone_before(marks, path)
         at = string.find(path, '.', at + 1, true)
     end
     return low
+end
+
+-- these paths were read completely, or deleted: older values below are gone
+local function mark_read(c, generation, paths)
+    local marks, n = nil, 0
+    for _, path in ipairs(paths) do
+        if path == '' or string.sub(path, -1) == '.' then
+            marks = marks or load_marks(c.k[PARAMS])
+            marks[path] = tonumber(generation)
+        end
+    end
+    if not marks then
+        return
+    end
+    for path, g in pairs(marks) do
+        -- nothing to say that a mark above it does not, or more than is kept:
+        -- what is gone below it then stays until it is read by another path
+        local above = string.match(path, '^(.-)[^.]*%.$')
+        if n >= MARKS_MAX or above and gone_before(marks, above) >= g then
+            marks[path] = nil
+        else
+            n = n + 1
+        end
+    end
+    call('HSET', c.k[PARAMS], MARKS, cjson.encode(marks))
+    local reads = call('HINCRBY', c.k[DEVICE], 'reads', 1)
+    if n >= MARKS_MAX or reads % SWEEP_AFTER == 0 then
+        due(c, 'g', nil, c.now, 'NX')
+    end
 end
 
 local function split_value(raw)
@@ -352,7 +358,8 @@ local function parameter_key(id, task, phase)
     end
     local key = command_key(id, task)
     if task.method == 'AddObject' and task.values and phase == '' then
-        return string.sub(key, 1, 31) .. '+'
+        return (#key < 32 and key or string.sub(redis.sha1hex(key), 1, 31))
+               .. '+'
     end
     return key
 end
@@ -381,15 +388,26 @@ local function finish(c, id, status, more)
         return
     end
     more = more or {}
+    if (status == 'expired' or status == 'cancelled')
+       and call('HGET', c.k[LIVE], '=p ' .. id) == 'verify'
+    then
+        more.fault = reason_json(status .. ', but it had been sent before, '
+                                 .. 'and the session ended without an answer')
+        status = 'lost'
+    end
     write_result(c, { id = id, method = task.method, status = status,
                       fault = more.fault, response = more.response,
                       queued = queued, sent = more.sent })
-    call('HDEL', c.k[LIVE], id, '=a ' .. id, '=p ' .. id,
+    call('HDEL', c.k[LIVE], id, '=a ' .. id, '=p ' .. id, '=v ' .. id,
          '=k ' .. command_key(id, task))
     call('ZREM', c.k[QUEUE], id)
     if task.expires then
         not_due(c, 'x', id)
     end
+end
+
+local function characters(s)
+    return #(string.gsub(s, '[\128-\191]', ''))
 end
 
 local function whole(v, low, high)
@@ -412,7 +430,7 @@ local FIELDS = {
     { 'note', 'a text of at most 256 bytes',
       function(v) return type(v) == 'string' and #v <= 256 end },
     { 'CommandKey', 'a text of at most 32 characters',
-      function(v) return type(v) == 'string' and #v <= 32 end },
+      function(v) return type(v) == 'string' and characters(v) <= 32 end },
 }
 
 -- a task, or nil, the field, the reason
@@ -446,19 +464,25 @@ local function parse_task(json)
     return task
 end
 
+-- a number that no other task of this device has, and an id made of it
+local function next_number(c)
+    local n = call('HINCRBY', c.k[DEVICE], 'order', 1)
+    return n, string.format('t%x-%d', c.now, n)
+end
+
 -- Gives the task an id and a place in the queue: nil when refused.
-local function accept(c, task, json, n)
+local function accept(c, task, json)
     local id = task.id
     if id and call('HEXISTS', c.k[LIVE], id) == 1 then
         return nil, 'id', 'a task of this id lives'
     end
-    id = id or string.format('t%x-%d', c.now, n)
+    local order, made = next_number(c)
+    id = id or made
     local key = command_key(id, task)
     if call('HSETNX', c.k[LIVE], '=k ' .. key, id) == 0 then
         return nil, 'CommandKey', 'a task of this CommandKey lives'
     end
     call('HSET', c.k[LIVE], id, c.now .. ' ' .. json)
-    local order = call('HINCRBY', c.k[DEVICE], 'order', 1)
     if task.notBefore and task.notBefore * 1000 > c.now then
         order = LATER + task.notBefore * 1000
     elseif task.priority then
@@ -471,8 +495,9 @@ local function accept(c, task, json, n)
     return id
 end
 
-local function reject(c, json, n, task, field, reason)
+local function reject(c, json, task, field, reason)
     local id, method
+    local _, made = next_number(c)
     if task then
         id = type(task.id) == 'string'
              and string.match(task.id, '^[%w%._:%-]+$')
@@ -481,9 +506,8 @@ local function reject(c, json, n, task, field, reason)
                  and string.match(task.method, '^[%w_]+$')
                  and string.sub(task.method, 1, 64) or nil
     end
-    write_result(c, { id = id or string.format('t%x-%d', c.now, n),
-                      method = method, status = 'rejected',
-                      fault = reason_json(reason, field),
+    write_result(c, { id = id or made, method = method,
+                      status = 'rejected', fault = reason_json(reason, field),
                       response = shown(json, 200) })
     note(c, 'task ' .. (id or 'without id') .. ' rejected: ' .. field .. ': '
             .. reason)
@@ -506,16 +530,16 @@ local function intake(c, most)
         note(c, c.k[TASKS] .. ' is not a list: delete it, and RPUSH tasks')
         return false
     end
-    for n, json in ipairs(list) do
+    for _, json in ipairs(list) do
         local task, field, reason, bad = parse_task(json)
         if task then
             local id
-            id, field, reason = accept(c, task, json, n)
+            id, field, reason = accept(c, task, json)
             if not id then
-                reject(c, json, n, task, field, reason)
+                reject(c, json, task, field, reason)
             end
         else
-            reject(c, json, n, bad, field, reason)
+            reject(c, json, bad, field, reason)
         end
     end
     return #list == most
@@ -568,6 +592,7 @@ end
     set      values of a new object (instance), after AddObject
     verify   a read of what an interrupted SetParameterValues was to set
     compare  that was read: send it, or find that it was done
+    check    the same, when it may not be sent again
 ]]
 local RUN = { 'id', 'method', 'rpc', 'attempts', 'sent', 'phase', 'instance',
               'key', 'before', 'gen', 'score' }
@@ -638,7 +663,7 @@ local function rpc_reply(c, run, task, json, ns)
                  or run.instance ~= '')
     then
         local names = {}
-        if run.phase == 'compare' then
+        if run.phase == 'compare' or run.phase == 'check' then
             for name in pairs(list) do
                 names[#names + 1] = tostring(name)
             end
@@ -697,9 +722,11 @@ local function close(c, s)
     return { 'end', c.notes }
 end
 
+local next_task
+
 -- the next task of the queue, or the end of the session
-local function next_task(c, s)
-    if s.last then
+function next_task(c, s)
+    if s.last or s.l == '1' then
         return close(c, s)
     end
     if call('EXISTS', c.k[TASKS], c.k[QUEUE]) == 0 then
@@ -723,6 +750,14 @@ local function next_task(c, s)
     end
     call('ZREM', c.k[QUEUE], id)
     local phase = call('HGET', c.k[LIVE], '=p ' .. id) or ''
+    if phase == 'verify'
+       and call('HINCRBY', c.k[LIVE], '=v ' .. id, 1) > VERIFIES
+    then
+        finish(c, id, 'lost', { fault = reason_json('sent, but the session '
+               .. 'ended before the answer; reading back failed ' .. VERIFIES
+               .. ' times') })
+        return next_task(c, s)
+    end
     local run = { id = id, method = task.method, phase = phase, instance = '',
                   key = command_key(id, task), before = '', score = score,
                   attempts = call('HINCRBY', c.k[LIVE], '=a ' .. id,
@@ -740,18 +775,30 @@ local function half_made(run)
            or nil
 end
 
+-- Sent too often, or not answered: what its result is.  While the types of
+-- what it sets are read nothing of the task itself was sent.
+local function give_up(c, run, reason)
+    local unsent = run.phase == 'types' and run.instance == ''
+    finish(c, run.id, unsent and 'rejected' or 'lost', {
+           sent = not unsent and tonumber(run.sent) or nil,
+           response = half_made(run),
+           fault = reason_json(unsent and 'the read of the types of what it '
+                               .. 'sets was not answered' or reason) })
+    note(c, 'task ' .. run.id .. ' (' .. run.method .. ') is given up: '
+            .. reason)
+end
+
 -- back to its old place in the queue, when it may be sent again
 local function send_again(c, run, task, phase)
     if not phase and tonumber(run.attempts) >= (task.attempts or 3) then
-        finish(c, run.id, 'lost', { sent = tonumber(run.sent),
-               fault = reason_json('sent ' .. run.attempts
-                                   .. ' times without an answer') })
-        note(c, 'task ' .. run.id .. ' is lost: sent ' .. run.attempts
-                .. ' times without an answer')
-        return
+        return give_up(c, run, 'sent ' .. run.attempts
+                               .. ' times without an answer')
     end
     call('ZADD', c.k[QUEUE], run.score, run.id)
     call('HSET', c.k[LIVE], '=p ' .. run.id, phase or '')
+    if task.expires then
+        due(c, 'x', run.id, task.expires * 1000)
+    end
     note(c, 'task ' .. run.id .. ' (' .. run.method .. ') will be sent again')
 end
 
@@ -790,22 +837,16 @@ local function lose(c, why)
     event(c, 'session', 'state', 'lost', 'task', run.id, 'reason', why)
     note(c, 'session ended with an RPC outstanding (' .. why .. '): task '
             .. run.id)
-    local lost = METHODS[run.method].lost
-    if task.retry or lost == 'again' or run.phase == 'types'
-       or run.phase == 'verify'
-    then
-        -- what only reads is repeated; a half-made object is not made twice
-        if run.instance ~= '' and not task.retry then
-            finish(c, run.id, 'lost', { sent = tonumber(run.sent),
-                   response = half_made(run),
-                   fault = reason_json('the object was added as instance '
-                   .. run.instance .. ', its values may be missing') })
-        else
-            send_again(c, run, task, run.phase == 'verify' and 'verify' or nil)
-        end
-        return
+    local reads = run.phase == 'types' or run.phase == 'verify'
+    if METHODS[run.method].lost ~= 'again' and not reads then
+        return await(c, run, task, false)
     end
-    await(c, run, task, false)
+    -- what only reads is repeated; a half-made object is not made twice
+    if run.instance ~= '' then
+        return give_up(c, run, 'the object was added as instance '
+                       .. run.instance .. ', its values may be missing')
+    end
+    send_again(c, run, task, run.phase == 'verify' and 'verify' or nil)
 end
 
 
@@ -816,6 +857,11 @@ end
   (TR-069 A6 3.3.2: the device's ParameterKey becomes the argument of the last
   successful SetParameterValues, AddObject or DeleteObject).
 ]]
+local function no_longer_waits(c, w)
+    call('HDEL', c.k[WAITING], w.id)
+    not_due(c, 'w', w.id)
+end
+
 local function verify(c, w, task, reported, keeps)
     local made = w.instance ~= '' and w.instance or nil
     if reported == w.key and w.before ~= w.key then
@@ -833,13 +879,11 @@ local function verify(c, w, task, reported, keeps)
                fault = reason_json('the object was added as instance ' .. made
                                    .. ', its values may be missing') })
     end
-    local again = { id = w.id, method = w.method, attempts = w.attempts,
-                    score = w.score, sent = w.sent, instance = '' }
     local disproved = reported and reported ~= w.key and keeps
-    if disproved or w.method == 'SetParameterValues' then
-        call('HDEL', c.k[WAITING], w.id)
-        not_due(c, 'w', w.id)
-        return send_again(c, again, task, not disproved and 'verify' or nil)
+    if disproved or task.retry or w.method == 'SetParameterValues' then
+        no_longer_waits(c, w)
+        return send_again(c, w, task, not disproved and not task.retry
+                                      and 'verify' or nil)
     end
     awaited(c, w, 'lost', { fault = reason_json('sent, but the session ended '
             .. 'before the answer, and ParameterKey cannot tell whether it '
@@ -871,8 +915,9 @@ local function inform_waiting(c, events, reported, keeps)
         local w = decode(all[i + 1]) or {}
         local m, task = METHODS[w.method], load_task(c, all[i])
         if not m or not task then
-            call('HDEL', c.k[WAITING], all[i])
-            not_due(c, 'w', all[i])
+            no_longer_waits(c, { id = all[i] })
+            finish(c, all[i], 'lost', { fault = reason_json(
+                   'its entry in waiting was damaged') })
         elseif m.lost == 'verify' then
             verify(c, w, task, reported, keeps)
         else
@@ -880,6 +925,9 @@ local function inform_waiting(c, events, reported, keeps)
             if code then
                 awaited(c, w, 'done',
                         { response = '{"event":' .. quote(code) .. '}' })
+            elseif task.retry and not w.answered then
+                no_longer_waits(c, w)
+                send_again(c, w, task)
             end
         end
     end
@@ -906,11 +954,17 @@ end
 
 -- ------------------------------------------------------------- the session
 
-local STEP = { 't', 's', 'n', 'd', 'r', 'a', 'e', 'c', 'v', 'to' }
+--[[
+  session: t token, s state, n nonce of the last call, d digest of the last
+  POST, r 1 when it was answered twice, m 1 when it answered an RPC by its ID,
+  a the verb it got, e empty POSTs in a row while an RPC is outstanding, c RPCs
+  sent, v namespace, to time-out, l 1 when no more RPCs may be sent
+]]
+local STEP = { 't', 's', 'n', 'd', 'r', 'm', 'a', 'e', 'c', 'v', 'to', 'l' }
 
 local function save(c, s, nonce, digest)
     call('HSET', c.k[SESSION], 's', s.s, 'n', nonce, 'd', digest, 'r', s.r,
-         'a', s.a, 'e', s.e, 'c', s.c or 0)
+         'm', s.m, 'a', s.a, 'e', s.e, 'c', s.c, 'l', s.l)
     local lease = s.idle
     if s.s == ACS and s.outstanding > lease then
         lease = s.outstanding
@@ -1013,7 +1067,7 @@ local function inform(c, args)
     end
 
     local f = { ns = args[9], address = args[10], manufacturer = args[11],
-                oui = args[12], class = args[13], serial = args[14],
+                oui = string.upper(args[12]), class = args[13], serial = args[14],
                 root = args[15], version = args[16], hardware = args[17],
                 url = args[18], parameterkey = args[19], informed = args[21],
                 events = args[22] }
@@ -1037,7 +1091,7 @@ local function inform(c, args)
         inform_waiting(c, events, reported, d.keeps)
         call('DEL', c.k[SESSION])
     end
-    local s = { s = CPE, r = '0', a = 'inform', e = 0, c = 0,
+    local s = { s = CPE, r = '0', m = '0', a = 'inform', e = 0, c = 0, l = '0',
                 idle = tonumber(args[6]), outstanding = tonumber(args[7]) }
     call('HSET', c.k[SESSION], 't', token, 'v', f.ns, 'to', args[6])
     save(c, s, nonce, digest)
@@ -1048,6 +1102,7 @@ end
 local function settle(c, s, run, status, more)
     more = more or {}
     more.sent = tonumber(run.sent)
+    more.response = more.response or half_made(run)
     call('DEL', c.k[RUNNING])
     finish(c, run.id, status, more)
 end
@@ -1064,10 +1119,8 @@ local function on_empty(c, s)
     s.e = 0
     local run = load_running(c)
     if run then
-        note(c, 'task ' .. run.id .. ': the CPE did not answer '
-                .. run.method)
-        settle(c, s, run, 'lost', { fault = reason_json(
-               'the CPE did not answer: two empty POSTs in a row') })
+        call('DEL', c.k[RUNNING])
+        give_up(c, run, 'the CPE did not answer: two empty POSTs in a row')
     end
     return next_task(c, s)
 end
@@ -1079,12 +1132,11 @@ local function next_phase(c, s, run, task, json)
         return send(c, s, run, task, json, true)
     end
     if tonumber(run.attempts) >= (task.attempts or 3) then
-        settle(c, s, run, 'lost', { fault = reason_json('sent '
-               .. run.attempts .. ' times without an answer') })
-        return next_task(c, s)
+        run.phase = 'check'
+    else
+        run.phase = 'compare'
+        run.attempts = call('HINCRBY', c.k[LIVE], '=a ' .. run.id, 1)
     end
-    run.attempts = call('HINCRBY', c.k[LIVE], '=a ' .. run.id, 1)
-    run.phase = 'compare'
     return send(c, s, run, task, json, true)
 end
 
@@ -1119,7 +1171,7 @@ local function done(c, s, run, task, json, r)
     if m.event and r.status ~= '0' then
         call('DEL', c.k[RUNNING])
         await(c, run, task, true)
-        s.last = m.closes
+        s.l = m.closes and '1' or s.l
         return next_task(c, s)
     end
     local response = r.json
@@ -1132,7 +1184,7 @@ local function done(c, s, run, task, json, r)
 end
 
 --[[
-  args from 9: method answered, JSON, Status, InstanceNumber, then the
+  args from 9: method answered, JSON, Status, InstanceNumber, ID, then the
   parameters read: name, letter and value, ...
 ]]
 local function on_response(c, s, args)
@@ -1144,6 +1196,10 @@ local function on_response(c, s, args)
     local r = { method = args[9], json = args[10], status = args[11],
                 instance = args[12] }
     local task, json = load_task(c, run.id)
+    if not task then
+        call('DEL', c.k[RUNNING])
+        return next_task(c, s)
+    end
     local reads = run.phase == 'types' or run.phase == 'verify'
     local want = reads and 'GetParameterValues' or run.phase ~= ''
                  and 'SetParameterValues' or run.method
@@ -1154,8 +1210,9 @@ local function on_response(c, s, args)
                .. r.method .. 'Response to ' .. want) })
         return next_task(c, s)
     end
-    if want == 'GetParameterValues' and args[13] then
-        write_params(c, run.gen, args, 13)
+    s.m = args[13] == run.rpc and '1' or '0'
+    if want == 'GetParameterValues' and args[14] then
+        write_params(c, run.gen, args, 14)
         call('HDEL', c.k[DEVICE], 'informed')
     end
     if reads then
@@ -1164,21 +1221,21 @@ local function on_response(c, s, args)
     return done(c, s, run, task, json, r)
 end
 
--- args from 9: JSON of the fault, its code
+-- args from 9: JSON of the fault, its code, ID
 local function on_fault(c, s, args)
     local run = s.s == ACS and load_running(c)
     if not run then
         note(c, 'a Fault with nothing outstanding')
         return on_empty(c, s)
     end
+    s.m = args[11] == run.rpc and '1' or '0'
     event(c, 'fault', 'id', run.id, 'code', args[10])
     if run.phase == 'verify' then
         settle(c, s, run, 'lost', { fault = reason_json('sent, but the '
                .. 'session ended before the answer; reading back gave fault '
                .. args[10]) })
     else
-        settle(c, s, run, 'fault', { fault = args[9],
-                                     response = half_made(run) })
+        settle(c, s, run, 'fault', { fault = args[9] })
     end
     return next_task(c, s)
 end
@@ -1199,18 +1256,22 @@ end
 -- 'rejected' with field and reason, or 'done' with a response
 local function on_verdict(c, s, args)
     local run = load_running(c)
-    if run and run.id == args[9] then
+    if run and run.id ~= args[9] then
+        return same_rpc(c, s)       -- another worker had this POST, too
+    end
+    if run then
         if args[10] == 'done' then
             settle(c, s, run, 'done', { response = args[11] })
         else
             note(c, 'task ' .. run.id .. ' rejected: ' .. args[11] .. ': '
                     .. args[12])
-            if run.instance == '' then
+            local status = run.instance ~= '' and 'fault'
+                           or run.phase == 'check' and 'lost' or 'rejected'
+            if status == 'rejected' then
                 run.sent = nil
             end
-            settle(c, s, run, run.sent and 'fault' or 'rejected',
-                   { fault = reason_json(args[12], args[11]),
-                     response = half_made(run) })
+            settle(c, s, run, status,
+                   { fault = reason_json(args[12], args[11]) })
         end
     end
     s.last = args[13] == 'last'
@@ -1219,6 +1280,20 @@ end
 
 local KINDS = { empty = on_empty, request = on_request, verdict = on_verdict,
                 response = on_response, fault = on_fault }
+
+--[[
+  The bytes of the last POST once more: sent again since its connection died?
+  An answer by the ID of its RPC, or a request, surely.  But a CPE that echoes
+  no ID answers two RPCs in the same bytes: on one connection (the nonce's
+  first part) those are two answers.
+]]
+local function is_resent(s, digest, nonce)
+    if digest == '' or digest ~= s.d or s.r ~= '0' then
+        return false
+    end
+    return s.m == '1' or s.a == 'answer'
+           or string.match(nonce, '^(.*)%.') ~= string.match(s.n, '^(.*)%.')
+end
 
 --[[
   args: id, token, nonce, digest, kind, idle ms, outstanding ms, most, ...
@@ -1244,11 +1319,11 @@ local function cwmp_step_1(keys, args)
         return replay(c, s)
     end
     local reply
-    if digest ~= '' and digest == s.d and s.r == '0' and kind ~= 'verdict' then
+    if kind ~= 'verdict' and is_resent(s, digest, nonce) then
         s.r = '1'
         reply = replay(c, s)
     else
-        s.r = '0'
+        s.r, s.m = '0', kind == 'verdict' and s.m or '0'
         if kind ~= 'empty' and kind ~= 'verdict' then
             s.e = 0
         end
@@ -1310,7 +1385,7 @@ local function waiting_due(c, id)
     end
     local w = decode(entry)
     if not w or not w.id or not tonumber(w.deadline) then
-        call('HDEL', c.k[WAITING], id)
+        no_longer_waits(c, { id = id })
         return finish(c, id, 'lost', { fault = reason_json(
                       'its entry in waiting was damaged') })
     end
@@ -1365,6 +1440,16 @@ local function wrong_key(key)
            .. "%XX for what is not a letter, a digit or _")
 end
 
+-- what was pushed plainly before; true when not all of it could be taken
+local function take_inbox(c)
+    for _ = 1, QUEUE_MAX / INTAKE do
+        if not intake(c, INTAKE) then
+            return false
+        end
+    end
+    return true
+end
+
 -- FCALL cwmp_push 1 cwmp:{0}:ID:tasks JSON: the task's id
 local function cwmp_push(keys, args)
     local k, id = device_keys(keys[1])
@@ -1383,14 +1468,17 @@ local function cwmp_push(keys, args)
                .. 'add "new":true to push a task for a device that will come')
     end
     -- what was pushed plainly before comes first
-    while intake(c, INTAKE) do
-        if call('ZCARD', k[QUEUE]) >= QUEUE_MAX then
-            return redis.error_reply('ERR the queue of ' .. id .. ' is full: '
-                                     .. QUEUE_MAX .. ' tasks')
-        end
+    local left = take_inbox(c)
+    if call('ZCARD', k[QUEUE]) >= QUEUE_MAX then
+        return redis.error_reply('ERR the queue of ' .. id .. ' is full: '
+                                 .. QUEUE_MAX .. ' tasks')
+    end
+    if left then
+        return redis.error_reply('ERR the inbox of ' .. id .. ' is long: '
+               .. call('LLEN', k[TASKS]) .. ' tasks; try again')
     end
     local got
-    got, field, reason = accept(c, task, json, INTAKE + 1)
+    got, field, reason = accept(c, task, json)
     if not got then
         return redis.error_reply('ERR task refused: ' .. field .. ': '
                                  .. reason)
@@ -1409,8 +1497,7 @@ local function cwmp_cancel(keys, args)
     end
     local c = context(k, id)
     local task = args[1] or ''
-    while intake(c, INTAKE)
-          and call('ZCARD', k[QUEUE]) < QUEUE_MAX do end
+    take_inbox(c)
     if call('HGET', k[RUNNING], 'id') == task then
         return redis.error_reply('ERR task ' .. task .. ' was sent and awaits '
                .. 'its answer: it cannot be cancelled now')

@@ -15,7 +15,8 @@ use POSIX ();
 use Test::More;
 
 use CWMP::Raw ':build';
-use CWMP::Test qw(wait_for slurp);
+use CWMP::Sockets qw(unread);
+use CWMP::Test qw(wait_for);
 
 my $RULES = 'Device.NAT.PortMapping.';
 my $WORKER = 'add_header X-Worker $pid always;';
@@ -79,25 +80,6 @@ sub undisturbed {
             'nothing is left over';
         is_deeply $cpe->complaints, [], 'a strict CPE does not complain';
     };
-}
-
-
-# --- what waits in sockets -------------------------------------------------
-
-# Bytes that the process behind this port has not read, of the connection that
-# has most, by state (01: established).
-sub unread {
-    my ($port, $state) = @_;
-    my $most = 0;
-
-    for my $line (split(/\n/, slurp('/proc/net/tcp'))) {
-        my (undef, $local, undef, $st, $queues) = split(' ', $line);
-        next if ($local // '') !~ /:([0-9A-F]{4})$/ || hex($1) != $port
-                || $st eq '0A' || ($state && $st ne $state);
-        my $n = hex((split(/:/, $queues))[1]);
-        $most = $n if $n > $most;
-    }
-    return $most;
 }
 
 

@@ -17,7 +17,8 @@ use POSIX ();
 use Test::More;
 
 use CWMP::Raw ':build';
-use CWMP::Test qw(wait_for slurp);
+use CWMP::Sockets qw(freeze);
+use CWMP::Test qw(slurp);
 
 my $DEVICES = 200;
 my $AT_ONCE = 4;                    # processes that play CPEs
@@ -222,14 +223,8 @@ sub once_in_redis {
 # All workers but this one are frozen: it takes the next connection.
 sub only {
     my ($pid, @workers) = @_;
-    my @frozen = grep { $_ != $pid } @workers;
-
     kill('CONT', $pid);
-    kill('STOP', @frozen);
-    for my $other (@frozen) {
-        wait_for(sub { slurp("/proc/$other/stat") =~ /\) T / })
-            or die "worker $other does not freeze\n";
-    }
+    freeze(grep { $_ != $pid } @workers);
 }
 
 

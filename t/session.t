@@ -242,6 +242,23 @@ subtest 'a POST that is sent again gets the same answer once' => sub {
 };
 
 
+subtest 'a CPE that echoes no ID' => sub {
+    my $d = device();
+    $d->give_reads(qw(a b c));
+    my $text = gpv_response(undef, ['Device.a', 'string', '1']);
+    $d->begin;
+    is +($d->post($text)->names)[0], 'Device.b', 'its first response';
+    my $third = $d->post($text);
+    is +($third->names)[0], 'Device.c',
+        'the same bytes on the same connection: its second one';
+    is $d->post($text, new => 1)->id, $third->id,
+        'on another connection: sent again, the same RPC';
+    is_deeply $d->ended, ['a done', 'b done'], 'one result each';
+    is $d->post($text)->status, 204, 'its third one';
+    is_deeply $d->ended, ['a done', 'b done', 'c done'], 'all are done';
+};
+
+
 # --- S3: after 204 ---------------------------------------------------------
 
 subtest 'SES-08 SES-09 after 204' => sub {

@@ -140,14 +140,14 @@ cwmp_walk_end(cwmp_envelope_t *e)
 
     e->facts.fault_code = cwmp_number(cwmp_envelope_value(e, "FaultCode"));
 
-    if (e->facts.fault_code == 0) {
-        e->facts.fault_code = 9002;
-    }
-
     text = cwmp_envelope_value(e, "FaultString");
 
-    if (text->len == 0 && e->faultstring.data) {
-        text = &e->faultstring;
+    if (e->facts.fault_code == 0) {
+        e->facts.fault_code = 9002;
+
+        if (text->len == 0 && e->faultstring.data) {
+            text = &e->faultstring;         /* no detail: all there is */
+        }
     }
 
     e->facts.fault_text = *text;

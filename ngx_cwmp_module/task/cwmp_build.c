@@ -4,8 +4,9 @@
  * (cwmp_values.c), any other list an array.  Must not know a single RPC.
  */
 
-#define _GNU_SOURCE                 /* memmem() */
+#include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cwmp_build.h"
@@ -138,6 +139,10 @@ cwmp_build_arg(cwmp_build_t *b, const cwmp_arg_t *arg, json_t *v,
     const char *path, cwmp_node_t *node)
 {
     node->given = 1;
+
+    if (cwmp_arg_is_key(arg) && json_is_null(v)) {
+        v = NULL;
+    }
 
     if (v == NULL || (cwmp_arg_is_key(arg) && json_is_string(v)
                       && json_string_length(v) == 0))
@@ -306,6 +311,8 @@ cwmp_build_structs(cwmp_build_t *b, const cwmp_arg_t *arg, json_t *v,
 const char *
 cwmp_json_text(json_t *v, char *number, size_t size, size_t *len)
 {
+    int  digits;
+
     switch (json_typeof(v)) {
 
     case JSON_STRING:
@@ -326,7 +333,16 @@ cwmp_json_text(json_t *v, char *number, size_t size, size_t *len)
         return number;
 
     case JSON_REAL:
-        *len = (size_t) snprintf(number, size, "%.15g", json_real_value(v));
+        /* as few digits as give the same number */
+
+        for (digits = 15; digits <= 17; digits++) {
+            *len = (size_t) snprintf(number, size, "%.*g", digits,
+                                     json_real_value(v));
+            if (strtod(number, NULL) == json_real_value(v)) {
+                break;
+            }
+        }
+
         return number;
 
     default:
@@ -370,7 +386,7 @@ static const struct {
 };
 
 
-static size_t
+size_t
 cwmp_characters(const cwmp_str_t *text)
 {
     size_t  i, n;
@@ -383,13 +399,41 @@ cwmp_characters(const cwmp_str_t *text)
 }
 
 
+/* scheme://authority, the latter without user:password@ (RFC 3986) */
+
+static const char *
+cwmp_url_wrong(const char *p, const char *last)
+{
+    const char  *scheme;
+
+    for (scheme = p; p < last && (isalnum((unsigned char) *p) || *p == '+'
+                                  || *p == '-' || *p == '.'); p++)
+    {
+        /* void */
+    }
+
+    if (p == scheme || !isalpha((unsigned char) *scheme) || last - p < 4
+        || memcmp(p, "://", 3) != 0)
+    {
+        return "is not an absolute URL such as https://host/file";
+    }
+
+    for (p += 3; p < last && !strchr("/?#", *p); p++) {
+        if (*p == '@') {
+            return "holds a user name or password: use Username and Password";
+        }
+    }
+
+    return NULL;
+}
+
+
 /* what is wrong with a text as this argument; NULL: nothing */
 
 static const char *
 cwmp_text_wrong(const cwmp_arg_t *arg, const cwmp_str_t *text)
 {
-    size_t       n;
-    const char  *p, *url;
+    const char  *p;
 
     if (arg->max && cwmp_characters(text) > arg->max) {
         return "is too long";
@@ -408,19 +452,7 @@ cwmp_text_wrong(const cwmp_arg_t *arg, const cwmp_str_t *text)
     }
 
     if (arg->flags & CWMP_URL) {
-        url = memmem(p, text->len, "://", 3);
-
-        if (url == NULL || url == p) {
-            return "is not an absolute URL such as https://host/file";
-        }
-
-        url += 3;
-        for (n = 0; url + n < p + text->len && url[n] != '/'; n++) {
-            if (url[n] == '@') {
-                return "holds a user name or password: use Username and "
-                       "Password";
-            }
-        }
+        return cwmp_url_wrong(p, p + text->len);
     }
 
     return NULL;

@@ -35,6 +35,7 @@ char *cwmp_build_path(cwmp_build_t *b, const char *path, const char *sep,
     const char *name);
 char *cwmp_build_copy(cwmp_build_t *b, const cwmp_str_t *s);
 cwmp_node_t *cwmp_build_nodes(cwmp_build_t *b, size_t n);
+size_t cwmp_characters(const cwmp_str_t *text);
 void cwmp_node_text(cwmp_node_t *node, const char *text);
 
 /* cwmp_values.c: parameters and their values */

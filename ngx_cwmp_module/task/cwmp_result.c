@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cwmp_value.h"
 #include "cwmp_result.h"
@@ -34,13 +35,17 @@ cwmp_json_add(cwmp_result_t *r, const void *p, size_t n)
     size_t          size;
     unsigned char  *data;
 
+    if (n == 0 || r->failed) {
+        return;
+    }
+
     if (n > r->size - r->len) {
         size = r->size ? 2 * r->size : 512;
         while (size < r->len + n) {
             size *= 2;
         }
 
-        data = r->failed ? NULL : cwmp_alloc(r->arena, size);
+        data = cwmp_alloc(r->arena, size);
         if (data == NULL) {
             r->failed = 1;
             return;
@@ -108,7 +113,10 @@ cwmp_json_name(cwmp_result_t *r, const char *name)
 }
 
 
-/* is it a number as JSON spells one? (field: leading zeros, signs, blanks) */
+/*
+ * Is it a number as JSON spells one, and of at most 64 bits?  (In the field:
+ * leading zeros, signs, blanks, counters that ran over.)
+ */
 
 static int
 cwmp_json_is_number(const cwmp_str_t *s)
@@ -117,7 +125,10 @@ cwmp_json_is_number(const cwmp_str_t *s)
 
     i = (s->len && s->data[0] == '-') ? 1 : 0;
 
-    if (s->len == i || s->len > 20 || (s->data[i] == '0' && s->len > i + 1)) {
+    if (s->len == i || s->len > i + 19
+        || (s->len == i + 19
+            && memcmp(s->data + i, "9223372036854775807", 19) > 0)
+        || (s->data[i] == '0' && s->len > i + 1)) {
         return 0;
     }
 
@@ -134,16 +145,19 @@ cwmp_json_is_number(const cwmp_str_t *s)
 static void
 cwmp_json_leaf(cwmp_result_t *r, cwmp_type_t type, const cwmp_str_t *s)
 {
-    if (type == CWMP_T_BOOLEAN && s->len) {
+    size_t  i;
 
-        if (s->data[0] == '1' || (s->data[0] | 0x20) == 't') {
-            cwmp_json_literal(r, "true");
-            return;
-        }
+    static const char  *words[] = { "0", "1", "false", "true" };
 
-        if (s->data[0] == '0' || (s->data[0] | 0x20) == 'f') {
-            cwmp_json_literal(r, "false");
-            return;
+    if (type == CWMP_T_BOOLEAN) {
+
+        for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+            if (s->len == strlen(words[i])
+                && strncasecmp((char *) s->data, words[i], s->len) == 0)
+            {
+                cwmp_json_add(r, words[2 + i % 2], strlen(words[2 + i % 2]));
+                return;
+            }
         }
     }
 
@@ -170,35 +184,11 @@ cwmp_result_value_type(cwmp_result_t *r, const cwmp_row_t *row)
 }
 
 
-cwmp_rc_t
-cwmp_result_row(cwmp_result_t *r, const cwmp_row_t *row)
+static void
+cwmp_result_struct(cwmp_result_t *r, const cwmp_row_t *row)
 {
     size_t             i;
     const cwmp_arg_t  *field;
-
-    if (r->list == NULL) {
-        r->list = row->arg;
-    }
-
-    if (r->list != row->arg) {
-        return CWMP_OK;
-    }
-
-    r->rows++;
-
-    if (r->len > CWMP_RESULT_MAX) {
-        r->cut = 1;
-        return CWMP_OK;
-    }
-
-    if (r->len) {
-        cwmp_json_literal(r, ",");
-    }
-
-    if (row->arg->type == CWMP_T_STRINGS) {
-        cwmp_json_string(r, &row->cells[0]);
-        return r->failed ? CWMP_ERROR : CWMP_OK;
-    }
 
     cwmp_json_literal(r, "{");
 
@@ -217,6 +207,47 @@ cwmp_result_row(cwmp_result_t *r, const cwmp_row_t *row)
     }
 
     cwmp_json_literal(r, "}");
+}
+
+
+cwmp_rc_t
+cwmp_result_row(cwmp_result_t *r, const cwmp_row_t *row)
+{
+    size_t  before;
+
+    if (r->list == NULL) {
+        r->list = row->arg;
+    }
+
+    if (r->list != row->arg) {
+        return CWMP_OK;
+    }
+
+    r->rows++;
+
+    if (r->cut) {
+        return CWMP_OK;
+    }
+
+    before = r->len;
+
+    if (r->len) {
+        cwmp_json_literal(r, ",");
+    }
+
+    if (row->arg->type == CWMP_T_STRINGS) {
+        cwmp_json_string(r, &row->cells[0]);
+
+    } else {
+        cwmp_result_struct(r, row);
+    }
+
+    /* the one that does not fit is taken back */
+
+    if (r->len > CWMP_RESULT_MAX) {
+        r->len = before;
+        r->cut = 1;
+    }
 
     return r->failed ? CWMP_ERROR : CWMP_OK;
 }
@@ -254,7 +285,7 @@ cwmp_json_members(cwmp_result_t *r, const cwmp_result_t *rows,
 
     cwmp_json_literal(r, "{");
 
-    for ( /* void */ ; arg->name; arg++) {
+    for ( /* void */ ; arg->name && !r->failed; arg++) {
 
         if (r->data[r->len - 1] != '{') {
             cwmp_json_literal(r, ",");
@@ -273,10 +304,6 @@ cwmp_json_members(cwmp_result_t *r, const cwmp_result_t *rows,
 
         } else {
             cwmp_json_leaf(r, arg->type, cwmp_envelope_value(e, full));
-        }
-
-        if (r->failed) {
-            return;
         }
     }
 

@@ -12,7 +12,8 @@
 
 
 static cwmp_rc_t cwmp_build_known(cwmp_build_t *b);
-static cwmp_rc_t cwmp_build_plain(cwmp_build_t *b);
+static const cwmp_rpc_t *cwmp_build_own(cwmp_build_t *b);
+static cwmp_rc_t cwmp_build_plain(cwmp_build_t *b, const cwmp_rpc_t *rpc);
 static cwmp_rc_t cwmp_build_read(cwmp_build_t *b, int all);
 static cwmp_rc_t cwmp_build_set(cwmp_build_t *b);
 
@@ -36,8 +37,9 @@ cwmp_rc_t
 cwmp_task_rpc(cwmp_arena_t *arena, const cwmp_order_t *order,
     cwmp_task_rpc_t *out)
 {
-    json_error_t  error;
-    cwmp_build_t  b;
+    json_error_t       error;
+    cwmp_build_t       b;
+    const cwmp_rpc_t  *rpc;
 
     memset(out, 0, sizeof(cwmp_task_rpc_t));
     memset(&b, 0, sizeof(cwmp_build_t));
@@ -48,6 +50,10 @@ cwmp_task_rpc(cwmp_arena_t *arena, const cwmp_order_t *order,
     b.task = json_loadb((char *) order->json.data, order->json.len,
                         JSON_REJECT_DUPLICATES, &error);
 
+    if (b.task == NULL && error.text[0] == '\0') {
+        return CWMP_ERROR;
+    }
+
     if (b.task == NULL) {
         cwmp_str_t  text = { strlen(error.text), (unsigned char *) error.text };
 
@@ -55,8 +61,17 @@ cwmp_task_rpc(cwmp_arena_t *arena, const cwmp_order_t *order,
         return cwmp_build_refuse(&b, "task", out->reason ? out->reason : "");
     }
 
+    rpc = NULL;
+
     if (cwmp_build_known(&b) != CWMP_OK) {
         b.rc = CWMP_ERROR;
+
+    } else {
+        rpc = cwmp_build_own(&b);
+    }
+
+    if (rpc == NULL) {
+        /* refused, or no memory */
 
     } else if (cwmp_order_is(order, "types")) {
         cwmp_build_read(&b, 0);
@@ -68,7 +83,7 @@ cwmp_task_rpc(cwmp_arena_t *arena, const cwmp_order_t *order,
         cwmp_build_set(&b);
 
     } else {
-        cwmp_build_plain(&b);
+        cwmp_build_plain(&b, rpc);
     }
 
     json_decref(b.known);
@@ -136,36 +151,60 @@ cwmp_build_members(cwmp_build_t *b, const cwmp_rpc_t *rpc)
 }
 
 
-/* the RPC that the task names, all arguments from its JSON */
+/*
+ * The RPC that the task names.  What can be wrong with the task is found here,
+ * before anything is sent, whatever its phase.
+ */
 
-static cwmp_rc_t
-cwmp_build_plain(cwmp_build_t *b)
+static const cwmp_rpc_t *
+cwmp_build_own(cwmp_build_t *b)
 {
-    size_t             n;
+    char              *prefix;
     json_t            *v;
-    const char        *method;
+    const char        *method, *object;
     const cwmp_rpc_t  *rpc;
 
     method = json_string_value(json_object_get(b->task, "method"));
     if (method == NULL) {
-        return cwmp_build_refuse(b, "method", "is missing, or is not a text");
+        cwmp_build_refuse(b, "method", "is missing, or is not a text");
+        return NULL;
     }
 
     rpc = cwmp_rpc_find((unsigned char *) method, strlen(method));
     if (rpc == NULL || !(rpc->from & CWMP_FROM_ACS)) {
-        return cwmp_build_refuse(b, "method", "is no RPC that can be sent");
+        cwmp_build_refuse(b, "method", "is no RPC that can be sent");
+        return NULL;
     }
 
     if (cwmp_build_members(b, rpc) != CWMP_OK) {
-        return b->rc;
+        return NULL;
     }
 
     /* what follows an AddObject must be good before the object is made */
 
     v = json_object_get(b->task, "values");
-    if (v && cwmp_build_values(b, "values", v, "", NULL) != CWMP_OK) {
-        return b->rc;
+    if (v) {
+        object = json_string_value(json_object_get(b->task, "ObjectName"));
+        prefix = cwmp_build_path(b, object ? object : "", "1", ".");
+
+        if (prefix == NULL
+            || cwmp_build_values(b, "values", v, prefix, NULL) != CWMP_OK)
+        {
+            return NULL;
+        }
     }
+
+    return rpc;
+}
+
+
+/* all arguments from the task's JSON */
+
+static cwmp_rc_t
+cwmp_build_plain(cwmp_build_t *b, const cwmp_rpc_t *rpc)
+{
+    int     check;
+    size_t  n;
 
     for (n = 0; rpc->request[n].name; n++) { /* void */ }
 
@@ -175,9 +214,21 @@ cwmp_build_plain(cwmp_build_t *b)
         return b->rc;
     }
 
-    b->out->done = cwmp_order_is(b->order, "compare");
+    check = cwmp_order_is(b->order, "check");
+    b->out->done = check || cwmp_order_is(b->order, "compare");
 
-    return cwmp_build_args(b, rpc->request, b->task, NULL, b->out->args);
+    if (cwmp_build_args(b, rpc->request, b->task, NULL, b->out->args)
+        != CWMP_OK)
+    {
+        return b->rc;
+    }
+
+    if (check && !b->out->done) {
+        return cwmp_build_refuse(b, "attempts", "are used up, and reading "
+                                 "back shows that it was not applied");
+    }
+
+    return CWMP_OK;
 }
 
 
@@ -186,6 +237,7 @@ cwmp_build_plain(cwmp_build_t *b)
 static json_t *
 cwmp_build_target(cwmp_build_t *b, const char **prefix)
 {
+    char        *instance;
     json_t      *v;
     const char  *object;
 
@@ -195,8 +247,14 @@ cwmp_build_target(cwmp_build_t *b, const char **prefix)
 
     if (v) {
         object = json_string_value(json_object_get(b->task, "ObjectName"));
-        *prefix = cwmp_build_path(b, object ? object : "",
-                                  cwmp_build_copy(b, &b->order->instance), ".");
+        instance = cwmp_build_copy(b, &b->order->instance);
+        *prefix = instance ? cwmp_build_path(b, object ? object : "",
+                                             instance, ".")
+                           : NULL;
+        if (*prefix == NULL) {
+            return NULL;
+        }
+
     } else {
         v = json_object_get(b->task, "ParameterList");
     }
@@ -225,7 +283,11 @@ cwmp_build_read(cwmp_build_t *b, int all)
     cwmp_node_t  *arg;
 
     list = cwmp_build_target(b, &prefix);
-    if (list == NULL) {
+
+    if (list == NULL
+        || cwmp_build_values(b, "ParameterList", list, prefix, NULL)
+           != CWMP_OK)
+    {
         return b->rc;
     }
 
@@ -253,7 +315,7 @@ cwmp_build_read(cwmp_build_t *b, int all)
             return b->rc;
         }
 
-        cwmp_node_text(&arg->items[arg->nitems], path);        arg->nitems++;
+        cwmp_node_text(&arg->items[arg->nitems++], path);
     }
 
     return CWMP_OK;

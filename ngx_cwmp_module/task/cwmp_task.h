@@ -24,7 +24,8 @@ typedef struct {
 /* what the session's state table asks for (redis/cwmp.lua, "phase") */
 typedef struct {
     cwmp_str_t    json;
-    cwmp_str_t    phase;            /* "", types, set, verify, compare */
+    cwmp_str_t    phase;            /* "", types, set, verify, compare,
+                                       check */
     cwmp_str_t    instance;         /* of AddObject, in phases after it */
     cwmp_str_t    key;              /* CommandKey or ParameterKey to use when
                                        the task has none */

@@ -54,6 +54,7 @@ cwmp_build_values(cwmp_build_t *b, const char *path, json_t *list,
 {
     char         *p, *full;
     json_t       *v;
+    cwmp_str_t    text;
     const char   *name;
     cwmp_node_t  *row;
 
@@ -84,7 +85,14 @@ cwmp_build_values(cwmp_build_t *b, const char *path, json_t *list,
             return cwmp_build_refuse(b, p, "is no parameter's name");
         }
 
-        if (strlen(full) > 256) {
+        if (cwmp_build_canonical(b, CWMP_V_STRING, p, full, strlen(full),
+                                 &text)
+            != CWMP_OK)
+        {
+            return b->rc;
+        }
+
+        if (cwmp_characters(&text) > 256) {
             return cwmp_build_refuse(b, p, "is longer than 256 characters");
         }
 

@@ -65,6 +65,9 @@ static const case_t  rpcs[] = {
     { "", "{\"method\":\"Reboot\",\"CommandKey\":\"\"}",
       "<cwmp:Reboot><CommandKey>key-1</CommandKey></cwmp:Reboot>",
       "an empty CommandKey is none" },
+    { "", "{\"method\":\"Reboot\",\"CommandKey\":null}",
+      "<cwmp:Reboot><CommandKey>key-1</CommandKey></cwmp:Reboot>",
+      "nor is null one" },
     { "", "{\"method\":\"Reboot\",\"CommandKey\":\"own\"}",
       "<cwmp:Reboot><CommandKey>own</CommandKey></cwmp:Reboot>",
       "RPC-14 Reboot: the task's CommandKey" },
@@ -340,6 +343,8 @@ static const case_t  refused[] = {
     { "", URL(""), "URL: is empty", "RPC-15 an empty URL" },
     { "", URL("h/f"), NO_URL, "RPC-15 no scheme" },
     { "", URL("://h/f"), NO_URL, "RPC-15 an empty scheme" },
+    { "", URL("1s://h/f"), NO_URL, "RPC-15 a scheme begins with a letter" },
+    { "", URL("https://"), NO_URL, "RPC-15 no host" },
     { "", URL("h/f?from=http://x"), NO_URL,
       "RPC-15 a scheme further back is none" },
     { "", URL("https://u:p@h/f"), USERINFO, "RPC-15 no userinfo: u:p@" },
@@ -415,5 +420,11 @@ static const case_t  phases[] = {
     { "compare", SET("{\"BadU\":7}"), SPV("1", ROW("BadU", "unsignedInt", "7"),
       "key-1"), "phase compare: the device's is no number" },
     { "compare", SET("{\"U\":7,\"A\":1}"), "ParameterList.A" NO_TYPE,
-      "phase compare: of unknown type" }
+      "phase compare: of unknown type" },
+
+    { "check", SET("{\"U\":7,\"S\":\"text\"}"), "done",
+      "SES-18 phase check: all there" },
+    { "check", SET("{\"U\":7,\"S\":\"Text\"}"),
+      "attempts: are used up, and reading back shows that it was not applied",
+      "SES-18 phase check: what differs is not sent again" }
 };

@@ -1,0 +1,357 @@
+#!/usr/bin/perl
+
+# The life of a task: how it gets in, what is refused and why, in which order
+# and when tasks run, how they are cancelled, expire and are given up, and what
+# bounds them.  Every task ends in exactly one result.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Encode ();
+use JSON::PP ();
+use Test::More;
+use Time::HiRes qw(time);
+
+use CWMP::Envelope ':all';
+use CWMP::Script;
+use CWMP::Test qw(wait_for);
+
+my $t = CWMP::Test->new;
+my $redis = $t->redis;
+my $n = 0;
+
+sub device { return CWMP::Script->new($t, 'K' . ++$n, @_) }
+sub read_task { return { method => 'GetParameterValues', ParameterNames =>
+                         ['Device.A'], @_ } }
+
+
+# One that has been seen, so that cwmp_push takes tasks for it.
+sub seen {
+    my $d = device(@_);
+    is $d->begin->status, 204, '(seen)';
+    return $d;
+}
+
+
+# What cwmp_push answers, also when it refuses.
+sub fcall {
+    my ($d, $task) = @_;
+    my $reply = $redis->try('FCALL', 'cwmp_push', 1, $d->key('tasks'),
+                            CWMP::Redis::task_json($task));
+    return "$reply";
+}
+
+
+sub cancel {
+    my ($d, $task) = @_;
+    return '' . $redis->try('FCALL', 'cwmp_cancel', 1, $d->key('tasks'), $task);
+}
+
+
+sub nothing_left {
+    my ($d) = @_;
+    my @left = grep { $d->has($_) } qw(tasks queue live running waiting);
+    is "@left", '', 'nothing is left of the tasks';
+    my @due = grep { / \Q@{[$d->id]}\E / }
+              $redis->list('ZRANGE', 'cwmp:{0}:due', 0, -1);
+    is "@due", '', '... nor a deadline';
+}
+
+
+# --- in --------------------------------------------------------------------
+
+subtest 'three ways to push a task' => sub {
+    my $d = seen();
+    my $push = CWMP::Daemon::project_root() . '/redis/cwmp-push';
+    my @command = ($push, '-s', $t->redis_server->socket);
+    my $run = sub {
+        open(my $out, '-|', 'sh', '-c', 'exec "$@" 2>&1', '-', @command, @_)
+            or die "$push: $!\n";
+        my $text = do { local $/; readline($out) };
+        close($out);
+        chomp($text);
+        return $text;
+    };
+
+    $d->give(read_task(id => 'plain'));
+    is fcall($d, read_task(id => 'call')), 'call', 'cwmp_push returns the id';
+    is $run->($d->id, CWMP::Redis::task_json(read_task(id => 'command'))),
+        'command', 'so does redis/cwmp-push';
+    $d->give(read_task());
+    my $made = fcall($d, read_task());
+    like $made, qr/^[\w.:-]{3,64}$/, 'an id is made up';
+    is join(' ', $d->session), join(' ', ('GetParameterValues') x 5), 'all run';
+
+    my @ids = map { $_->{id} } $d->results;
+    is_deeply [@ids[0 .. 2]], ['plain', 'call', 'command'], 'in their order';
+    is $ids[4], $made, 'the made up id is that of the result';
+    isnt $ids[3], $made, 'each gets another one';
+    is scalar(grep { $_->{status} eq 'done' } $d->results), 5, 'all are done';
+    nothing_left($d);
+
+    like $run->($d->id, '{"method":"Dance"}'), qr/unknown method.*Dance/,
+        'redis/cwmp-push says what is wrong';
+    isnt $?, 0, '... by its exit code, too';
+};
+
+
+subtest 'a device that nobody has seen' => sub {
+    my $d = device();
+    like fcall($d, read_task(id => 'a')), qr/^ERR no device \Q@{[$d->id]}\E/,
+        'cwmp_push refuses it';
+    like fcall($d, read_task(id => 'a')), qr/"new":true/, '... and says what to do';
+    is_deeply [map { $d->has($_) } undef, 'tasks', 'queue', 'live'], [0, 0, 0, 0],
+        'nothing is written';
+    is fcall($d, read_task(id => 'a', new => \1)), 'a', 'unless new';
+    $d->give(read_task(id => 'b'));
+    $d->session;
+    is_deeply $d->ended, ['a done', 'b done'], 'both run when it comes';
+
+    like '' . $redis->try('FCALL', 'cwmp_push', 1, 'tasks', '{}'),
+        qr/^ERR tasks is no device's key/, 'a wrong key is refused';
+};
+
+
+subtest 'wake' => sub {
+    my $d = seen();
+    my $wake = sub { scalar grep { $_->{device} eq $d->id }
+                     $redis->stream('cwmp:{0}:wake') };
+    fcall($d, read_task());
+    fcall($d, read_task(wake => \0));
+    is $wake->(), 0, 'nobody is woken unasked';
+    fcall($d, read_task(wake => \1));
+    is $wake->(), 1, 'wake: an entry in the wake stream';
+};
+
+
+subtest 'an id lives once' => sub {
+    my $d = seen();
+    fcall($d, read_task(id => 'a'));
+    like fcall($d, read_task(id => 'a')), qr/^ERR task refused: id: /,
+        'cwmp_push refuses a second one';
+    $d->give(read_task(id => 'a', note => 'the second'), read_task(id => 'b'));
+    my $r = $d->begin;
+    is $d->status('a'), 'rejected', 'a pushed one is rejected';
+    is $d->result('a')->{fault}{field}, 'id', '... for its id';
+    like $d->result('a')->{response}, qr/the second/, '... that one';
+    like fcall($d, read_task(id => 'a')), qr/^ERR task refused: id: /,
+        'also while the first one is running';
+    $d->obey($r);
+    is_deeply $d->ended, ['a rejected', 'a done', 'b done'], 'the first one runs';
+    is fcall($d, read_task(id => 'a')), 'a', 'free again after its result';
+
+    fcall($d, { method => 'Reboot', id => 'r1', CommandKey => 'k' });
+    like fcall($d, { method => 'Reboot', id => 'r2', CommandKey => 'k' }),
+        qr/^ERR task refused: CommandKey: /, 'so is a CommandKey';
+    like fcall($d, read_task(id => 'k')), qr/CommandKey/,
+        'also one made from an id';
+};
+
+
+# --- what is refused -------------------------------------------------------
+
+my $typed = sub { { method => 'SetParameterValues', ParameterList =>
+    { 'Device.X' => { value => $_[0], type => "xsd:$_[1]" } } } };
+my $spv = sub { { method => 'SetParameterValues', ParameterList => $_[0] } };
+my $load = sub { { method => 'Download', FileType => '1 Firmware Upgrade Image',
+                   URL => 'http://fs.example/f', @_ } };
+my $X = qr/^ParameterList\.Device\.X$/;
+
+# what, the task, the field, the reason
+my @bad = (
+    ['no JSON', '{"method":"Reboot"', 'task', qr/JSON/],
+    ['nothing', '', 'task', qr/JSON/],
+    ['a number', '5', 'task', qr/not a JSON object/],
+    ['null', 'null', 'task', qr/not a JSON object/],
+    ['a text', '"Reboot"', 'task', qr/not a JSON object/],
+    ['an array', '[{"method":"Reboot"}]', 'task', qr/not a JSON object/],
+    ['two objects', '{"method":"Reboot"} {}', 'task', qr/JSON/],
+    ['too deep', '[' x 5000, 'task', qr/JSON/],
+    ['not UTF-8', qq({"method":"Reboot","note":"\xff\xfe"}), 'task', qr/decode|UTF-8/],
+    ['a NUL', '{"method":"Reboot","note":"a\u0000"}', qr/^(task|note)$/, qr/./],
+    ['a field twice', '{"method":"Reboot","method":"Reboot"}', 'task', qr/./],
+    ['too long', { method => 'Reboot', note => 'x' x 262_144 }, 'task',
+        qr/longer than 262144 bytes/],
+    ['an empty object', {}, 'method', qr/missing/],
+    ['method is a number', { method => 5 }, 'method', qr/not a text/],
+    ['unknown method', { method => 'Dance' }, 'method', qr/unknown.*Dance/],
+    ['method in lower case', { method => 'reboot' }, 'method', qr/unknown/],
+    ["a CPE's method", { method => 'Inform' }, 'method', qr/unknown/],
+    (map { ["id $_->[0]", { method => 'Reboot', id => $_->[1] }, 'id', qr/./] }
+        ['a number', 5], ['with a blank', 'a b'], ['empty', ''],
+        ['of 65 characters', 'x' x 65], ['with a line feed', "a\n"]),
+    (map { ["$_->[0] " . CWMP::Redis::task_json($_->[1]),
+            { method => 'Reboot', @$_ }, $_->[0], qr/./] }
+        ['expires', 'soon'], ['expires', -1], ['expires', 1.5],
+        ['expires', 1e300], ['notBefore', {}], ['attempts', 0],
+        ['attempts', 101], ['attempts', '3'], ['priority', 1],
+        ['retry', 'yes'], ['wake', 1], ['new', []], ['CommandKey', 5],
+        ['note', 5]),
+    ['long note', { method => 'Reboot', note => 'x' x 257 }, 'note', qr/256/],
+    ['long CommandKey', { method => 'Reboot', CommandKey => 'x' x 33 },
+        'CommandKey', qr/32|long/],
+    ['unknown field', { method => 'Reboot', when => 'now' }, 'when',
+        qr/is no field/],
+    ['typo in an argument', { method => 'SetParameterValues', Parameterlist =>
+        { 'Device.X' => 1 } }, 'Parameterlist', qr/is no field/],
+    ["another method's argument", { method => 'Reboot', URL => 'x' }, 'URL',
+        qr/is no field/],
+    ['no ParameterNames', { method => 'GetParameterValues' },
+        'ParameterNames', qr/missing/],
+    (map { [$_->[0], { method => 'GetParameterValues', ParameterNames =>
+                       $_->[1] }, $_->[2], $_->[3]] }
+        ['names no list', 'Device.', 'ParameterNames', qr/list/],
+        ['names empty', [], 'ParameterNames', qr/empty/],
+        ['name a number', ['a', 5], 'ParameterNames[1]', qr/not a text/],
+        ['name null', [undef], 'ParameterNames[0]', qr/not a text/],
+        ['name too long', ['x' x 257], 'ParameterNames[0]', qr/long/]),
+    (map { ["ParameterList $_->[0]", $spv->($_->[1]), $_->[2], $_->[3]] }
+        ['a list', [1], 'ParameterList', qr/not an object/],
+        ['empty', {}, 'ParameterList', qr/./],
+        ['null value', { 'Device.X' => undef }, $X, qr/no value/],
+        ['list value', { 'Device.X' => [1] }, $X, qr/no value/],
+        ['no value', { 'Device.X' => { type => 'xsd:int' } }, $X, qr/no value/],
+        ['odd type', { 'Device.X' => { value => 1, type => 'xsd:thing' } }, $X,
+            qr/type/],
+        ['an object', { 'Device.X.' => 1 }, 'ParameterList.Device.X.',
+            qr/no parameter's name/],
+        ['long name', { 'D' x 257 => { value => 1, type => 'xsd:int' } },
+            qr/^ParameterList\.D+$/, qr/256/]),
+    (map { ["$_->[1] " . JSON::PP->new->ascii->allow_nonref->encode($_->[0]),
+            $typed->(@$_[0, 1]), $X, $_->[2]] }
+        ['maybe', 'boolean', qr/boolean/], [1.5, 'int', qr/whole/],
+        ['', 'int', qr/whole/], [-1, 'unsignedInt', qr/below 0/],
+        ['4294967296', 'unsignedInt', qr/above 4294967295/],
+        ['-2147483649', 'int', qr/below/],
+        ['18446744073709551616', 'unsignedLong', qr/above/],
+        ['now', 'dateTime', qr/dateTime/],
+        ['2026-02-30T00:00:00Z', 'dateTime', qr/exist/],
+        ['***', 'base64', qr/base64/], ['abc', 'hexBinary', qr/hex/],
+        ["a\x01b", 'string', qr/control character/],
+        ["a\x{fffe}", 'string', qr/UTF-8|character/]),
+    ['an integer beyond 64 bits', '{"method":"SetParameterValues",'
+        . '"ParameterList":{"Device.X":{"value":18446744073709551615,'
+        . '"type":"xsd:unsignedLong"}}}', 'task', qr/integer/],
+    ['long ParameterKey', { %{ $typed->(1, 'int') }, ParameterKey => 'x' x 33 },
+        'ParameterKey', qr/long/],
+    ['no ObjectName', { method => 'AddObject' }, 'ObjectName', qr/missing/],
+    ['values a list', { method => 'AddObject', ObjectName => 'D.', values =>
+        [1] }, 'values', qr/not an object/],
+    ['values null', { method => 'AddObject', ObjectName => 'D.', values =>
+        { A => undef } }, 'values.A', qr/no value/],
+    ['NextLevel 5', { method => 'GetParameterNames', NextLevel => 5 },
+        'NextLevel', qr/boolean|true/],
+    ['no URL', { method => 'Download', FileType => '1 X' }, 'URL', qr/missing/],
+    ['no FileType', $load->(FileType => ''), 'FileType', qr/empty/],
+    ['long FileType', $load->(FileType => 'x' x 65), 'FileType', qr/long/],
+    ['FileSize negative', $load->(FileSize => -1), 'FileSize', qr/below/],
+    ['FileSize a text', $load->(FileSize => '1 MB'), 'FileSize', qr/whole/],
+    ['DelaySeconds too big', $load->(DelaySeconds => '4294967296'),
+        'DelaySeconds', qr/above/],
+    ['control character in an argument', $load->(Username => "a\x01"),
+        'Username', qr/control character/],
+);
+
+subtest 'what cannot be used is rejected, and the next task goes on' => sub {
+    for my $case (@bad) {
+        my ($what, $task, $field, $reason) = @$case;
+        my $d = device();
+        $d->give($task, read_task(id => 'good'));
+        my $r = $d->begin;
+        my ($bad) = $d->results;
+        my $fault = ref $bad && ref $bad->{fault} ? $bad->{fault} : {};
+
+        my $fits = ($bad->{status} // '') eq 'rejected'
+                   && (ref $field ? ($fault->{field} // '') =~ $field
+                                  : ($fault->{field} // '') eq $field)
+                   && ($fault->{reason} // '') =~ $reason;
+        ok $fits, "$what: rejected, with field and reason"
+            or diag explain $bad->{raw};
+        is join(' ', $d->obey($r)), 'GetParameterValues', '... the next one is sent';
+        my @ended = $d->results;
+        is scalar(@ended), 2, '... one result each';
+        is $ended[1]{status}, 'done', '... it is done';
+    }
+};
+
+
+subtest 'cwmp_push says at once what the state table can see' => sub {
+    my $d = seen();
+    my @said = ([5, 'task: '], ['{', 'task: '], [{ method => 'Dance' },
+        'method: unknown method "Dance"'], [{ method => 'Reboot', id => 'a b' },
+        'id: '], [{ method => 'Reboot', expires => 'soon' }, 'expires: '],
+        [{ method => 'Reboot', attempts => 0 }, 'attempts: ']);
+    for my $case (@said) {
+        like fcall($d, $case->[0]), qr/^ERR task refused: \Q$case->[1]\E/,
+            "refused: $case->[1]";
+    }
+    is_deeply $d->ended, [], 'no result: it never was a task';
+    nothing_left($d);
+};
+
+
+subtest 'null in a field of ours is as if left out' => sub {
+    for my $field (qw(expires notBefore attempts priority wake retry new note)) {
+        my $d = device();
+        $d->give({ method => 'Reboot', id => 'r', $field => undef });
+        my $r = $d->begin;
+        is $r->method // $r->status, 'Reboot', "$field: the task runs";
+        is $d->begin->status, 204, '... sent once: it is not retry'
+            if $r->status == 200;
+    }
+    my $d = device();
+    $d->give(read_task(id => 'first'),
+             read_task(id => 'second', priority => undef));
+    $d->session;
+    is_deeply $d->ended, ['first done', 'second done'], 'not priority either';
+    for my $arg (qw(URL FileType FileSize)) {
+        my $d = device();
+        $d->give($load->($arg => undef, id => 'x'));
+        is $d->begin->status, 204, "$arg null: not sent";
+        is $d->status('x'), 'rejected', '... rejected';
+    }
+};
+
+
+subtest 'many bad tasks in a row' => sub {
+    my $d = device();
+    my @unsent = map { { method => 'AddObject', id => "c$_", ObjectName =>
+                         'Device.NoDot' } } 1 .. 20;
+    my @broken = map { { method => 'Dance', id => "l$_" } } 1 .. 40;
+    $d->give(@broken, @unsent, read_task(id => 'good'));
+
+    my $sessions = 0;
+    while ($d->status('good') eq 'none' && $sessions < 5) {
+        $d->session;
+        $sessions++;
+    }
+    is $d->status('good'), 'done', "the good one is done, in $sessions sessions";
+    my @results = $d->results;
+    is scalar(@results), 61, 'one result each';
+    is scalar(grep { $_->{status} eq 'rejected' } @results), 60, 'rejected';
+    my %id = map { ($_->{id} => 1) } @results;
+    is scalar(keys %id), 61, 'each with its own id';
+    nothing_left($d);
+};
+
+
+subtest 'an inbox that is no list' => sub {
+    my $d = seen();
+    fcall($d, read_task(id => 'queued'));
+    $redis->cmd('SET', $d->key('tasks'), 'x');
+    is join(' ', $d->session), 'GetParameterValues', 'sessions go on';
+    is_deeply $d->ended, ['queued done'], 'the queue is worked off';
+    is fcall($d, read_task(id => 'more')), 'more', 'cwmp_push works';
+    is join(' ', $d->session), 'GetParameterValues', '... and it runs';
+    ok $t->wait_log(qr/\Q@{[$d->key('tasks')]}\E is not a list: delete it/, 2),
+        'the log says what to do';
+    $redis->cmd('DEL', $d->key('tasks'));
+    $d->give(read_task(id => 'again'));
+    $d->session;
+    is $d->status('again'), 'done', 'deleted: all is well';
+};
+
+done_testing;
