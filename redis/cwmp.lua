@@ -1107,6 +1107,21 @@ local function settle(c, s, run, status, more)
     finish(c, run.id, status, more)
 end
 
+--[[
+  Answers are matched by order, since CPEs send none or a constant ID; but an
+  ID that we gave to another RPC tells that it is not the answer to this one.
+  (The same bytes a third time are taken as new, whatever they are.)
+]]
+local function is_stray(c, s, args, run, id)
+    if args[4] == s.d or id == run.rpc or not string.match(id, '^%x+%.%d+$')
+    then
+        return false
+    end
+    note(c, 'task ' .. run.id .. ': the answer to another RPC, ID ' .. id
+            .. ', is ignored')
+    return true
+end
+
 -- an empty POST: the CPE's requests are over, or it did not take our RPC
 local function on_empty(c, s)
     if s.s ~= ACS then
@@ -1193,6 +1208,9 @@ local function on_response(c, s, args)
         note(c, args[9] .. 'Response with nothing outstanding')
         return on_empty(c, s)
     end
+    if is_stray(c, s, args, run, args[13]) then
+        return same_rpc(c, s)
+    end
     local r = { method = args[9], json = args[10], status = args[11],
                 instance = args[12] }
     local task, json = load_task(c, run.id)
@@ -1227,6 +1245,9 @@ local function on_fault(c, s, args)
     if not run then
         note(c, 'a Fault with nothing outstanding')
         return on_empty(c, s)
+    end
+    if is_stray(c, s, args, run, args[11]) then
+        return same_rpc(c, s)
     end
     s.m = args[11] == run.rpc and '1' or '0'
     event(c, 'fault', 'id', run.id, 'code', args[10])

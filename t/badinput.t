@@ -394,8 +394,12 @@ is_deeply [$t->workers], [$worker], 'SOAP-12 the worker is the same process';
 
 SKIP: {
     skip 'memory of a sanitized worker', 1 if $ENV{TEST_SANITIZED};
+    my $round = sub {
+        eval { $_->[1]->($t->raw) } for grep { $_->[0] !~ /silence/ } @CASES;
+    };
+    $round->() for 1 .. 2;              # the allocator settles
     my $rss = $t->worker_rss($worker);
-    eval { $_->[1]->($t->raw) } for grep { $_->[0] !~ /silence/ } @CASES;
+    $round->();
     is_deeply [good_session()], [], 'SOAP-12 all once more';
     my $more = $t->worker_rss($worker) - $rss;
     cmp_ok $more, '<', $MB, sprintf('SOAP-12 memory is back (%+d kB)',

@@ -122,6 +122,22 @@ subtest 'KILL a whole node: the session goes on on the other' => sub {
 };
 
 
+# --- and the gentle ways ----------------------------------------------------
+
+{
+    my $t = CWMP::Test->new(workers => 2);
+
+    for my $k (1 .. $POSTS - 1) {
+        my ($cpe, $trace) = session_with($t, "G$k", $k, sub {
+            $k % 2 ? $t->reload : $t->restart;
+        });
+        undisturbed($t, $cpe, $trace, ($k % 2 ? 'RELOAD' : 'RESTART')
+                    . " of nginx between POST $k and POST " . ($k + 1));
+    }
+    $t->finish;
+}
+
+
 # --- in the middle of a body -----------------------------------------------
 
 {

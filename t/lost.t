@@ -121,6 +121,20 @@ for my $case (['new', 'done', ''], ['old', 'done', 'SetParameterValues']) {
 }
 
 
+subtest 'a ParameterKey that the device had before says nothing' => sub {
+    my $d = device();
+    $d->give({ %$SET, id => 'first', ParameterKey => 'same' });
+    $d->session;
+    $d->{key} = 'same';
+    $d->inform;
+    lose($d, { %$SET, ParameterKey => 'same' });
+    my $r = $d->begin;
+    is $r->method, 'GetParameterValues', 'the values are read';
+    $d->post(gpv_response($r->id, [$X, 'string', 'old']));
+    is $d->status('set'), 'none', 'not applied: it is not done yet';
+};
+
+
 subtest 'SetParameterValues: reading back fails' => sub {
     my $d = device(key => 'of somebody else');
     lose($d, $SET);

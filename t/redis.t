@@ -208,7 +208,7 @@ subtest 'REDIS-CLIENT-KILL connections are killed under load' => sub {
     while (%child && time() < $until) {
         $kills += $t->redis->cmd('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME',
                                  'yes');
-        sleep(0.03);
+        sleep(patience(0.03));
         waitpid($_, 1) == $_ and delete $child{$_} for keys %child;
     }
     kill('KILL', keys %child);
@@ -220,8 +220,8 @@ subtest 'REDIS-CLIENT-KILL connections are killed under load' => sub {
     is_deeply [grep { $_->[3] != 1 } @told], [],
         'REDIS-CLIENT-KILL no object was added twice';
     my $again = grep { $_->[2] > 1 } @told;
-    cmp_ok $again, '<=', $kills / 10,
-        "REDIS-CLIENT-KILL few sessions noticed it ($again)";
+    cmp_ok $again, '<=', $kills / 2,
+        "REDIS-CLIENT-KILL most of it nobody noticed ($again sessions did)";
     is_deeply [map { $_->[0] } grep {
         my $id = CWMP::Redis::device_id('00D09E', 'HG1', $_->[0]);
         join(' ', sort map { "$_->{id} $_->{status}" } $t->redis->results($id))
@@ -327,6 +327,13 @@ subtest 'PASSWORD' => sub {
     $t->change_conf(0, redis => redis_at($t) . ' user=acs password=wort');
     $t->restart;
     gets_through($t, 'P2', 'PASSWORD of a user in the ACL');
+
+    $t->redis->cmd(qw(ACL SETUSER few on >wort ~cwmp:* resetchannels +@all
+                      -client -acl -config));
+    $t->change_conf(0, redis => redis_at($t) . ' user=few password=wort');
+    $t->restart;
+    gets_through($t, 'P7', 'PASSWORD of a user who may do less');
+    unlike $t->error_log, qr/\[(?:error|warn)\]/, 'and nothing is wrong';
 
     open(my $fh, '>', $t->prefix . '/secret') or die;
     print $fh "geheim\nmore\n";

@@ -479,7 +479,11 @@ for my $doubled (0, 1) {
                 [$names[-1], 'string', "value of $names[-1]"]), $doubled);
         }
         is "@names", 'Device.a Device.b Device.c', 'each RPC once';
-        is_deeply $d->ended, ['a done', 'b done', 'c done'], 'SES-10 all done';
+        # two empty POSTs in a row end the first one; the answer to it that
+        # still comes must not be taken for the second one's
+        is_deeply $d->ended,
+            [$doubled ? 'a lost' : 'a done', 'b done', 'c done'],
+            'SES-10 the session completes';
         is $d->value('Device.b'), 'value of Device.b',
             'each with its own answer';
         is $r->status, 204, 'then the end';

@@ -296,7 +296,6 @@ cwmp_envelope_begin(cwmp_envelope_t *e, const unsigned char *p, size_t n)
     }
 
     xmlCtxtUseOptions(e->ctxt, XML_PARSE_NONET);
-    xmlDictSetLimit(e->ctxt->dict, CWMP_NAMES);
 
     e->started = 1;
 }
@@ -353,6 +352,10 @@ cwmp_envelope_parse(cwmp_envelope_t *e, const unsigned char *p, size_t n,
     data = xmlStructuredErrorContext;
 
     xmlSetStructuredErrorFunc(e, (xmlStructuredErrorFunc) cwmp_sax_error);
+
+    /* each time: libxml2 2.15 sets its own, of 100 MB, in the first chunk */
+
+    xmlDictSetLimit(e->ctxt->dict, CWMP_NAMES);
 
     rc = xmlParseChunk(e->ctxt, (const char *) p, (int) n, last);
 
