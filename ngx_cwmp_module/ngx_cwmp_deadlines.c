@@ -11,7 +11,7 @@
 
 #define NGX_CWMP_DUE_TICK   1000    /* ms, for all partitions together */
 #define NGX_CWMP_DUE_LOCK   "5000"  /* ms */
-#define NGX_CWMP_DUE_MOST   "64"    /* members an answer */
+#define NGX_CWMP_DUE_MOST   64      /* members an answer */
 
 
 typedef struct {
@@ -21,6 +21,7 @@ typedef struct {
     ngx_uint_t               partition;
     ngx_uint_t               asked;     /* the partition of the question */
     ngx_uint_t               pending;
+    ngx_uint_t               more;      /* the answer was a full one */
     u_char                   owner[32];
     size_t                   owner_len;
 } ngx_cwmp_deadlines_t;
@@ -80,6 +81,7 @@ ngx_cwmp_deadlines_start(ngx_cycle_t *cycle, ngx_http_cwmp_redis_t *redis)
 static void
 ngx_cwmp_deadlines_tick(ngx_event_t *ev)
 {
+    u_char                   most[NGX_INT_T_LEN];
     cwmp_str_t               prefix, due, lock;
     ngx_str_t                argv[8];
     ngx_pool_t              *pool;
@@ -132,7 +134,8 @@ ngx_cwmp_deadlines_tick(ngx_event_t *ev)
         argv[5].data = d->owner;
         argv[5].len = d->owner_len;
         ngx_str_set(&argv[6], NGX_CWMP_DUE_LOCK);
-        ngx_str_set(&argv[7], NGX_CWMP_DUE_MOST);
+        argv[7].data = most;
+        argv[7].len = ngx_sprintf(most, "%d", NGX_CWMP_DUE_MOST) - most;
 
         /* Redis away: its client says so, and the next tick asks again */
 
@@ -167,6 +170,8 @@ ngx_cwmp_deadlines_due(void *data, redisReply *reply, const char *error)
         return;
     }
 
+    d->more = reply->elements == NGX_CWMP_DUE_MOST;
+
     for (i = 0; i < reply->elements; i++) {
 
         pool = ngx_create_pool(4096, d->timer.log);
@@ -180,15 +185,18 @@ ngx_cwmp_deadlines_due(void *data, redisReply *reply, const char *error)
 }
 
 
-/* a member is "KIND ID" or "KIND ID TASK" */
+/*
+ * A member is "KIND ID" or "KIND ID TASK".  It is taken out by the function,
+ * whatever it is, from the partition where it was found.
+ */
 
 static void
 ngx_cwmp_deadlines_one(ngx_cwmp_deadlines_t *d, ngx_pool_t *pool,
     redisReply *member)
 {
     u_char                  *p, *last;
-    ngx_str_t                argv[3 + CWMP_KEYS + 3];
-    cwmp_str_t               prefix, word[3], keys[CWMP_KEYS];
+    ngx_str_t                argv[3 + CWMP_KEYS + 2];
+    cwmp_str_t               prefix, id, keys[CWMP_KEYS];
     ngx_uint_t               i, n;
     const char              *error;
     cwmp_arena_t             arena;
@@ -200,27 +208,22 @@ ngx_cwmp_deadlines_one(ngx_cwmp_deadlines_t *d, ngx_pool_t *pool,
         return;
     }
 
-    ngx_memzero(word, sizeof(word));
-    p = (u_char *) member->str;
-    last = p + member->len;
-
-    for (i = 0; i < 3 && p < last; i++) {
-        word[i].data = p;
-
-        while (p < last && *p != ' ') {
-            p++;
-        }
-
-        word[i].len = p++ - word[i].data;
-    }
+    last = (u_char *) member->str + member->len;
+    p = ngx_strlchr((u_char *) member->str, last, ' ');
+    id.data = p ? p + 1 : last;
+    p = ngx_strlchr(id.data, last, ' ');
+    id.len = (p ? p : last) - id.data;
 
     arena.alloc = ngx_cwmp_deadlines_alloc;
     arena.owner = pool;
     prefix.data = conf->prefix.data;
     prefix.len = conf->prefix.len;
 
-    if (cwmp_keys(&arena, &prefix, (unsigned) conf->partitions, &word[1], keys)
-        != CWMP_OK)
+    if (cwmp_keys(&arena, &prefix, (unsigned) conf->partitions, &id, keys)
+        != CWMP_OK
+        || cwmp_partition_key(&arena, &prefix, (unsigned) d->asked, "due",
+                              &keys[CWMP_DEVICE_KEYS])
+           != CWMP_OK)
     {
         return;
     }
@@ -241,15 +244,10 @@ ngx_cwmp_deadlines_one(ngx_cwmp_deadlines_t *d, ngx_pool_t *pool,
         argv[n].len = keys[i].len;
     }
 
-    argv[n].data = word[1].data;
-    argv[n++].len = word[1].len;
-    argv[n].data = word[0].data;
-    argv[n++].len = word[0].len;
-
-    if (word[2].len) {
-        argv[n].data = word[2].data;
-        argv[n++].len = word[2].len;
-    }
+    argv[n].data = id.data;
+    argv[n++].len = id.len;
+    argv[n].data = (u_char *) member->str;
+    argv[n++].len = member->len;
 
     if (ngx_cwmp_redis_send(d->redis->client, argv, n, 0,
                             ngx_cwmp_deadlines_done, d, &error))
@@ -272,6 +270,14 @@ ngx_cwmp_deadlines_done(void *data, redisReply *reply, const char *error)
 
     if (reply == NULL) {
         return;
+    }
+
+    /* a full slice: the next one is asked for as soon as this one is done */
+
+    if (d->more && d->pending == 0 && !ngx_exiting) {
+        d->more = 0;
+        d->partition = d->asked;
+        ngx_add_timer(&d->timer, 1);
     }
 
     if (reply->type == REDIS_REPLY_ERROR) {

@@ -37,8 +37,8 @@ typedef struct {
 
 typedef struct {
     ngx_array_t                 redis;      /* of ngx_http_cwmp_redis_t * */
-    uint64_t                    nonce;      /* random, grows with each call */
-    uint64_t                    worker;     /* random */
+    uint64_t                    worker;     /* random: no other has it */
+    uint64_t                    nonce;      /* grows with each call */
 } ngx_http_cwmp_main_conf_t;
 
 
@@ -113,6 +113,7 @@ extern ngx_module_t  ngx_http_cwmp_module;
 
 /* ngx_http_cwmp_post.c */
 ngx_int_t ngx_http_cwmp_handler(ngx_http_request_t *r);
+void ngx_http_cwmp_free(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_read(ngx_http_request_t *r);
 void ngx_http_cwmp_drop_rows(ngx_http_cwmp_ctx_t *ctx);
 
@@ -125,7 +126,8 @@ ngx_int_t ngx_http_cwmp_chunk(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_forget(ngx_http_cwmp_ctx_t *ctx);
 
 /* ngx_http_cwmp_args.c: what a step is called with */
-ngx_array_t *ngx_http_cwmp_call(ngx_http_cwmp_ctx_t *ctx, const char *function);
+ngx_array_t *ngx_http_cwmp_call(ngx_http_cwmp_ctx_t *ctx, ngx_pool_t *pool,
+    const char *function);
 ngx_int_t ngx_http_cwmp_arg(ngx_array_t *args, const void *data, size_t len);
 ngx_int_t ngx_http_cwmp_arg_number(ngx_array_t *args, uint64_t n);
 ngx_int_t ngx_http_cwmp_step_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args);

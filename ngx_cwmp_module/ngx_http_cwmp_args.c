@@ -81,10 +81,14 @@ ngx_http_cwmp_arg_md5(ngx_array_t *args, ngx_md5_t *md5)
 }
 
 
-/* FCALL function with a device's keys, and its ID as the first argument */
+/*
+ * FCALL function with a device's keys, and its ID as the first argument.  The
+ * arguments' own memory is of this pool.
+ */
 
 ngx_array_t *
-ngx_http_cwmp_call(ngx_http_cwmp_ctx_t *ctx, const char *function)
+ngx_http_cwmp_call(ngx_http_cwmp_ctx_t *ctx, ngx_pool_t *pool,
+    const char *function)
 {
     ngx_uint_t              i;
     cwmp_str_t              prefix;
@@ -103,7 +107,7 @@ ngx_http_cwmp_call(ngx_http_cwmp_ctx_t *ctx, const char *function)
         return NULL;
     }
 
-    args = ngx_array_create(ctx->request->pool, 64, sizeof(ngx_str_t));
+    args = ngx_array_create(pool, 64, sizeof(ngx_str_t));
 
     if (args == NULL
         || ngx_http_cwmp_arg_text(args, "FCALL") != NGX_OK
@@ -238,7 +242,7 @@ ngx_http_cwmp_inform_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
 {
     size_t             i;
     ngx_str_t         *event, *address;
-    const cwmp_str_t  *oui;
+    const cwmp_str_t  *fact;
 
     static const char  *id[] = { "DeviceId.Manufacturer", "DeviceId.OUI",
                                  "DeviceId.ProductClass",
@@ -267,9 +271,9 @@ ngx_http_cwmp_inform_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
     }
 
     for (i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
-        oui = (cwmp_str_t *) ((u_char *) ctx + facts[i]);
+        fact = (cwmp_str_t *) ((u_char *) ctx + facts[i]);
 
-        if (ngx_http_cwmp_arg_str(args, oui) != NGX_OK) {
+        if (ngx_http_cwmp_arg_str(args, fact) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -388,9 +392,20 @@ ngx_http_cwmp_request_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
     }
 
     if (cwmp_result_json(&ctx->result, ctx->envelope, &json) != CWMP_OK
-        || ngx_http_cwmp_arg_value(ctx, args, "CommandKey") != NGX_OK
-        || ngx_http_cwmp_arg_digits(ctx, args, "FaultStruct.FaultCode")
-           != NGX_OK)
+        || ngx_http_cwmp_arg_value(ctx, args, "CommandKey") != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    /* none at all is no fault */
+
+    if (cwmp_envelope_value(ctx->envelope, "FaultStruct.FaultCode")->len == 0) {
+        if (ngx_http_cwmp_arg_text(args, "0") != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+    } else if (ngx_http_cwmp_arg_digits(ctx, args, "FaultStruct.FaultCode")
+               != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -42,6 +42,12 @@ ngx_http_cwmp_handler(ngx_http_request_t *r)
     ngx_str_t                  allow = ngx_string("POST");
     ngx_http_cwmp_ctx_t       *ctx;
 
+    if (r != r->main) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "\"cwmp_acs\" serves CPEs, no subrequests");
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     if (r->method != NGX_HTTP_POST) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "CWMP is POST only, method: \"%V\"", &r->method_name);
@@ -137,6 +143,15 @@ ngx_http_cwmp_cleanup(void *data)
 
     ctx->done = 1;
     ngx_http_cwmp_forget(ctx);
+    ngx_http_cwmp_free(ctx);
+}
+
+
+/* what is held outside of the request's pool; the facts stay */
+
+void
+ngx_http_cwmp_free(ngx_http_cwmp_ctx_t *ctx)
+{
     ngx_http_cwmp_drop_rows(ctx);
 
     if (ctx->envelope) {
@@ -215,6 +230,7 @@ ngx_http_cwmp_read(ngx_http_request_t *r)
             }
 
             ctx->done = 1;
+            ngx_http_cwmp_forget(ctx);
             ngx_http_finalize_request(r, rc);
             return;
         }

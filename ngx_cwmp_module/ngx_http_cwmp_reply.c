@@ -30,9 +30,7 @@ static const cwmp_str_t *ngx_http_cwmp_echo(ngx_http_cwmp_ctx_t *ctx);
 void
 ngx_http_cwmp_reply_inform(ngx_http_cwmp_ctx_t *ctx)
 {
-    ngx_str_t            cookie;
-    cwmp_out_t           out;
-    ngx_http_cwmp_out_t  data;
+    ngx_str_t  cookie;
 
     if (ngx_http_cwmp_carry(ctx, &cookie) != NGX_OK
         || ngx_http_cwmp_add_header(ctx->request, "Set-Cookie", &cookie)
@@ -43,11 +41,7 @@ ngx_http_cwmp_reply_inform(ngx_http_cwmp_ctx_t *ctx)
         return;
     }
 
-    ngx_http_cwmp_out_init(ctx, &out, &data);
-    ngx_http_cwmp_out_send(ctx, &out,
-                           cwmp_write_response(&out, ctx->facts->ns,
-                                               ngx_http_cwmp_echo(ctx),
-                                               ctx->facts->rpc));
+    ngx_http_cwmp_reply_answer(ctx);
 }
 
 
@@ -148,6 +142,10 @@ ngx_http_cwmp_reply_error(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t status,
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }
+
+    /* the rest of a body may be awaited for long, in vain */
+
+    ngx_http_cwmp_free(ctx);
 
     b->last = ngx_cpymem(b->last, reason, ngx_strlen(reason));
     *b->last++ = '\n';

@@ -14,13 +14,16 @@ static cwmp_rc_t ngx_http_cwmp_informed(ngx_http_cwmp_ctx_t *ctx,
 static cwmp_rc_t ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx,
     const cwmp_row_t *row);
 static cwmp_rc_t ngx_http_cwmp_copy(ngx_pool_t *pool, const cwmp_str_t *from,
-    ngx_str_t *to);
+    size_t most, ngx_str_t *to);
 
 
 #define NGX_HTTP_CWMP_EVENTS       64       /* TR-069 allows no more */
 #define NGX_HTTP_CWMP_INFORM_ROWS  10000
 #define NGX_HTTP_CWMP_INFORM_SIZE  4194304
 #define NGX_HTTP_CWMP_FACT_MAX     1024     /* of a fact about the device */
+#define NGX_HTTP_CWMP_CODE_MAX     64       /* of an EventCode */
+#define NGX_HTTP_CWMP_KEY_MAX      128      /* of a CommandKey: 32 characters */
+#define NGX_HTTP_CWMP_NAME_MAX     1024     /* of a path: 256 characters */
 
 
 /* what an Inform tells about the device itself, by the end of its path */
@@ -46,7 +49,8 @@ ngx_http_cwmp_row(void *data, const cwmp_row_t *row)
 {
     ngx_http_cwmp_ctx_t  *ctx = data;
 
-    int  values;
+    int        values;
+    cwmp_rc_t  rc;
 
     values = row->arg->type == CWMP_T_STRUCTS && row->arg->fields[0].name
              && row->arg->fields[1].type == CWMP_T_VALUE;
@@ -60,8 +64,9 @@ ngx_http_cwmp_row(void *data, const cwmp_row_t *row)
         return CWMP_OK;                     /* about to be refused */
     }
 
-    if (values && ngx_http_cwmp_keep(ctx, row) != CWMP_OK) {
-        return CWMP_ERROR;
+    rc = values ? ngx_http_cwmp_keep(ctx, row) : CWMP_OK;
+    if (rc != CWMP_OK) {
+        return rc;
     }
 
     return cwmp_result_row(&ctx->result, row);
@@ -97,11 +102,15 @@ ngx_http_cwmp_event(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
         return CWMP_ERROR;
     }
 
-    if (ngx_http_cwmp_copy(pool, &row->cells[0], &event[0]) != CWMP_OK) {
+    if (ngx_http_cwmp_copy(pool, &row->cells[0], NGX_HTTP_CWMP_CODE_MAX,
+                           &event[0])
+        != CWMP_OK)
+    {
         return CWMP_ERROR;
     }
 
-    return ngx_http_cwmp_copy(pool, &row->cells[1], &event[1]);
+    return ngx_http_cwmp_copy(pool, &row->cells[1], NGX_HTTP_CWMP_KEY_MAX,
+                              &event[1]);
 }
 
 
@@ -133,10 +142,6 @@ ngx_http_cwmp_informed(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
     ngx_md5_update(&ctx->informed, value.data, value.len);
     ngx_md5_update(&ctx->informed, "\n", 1);
 
-    if (value.len > NGX_HTTP_CWMP_FACT_MAX) {
-        value.len = NGX_HTTP_CWMP_FACT_MAX;
-    }
-
     for (i = 0; ngx_http_cwmp_facts[i].end.len; i++) {
         end = &ngx_http_cwmp_facts[i].end;
 
@@ -152,7 +157,10 @@ ngx_http_cwmp_informed(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
 
         fact = (ngx_str_t *) ((u_char *) ctx + ngx_http_cwmp_facts[i].offset);
 
-        if (ngx_http_cwmp_copy(ctx->request->pool, &value, fact) != CWMP_OK) {
+        if (ngx_http_cwmp_copy(ctx->request->pool, &value,
+                               NGX_HTTP_CWMP_FACT_MAX, fact)
+            != CWMP_OK)
+        {
             return CWMP_ERROR;
         }
 
@@ -168,7 +176,8 @@ ngx_http_cwmp_informed(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
             value.data = name->data;
             value.len = dot - name->data;
 
-            if (ngx_http_cwmp_copy(ctx->request->pool, &value, &ctx->root)
+            if (ngx_http_cwmp_copy(ctx->request->pool, &value,
+                                   NGX_HTTP_CWMP_FACT_MAX, &ctx->root)
                 != CWMP_OK)
             {
                 return CWMP_ERROR;
@@ -196,6 +205,12 @@ ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
 
     if (name->len == 0 || name->data[name->len - 1] == '.') {
         return CWMP_OK;
+    }
+
+    if (name->len > NGX_HTTP_CWMP_NAME_MAX) {
+        return cwmp_envelope_refuse(ctx->envelope,
+                                    "a parameter's name is over %d bytes",
+                                    NGX_HTTP_CWMP_NAME_MAX);
     }
 
     if (ctx->rows_pool == NULL) {
@@ -240,17 +255,26 @@ ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
 
 
 static cwmp_rc_t
-ngx_http_cwmp_copy(ngx_pool_t *pool, const cwmp_str_t *from, ngx_str_t *to)
+ngx_http_cwmp_copy(ngx_pool_t *pool, const cwmp_str_t *from, size_t most,
+    ngx_str_t *to)
 {
-    to->len = from->len;
-    to->data = ngx_pnalloc(pool, from->len + 1);
+    to->len = ngx_min(from->len, most);
 
+    /* not inside of a character */
+
+    while (to->len < from->len && to->len
+           && (from->data[to->len] & 0xC0) == 0x80)
+    {
+        to->len--;
+    }
+
+    to->data = ngx_pnalloc(pool, to->len + 1);
     if (to->data == NULL) {
         return CWMP_ERROR;
     }
 
-    if (from->len) {
-        ngx_memcpy(to->data, from->data, from->len);
+    if (to->len) {
+        ngx_memcpy(to->data, from->data, to->len);
     }
 
     return CWMP_OK;

@@ -72,7 +72,7 @@ ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx)
 {
     ngx_array_t  *args;
 
-    args = ngx_http_cwmp_call(ctx, "cwmp_step_1");
+    args = ngx_http_cwmp_call(ctx, ctx->request->pool, "cwmp_step_1");
 
     if (args && ngx_http_cwmp_step_args(ctx, args) != NGX_OK) {
         args = NULL;
@@ -98,7 +98,7 @@ ngx_http_cwmp_chunk(ngx_http_cwmp_ctx_t *ctx)
     ngx_uint_t    i;
     ngx_array_t  *args;
 
-    args = ngx_http_cwmp_call(ctx, "cwmp_chunk_1");
+    args = ngx_http_cwmp_call(ctx, ctx->rows_pool, "cwmp_chunk_1");
 
     if (args
         && (ngx_http_cwmp_arg(args, ctx->token.data, ctx->token.len) != NGX_OK
@@ -314,19 +314,24 @@ static ngx_int_t
 ngx_http_cwmp_copy_reply(ngx_http_cwmp_ctx_t *ctx, redisReply *reply,
     size_t i, cwmp_str_t *to)
 {
+    u_char      *p;
+    size_t       len;
     redisReply  *e;
 
     e = reply->element[i];
-    to->len = (e->type == REDIS_REPLY_STRING) ? e->len : 0;
-    to->data = ngx_pnalloc(ctx->request->pool, to->len + 1);
+    len = (e->type == REDIS_REPLY_STRING) ? e->len : 0;
 
-    if (to->data == NULL) {
+    p = ngx_pnalloc(ctx->request->pool, len + 1);
+    if (p == NULL) {
         return NGX_ERROR;
     }
 
-    if (to->len) {
-        ngx_memcpy(to->data, e->str, to->len);
+    if (len) {
+        ngx_memcpy(p, e->str, len);
     }
+
+    to->data = p;
+    to->len = len;
 
     return NGX_OK;
 }
@@ -493,7 +498,7 @@ ngx_http_cwmp_verdict(ngx_http_cwmp_ctx_t *ctx, const ngx_str_t *task,
 {
     ngx_array_t  *args;
 
-    args = ngx_http_cwmp_call(ctx, "cwmp_step_1");
+    args = ngx_http_cwmp_call(ctx, ctx->request->pool, "cwmp_step_1");
 
     if (args && ngx_http_cwmp_verdict_args(ctx, args, task, rpc) != NGX_OK) {
         args = NULL;

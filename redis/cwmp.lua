@@ -52,6 +52,7 @@ local INTAKES = 8                   -- how often in a step, while none is good
 local QUEUE_MAX = 1000              -- tasks of a device that live at once
 local TASK_BYTES = 262144           -- of a task's JSON
 local PARAMS_MAX = 200000           -- of a device
+local PARAMS_BYTES = 67108864       -- of a device, about
 local RESULTS_MAX = 200             -- of a device
 local EVENTS_MAX = 100000           -- of a partition
 local SWEEP_AFTER = 32              -- completed reads
@@ -91,7 +92,7 @@ end
 
 local function clock()
     local t = call('TIME')
-    return t[1] * 1000 + math.floor(t[2] / 1000), t[1], t[2]
+    return t[1] * 1000 + math.floor(t[2] / 1000), t[1] * 1000000 + t[2]
 end
 
 local function seconds(ms)
@@ -142,8 +143,8 @@ local function event(c, kind, ...)
 end
 
 local function context(keys, id)
-    local now = clock()
-    return { k = keys, id = id, now = now, notes = {} }
+    local now, micros = clock()
+    return { k = keys, id = id, now = now, micros = micros, notes = {} }
 end
 
 -- All keys of a device from the name of one of them, for the functions that
@@ -204,8 +205,12 @@ local function write_params(c, generation, rows, first)
     if n < first then
         return
     end
-    if call('HLEN', c.k[PARAMS]) > PARAMS_MAX then
-        note(c, 'more than ' .. PARAMS_MAX .. ' parameters: not stored')
+    if call('HLEN', c.k[PARAMS]) > PARAMS_MAX
+       or (call('MEMORY', 'USAGE', c.k[PARAMS], 'SAMPLES', 5) or 0)
+          > PARAMS_BYTES
+    then
+        note(c, 'more than ' .. PARAMS_MAX .. ' parameters, or '
+                .. PARAMS_BYTES .. ' bytes of them: not stored')
         due(c, 'g', nil, c.now, 'NX')
         return
     end
@@ -516,6 +521,7 @@ end
 -- From the inbox to the queue; true when something is left in the inbox.
 local function intake(c, most)
     local room = QUEUE_MAX - call('ZCARD', c.k[QUEUE])
+                 - call('HLEN', c.k[WAITING])
     if room < most then
         most = room
     end
@@ -698,7 +704,7 @@ local function send(c, s, run, task, json, typed)
         run.phase = 'types'
     end
     s.c = (tonumber(s.c) or 0) + 1
-    run.rpc = string.format('%x.%d', c.now, s.c)
+    run.rpc = string.format('%x.%d', c.micros, s.c)
     run.sent = c.now
     if m.reads or m.lost == 'verify' then
         run.gen = call('HINCRBY', c.k[DEVICE], 'gen', 1)
@@ -998,11 +1004,9 @@ local DEV = { 'first', 'manufacturer', 'oui', 'class', 'serial', 'root',
 
 local function index(c, key, old, new)
     if old then
-        call('ZREM', c.k[key], old .. '\t' .. c.id)
+        call('ZREM', c.k[key], string.gsub(old, '%c', '?') .. '\t' .. c.id)
     end
-    if new then
-        call('ZADD', c.k[key], 0, new .. '\t' .. c.id)
-    end
+    call('ZADD', c.k[key], 0, string.gsub(new, '%c', '?') .. '\t' .. c.id)
 end
 
 -- what the Inform says of the device; only what changed is written
@@ -1011,7 +1015,9 @@ local function device(c, f, events)
     local set = { 'seen', seconds(c.now), 'events', f.events }
     for i = 2, 12 do
         local name = DEV[i]
-        if f[name] and f[name] ~= '' and f[name] ~= d[name] then
+        if f[name] ~= d[name] and (f[name] ~= '' or name == 'parameterkey')
+           and f[name]
+        then
             set[#set + 1] = name
             set[#set + 1] = f[name]
         end
@@ -1286,8 +1292,10 @@ local function on_verdict(c, s, args)
         else
             note(c, 'task ' .. run.id .. ' rejected: ' .. args[11] .. ': '
                     .. args[12])
+            -- compare and check: it had been sent in an earlier session
             local status = run.instance ~= '' and 'fault'
-                           or run.phase == 'check' and 'lost' or 'rejected'
+                           or (run.phase == 'compare' or run.phase == 'check')
+                              and 'lost' or 'rejected'
             if status == 'rejected' then
                 run.sent = nil
             end
@@ -1335,7 +1343,7 @@ local function cwmp_step_1(keys, args)
     s.e = tonumber(s.e)
     s.outstanding = tonumber(args[7])
     s.most = tonumber(args[8])
-    s.idle = math.max(tonumber(args[6]), tonumber(s.to))
+    s.idle = math.max(tonumber(args[6]), tonumber(s.to or 0))
     if s.n == nonce then
         return replay(c, s)
     end
@@ -1368,7 +1376,7 @@ local function cwmp_chunk_1(keys, args)
         write_params(c, run.gen, args, 4)
         call('HDEL', c.k[DEVICE], 'informed')
     end
-    call('PEXPIRE', c.k[SESSION], args[3])
+    call('PEXPIRE', c.k[SESSION], args[3], 'GT')
     return { 'more', c.notes }
 end
 
@@ -1419,20 +1427,22 @@ local function waiting_due(c, id)
                .. 'that came later tells whether it was done') })
 end
 
--- keys as for the step; args: id, what is due (a member of due's first word),
--- the task's id where it has one
+local DEADLINES = { s = session_due, x = expiry_due, w = waiting_due,
+                    g = sweep }
+
+-- keys as for the step; args: id, the member of due: "KIND ID" or "KIND ID
+-- TASK".  One that cannot be kept now is tried again in a minute.
 local function cwmp_deadline_1(keys, args)
     local c = context(keys, args[1])
-    local kind, task = args[2], args[3]
-    not_due(c, kind, task)
-    if kind == 's' then
-        session_due(c)
-    elseif kind == 'x' then
-        expiry_due(c, task)
-    elseif kind == 'w' then
-        waiting_due(c, task)
-    elseif kind == 'g' then
-        sweep(c)
+    local kind, task = string.match(args[2], '^(%a) %S+ ?(%S*)$')
+    call('ZREM', c.k[DUE], args[2])
+    if DEADLINES[kind] then
+        local ok, why = pcall(DEADLINES[kind], c, task)
+        if not ok then
+            call('ZADD', c.k[DUE], c.now + 60000, args[2])
+            note(c, 'deadline "' .. args[2] .. '" cannot be kept: '
+                    .. (type(why) == 'table' and why.err or tostring(why)))
+        end
     end
     -- no request's log line names the device here
     for i, text in ipairs(c.notes) do

@@ -44,20 +44,21 @@ my @WRONG = (
      ['unix:', qr/cwmp_redis "unix:": use host:port or unix:/],
      ['nosuch.invalid', qr/host not found in cwmp_redis.*use host:port/],
      ['password=topsecret 127.0.0.1', qr/no address .* before the parameters/],
-     ['127.0.0.1 pasword=topsecret', qr/unknown parameter "pasword=".*use user=/],
+     ['127.0.0.1 pasword=topsecret',
+      qr/unknown parameter "pasword=".*use user=/],
      ['127.0.0.1 tls', qr/unknown parameter "tls".*use user=/],
-     ['127.0.0.1 timeout=abc', qr/invalid timeout "abc".*use a time such as 2s/],
+     ['127.0.0.1 timeout=abc', qr/invalid timeout "abc".*use a time such/],
      ['127.0.0.1 timeout=0', qr/invalid timeout "0".*use a time such as 2s/],
      ['127.0.0.1 timeout=2h', qr/invalid timeout "2h".*at most 60s/],
      ['127.0.0.1 timeout=2s timeout=3s', qr/"timeout=" .*is duplicate/],
-     ['127.0.0.1 connect_timeout=x', qr/invalid connect_timeout "x".*use a time/],
+     ['127.0.0.1 connect_timeout=x', qr/invalid connect_timeout "x".*use a/],
      ['127.0.0.1 db=-1', qr/invalid db "-1".*use a number from 0 to 65535/],
      ['127.0.0.1 db=65536', qr/invalid db .*use a number from 0 to 65535/],
      ['127.0.0.1 db=5000000000000000000000', qr/invalid db .*use a number/],
      ['127.0.0.1 partitions=0', qr/invalid partitions "0".*from 1 to 1024/],
      ['127.0.0.1 partitions=1025', qr/invalid partitions .*from 1 to 1024/],
-     ['127.0.0.1 max_pending=0', qr/invalid max_pending "0".*use a number from 1/],
-     ['127.0.0.1 max_pending=many', qr/invalid max_pending "many".*use a number/],
+     ['127.0.0.1 max_pending=0', qr/invalid max_pending "0".*use a number/],
+     ['127.0.0.1 max_pending=many', qr/invalid max_pending .*use a number/],
      ['127.0.0.1 prefix=a:b', qr/invalid prefix "a:b".*use 1 to 32 of letters/],
      ['127.0.0.1 "prefix=a{b"', qr/invalid prefix "a\{b".*use 1 to 32 of/],
      ['127.0.0.1 "prefix="', qr/invalid prefix "".*use 1 to 32 of letters/],
@@ -75,7 +76,8 @@ my @WRONG = (
     (map { my ($value, $say) = @$_;
            ['acs', $REDIS, "cwmp_session_timeout$value;", $say] }
      ['', qr/number of arguments in "cwmp_session_timeout"/],
-     [' 1s outstanding=2s 3s', qr/number of arguments in "cwmp_session_timeout"/],
+     [' 1s outstanding=2s 3s',
+      qr/number of arguments in "cwmp_session_timeout"/],
      [' fast', qr/invalid time "fast" in "cwmp_session_timeout": use e.g. 30s/],
      [' 0', qr/invalid time "0" in "cwmp_session_timeout": use e.g. 30s/],
      [' -5s', qr/invalid time "-5s" in "cwmp_session_timeout": use e.g. 30s/],
@@ -86,22 +88,24 @@ my @WRONG = (
      [' 30s outstanding=', qr/invalid time .*use e.g. outstanding=300s/],
      [' 30s outstanding=x', qr/invalid time .*use e.g. outstanding=300s/],
      [' 30s outstanding=0', qr/invalid time .*use e.g. outstanding=300s/],
-     [' 30s; cwmp_session_timeout 30s', qr/"cwmp_session_timeout".*is duplicate/]),
+     [' 30s; cwmp_session_timeout 30s',
+      qr/"cwmp_session_timeout".*is duplicate/]),
 
     (map { my ($value, $say) = @$_;
            ['acs', $REDIS, "cwmp_max_envelope$value;", $say] }
      ['', qr/number of arguments in "cwmp_max_envelope"/],
-     [' 16k', qr/"cwmp_max_envelope" must be 32k or more/],
-     [' 0', qr/"cwmp_max_envelope" must be 32k or more/],
+     [' 16k', qr/"16k" in "cwmp_max_envelope": use .* at least 32k/],
+     [' 0', qr/"0" in "cwmp_max_envelope": use .* at least 32k/],
      [' big', qr/invalid.* "big".*cwmp_max_envelope.*use /],
      [' -1', qr/invalid.* "-1".*cwmp_max_envelope.*use /],
      [' 64k; cwmp_max_envelope 64k', qr/"cwmp_max_envelope".*is duplicate/]),
-    ['http', $REDIS, 'cwmp_max_envelope 16k;', qr/"cwmp_max_envelope" must be 32k/],
+    ['http', $REDIS, 'cwmp_max_envelope 16k;',
+     qr/"cwmp_max_envelope": use .* 32k/],
 
     (map { my ($value, $say) = @$_;
            ['acs', $REDIS, "cwmp_max_rpcs$value;", $say] }
      ['', qr/number of arguments in "cwmp_max_rpcs"/],
-     [' 0', qr/"cwmp_max_rpcs" must be 1 or more/],
+     [' 0', qr/"0" in "cwmp_max_rpcs": use .* at least 1/],
      [' many', qr/invalid.* "many".*cwmp_max_rpcs.*(?:use|must be) /],
      [' -1', qr/invalid.* "-1".*cwmp_max_rpcs.*(?:use|must be) /],
      [' 5; cwmp_max_rpcs 5', qr/"cwmp_max_rpcs".*is duplicate/]),
@@ -318,7 +322,7 @@ subtest 'ERROR-LOG names the device and the session' => sub {
 
     $t->redis_stop;
     $t->raw->post(inform(serial => 'E2'));
-    ok $t->wait_log(qr/\[error\].*session cannot go on: .*device: 00D09E-Box-E2/),
+    ok $t->wait_log(qr/\[error\].*session cannot go on: .*device: \S+-E2/),
         'ERROR-LOG Redis away: whose session cannot go on';
     $t->finish;
 };

@@ -15,7 +15,7 @@ use Time::HiRes qw(sleep);
 
 use CWMP::Envelope qw(gpv_response transfer_complete request);
 use CWMP::Script;
-use CWMP::Test qw(wait_for);
+use CWMP::Test;
 
 my $t = CWMP::Test->new;
 my $redis = $t->redis;

@@ -68,7 +68,8 @@ for my $order (sort keys %ORDER) {
 
             $t->node->{server} = $CHANNEL;
             $t->node->{expand}{HOW} = $how eq 'memory' ? ''
-                : "nchan_use_redis on; nchan_redis_url redis://127.0.0.1:$port;";
+                : 'nchan_use_redis on; '
+                  . "nchan_redis_url redis://127.0.0.1:$port;";
             $t->start_all;
             my ($worker) = $t->workers;
 

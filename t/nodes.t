@@ -59,7 +59,8 @@ sub play {
             n => $n, id => $cpe->id, ok => $trace->{ok},
             error => $trace->{error}, posts => $cpe->{posts},
             connections => $cpe->raw->{connections},
-            complaints => $cpe->complaints, done => [map { told($_) } $cpe->done],
+            complaints => $cpe->complaints,
+            done => [map { told($_) } $cpe->done],
             interval => $cpe->value('Device.ManagementServer.'
                                     . 'PeriodicInformInterval'),
             rules => [map { [$_, 0 + $cpe->value("$RULES$_.ExternalPort")] }
@@ -102,7 +103,8 @@ sub play_all {
         waitpid($pid, 0);
         is $?, 0, "CPEs of process $pid{$pid}";
     }
-    return map { $JSON->decode($_) } map { split(/\n/, slurp($_)) } values %file;
+    return map { $JSON->decode($_) }
+           map { split(/\n/, slurp($_)) } values %file;
 }
 
 
@@ -176,8 +178,8 @@ subtest 'ANY-NODE 200 sessions of five tasks over two nodes of two workers'
         $three++ if keys %{ $sessions->{$session} } > 2;
     }
     is $both, $DEVICES, 'ANY-NODE each session was served by both nodes';
-    cmp_ok $three, '>=', $DEVICES / 2, 'HTTP-11 sessions were served by three or four '
-        . "workers ($three of them)";
+    cmp_ok $three, '>=', $DEVICES / 2, 'HTTP-11 sessions were served by three '
+        . "or four workers ($three of them)";
     $t->finish;
 };
 

@@ -10,14 +10,12 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-use Encode ();
 use JSON::PP ();
 use Test::More;
-use Time::HiRes qw(time);
 
 use CWMP::Envelope ':all';
 use CWMP::Script;
-use CWMP::Test qw(wait_for);
+use CWMP::Test;
 
 my $t = CWMP::Test->new;
 my $redis = $t->redis;
@@ -42,12 +40,6 @@ sub fcall {
     my $reply = $redis->try('FCALL', 'cwmp_push', 1, $d->key('tasks'),
                             CWMP::Redis::task_json($task));
     return "$reply";
-}
-
-
-sub cancel {
-    my ($d, $task) = @_;
-    return '' . $redis->try('FCALL', 'cwmp_cancel', 1, $d->key('tasks'), $task);
 }
 
 

@@ -180,6 +180,11 @@ cwmp_build_value(cwmp_build_t *b, const char *path, const char *name,
             }
         }
 
+        if (json_object_size(v) > (type ? 2 : 1)) {
+            return cwmp_build_refuse(b, path, "has a member that is neither "
+                                     "\"value\" nor \"type\"");
+        }
+
         v = json_object_get(v, "value");
     }
 
