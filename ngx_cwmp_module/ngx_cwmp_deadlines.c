@@ -28,6 +28,12 @@ typedef struct {
 
 
 static void ngx_cwmp_deadlines_tick(ngx_event_t *ev);
+static void ngx_cwmp_deadlines_ask(ngx_cwmp_deadlines_t *d, ngx_pool_t *pool);
+static ngx_int_t ngx_cwmp_deadlines_key(ngx_cwmp_deadlines_t *d,
+    cwmp_arena_t *arena, const char *name, cwmp_str_t *key);
+static void ngx_cwmp_deadlines_call(ngx_cwmp_deadlines_t *d,
+    const char *function, cwmp_str_t *keys, ngx_uint_t nkeys, cwmp_str_t *args,
+    ngx_uint_t nargs, ngx_cwmp_redis_pt handler);
 static void ngx_cwmp_deadlines_due(void *data, redisReply *reply,
     const char *error);
 static void ngx_cwmp_deadlines_one(ngx_cwmp_deadlines_t *d, ngx_pool_t *pool,
@@ -81,15 +87,10 @@ ngx_cwmp_deadlines_start(ngx_cycle_t *cycle, ngx_http_cwmp_redis_t *redis)
 static void
 ngx_cwmp_deadlines_tick(ngx_event_t *ev)
 {
-    u_char                   most[NGX_INT_T_LEN];
-    cwmp_str_t               prefix, due, lock;
-    ngx_str_t                argv[8];
-    ngx_pool_t              *pool;
-    const char              *error;
-    cwmp_arena_t             arena;
-    ngx_connection_t        *c;
-    ngx_cwmp_deadlines_t    *d;
-    ngx_cwmp_redis_conf_t   *conf;
+    ngx_pool_t             *pool;
+    ngx_connection_t       *c;
+    ngx_cwmp_deadlines_t   *d;
+    ngx_cwmp_redis_conf_t  *conf;
 
     c = ev->data;
     d = c->data;
@@ -110,43 +111,92 @@ ngx_cwmp_deadlines_tick(ngx_event_t *ev)
         return;
     }
 
-    arena.alloc = ngx_cwmp_deadlines_alloc;
-    arena.owner = pool;
-    prefix.data = conf->prefix.data;
-    prefix.len = conf->prefix.len;
-
     d->asked = d->partition;
     d->partition = (d->partition + 1) % conf->partitions;
 
-    if (cwmp_partition_key(&arena, &prefix, (unsigned) d->asked, "due", &due)
-        == CWMP_OK
-        && cwmp_partition_key(&arena, &prefix, (unsigned) d->asked, "due:lock",
-                              &lock)
-           == CWMP_OK)
-    {
-        ngx_str_set(&argv[0], "FCALL");
-        ngx_str_set(&argv[1], "cwmp_due_1");
-        ngx_str_set(&argv[2], "2");
-        argv[3].data = due.data;
-        argv[3].len = due.len;
-        argv[4].data = lock.data;
-        argv[4].len = lock.len;
-        argv[5].data = d->owner;
-        argv[5].len = d->owner_len;
-        ngx_str_set(&argv[6], NGX_CWMP_DUE_LOCK);
-        argv[7].data = most;
-        argv[7].len = ngx_sprintf(most, "%d", NGX_CWMP_DUE_MOST) - most;
-
-        /* Redis away: its client says so, and the next tick asks again */
-
-        if (ngx_cwmp_redis_send(d->redis->client, argv, 8, 0,
-                                ngx_cwmp_deadlines_due, d, &error))
-        {
-            d->pending++;
-        }
-    }
+    ngx_cwmp_deadlines_ask(d, pool);
 
     ngx_destroy_pool(pool);
+}
+
+
+/* what is due in this partition? */
+
+static void
+ngx_cwmp_deadlines_ask(ngx_cwmp_deadlines_t *d, ngx_pool_t *pool)
+{
+    u_char        most[NGX_INT_T_LEN];
+    cwmp_str_t    keys[2], args[3];
+    cwmp_arena_t  arena;
+
+    arena.alloc = ngx_cwmp_deadlines_alloc;
+    arena.owner = pool;
+
+    if (ngx_cwmp_deadlines_key(d, &arena, "due", &keys[0]) != NGX_OK
+        || ngx_cwmp_deadlines_key(d, &arena, "due:lock", &keys[1]) != NGX_OK)
+    {
+        return;
+    }
+
+    args[0].data = d->owner;
+    args[0].len = d->owner_len;
+    args[1].data = (u_char *) NGX_CWMP_DUE_LOCK;
+    args[1].len = sizeof(NGX_CWMP_DUE_LOCK) - 1;
+    args[2].data = most;
+    args[2].len = ngx_sprintf(most, "%d", NGX_CWMP_DUE_MOST) - most;
+
+    ngx_cwmp_deadlines_call(d, "cwmp_due_1", keys, 2, args, 3,
+                            ngx_cwmp_deadlines_due);
+}
+
+
+static ngx_int_t
+ngx_cwmp_deadlines_key(ngx_cwmp_deadlines_t *d, cwmp_arena_t *arena,
+    const char *name, cwmp_str_t *key)
+{
+    cwmp_str_t  prefix;
+
+    prefix.data = d->redis->conf->prefix.data;
+    prefix.len = d->redis->conf->prefix.len;
+
+    return cwmp_partition_key(arena, &prefix, (unsigned) d->asked, name, key)
+           == CWMP_OK ? NGX_OK : NGX_ERROR;
+}
+
+
+/* Redis away: its client says so, and a later tick asks again */
+
+static void
+ngx_cwmp_deadlines_call(ngx_cwmp_deadlines_t *d, const char *function,
+    cwmp_str_t *keys, ngx_uint_t nkeys, cwmp_str_t *args, ngx_uint_t nargs,
+    ngx_cwmp_redis_pt handler)
+{
+    u_char       number[NGX_INT_T_LEN];
+    ngx_str_t    argv[3 + CWMP_KEYS + 3];
+    ngx_uint_t   i, n;
+    const char  *error;
+
+    ngx_str_set(&argv[0], "FCALL");
+    argv[1].data = (u_char *) function;
+    argv[1].len = ngx_strlen(function);
+    argv[2].data = number;
+    argv[2].len = ngx_sprintf(number, "%ui", nkeys) - number;
+    n = 3;
+
+    for (i = 0; i < nkeys; i++, n++) {
+        argv[n].data = keys[i].data;
+        argv[n].len = keys[i].len;
+    }
+
+    for (i = 0; i < nargs; i++, n++) {
+        argv[n].data = args[i].data;
+        argv[n].len = args[i].len;
+    }
+
+    if (ngx_cwmp_redis_send(d->redis->client, argv, n, 0, handler, d, &error))
+    {
+        d->pending++;
+    }
 }
 
 
@@ -194,15 +244,9 @@ static void
 ngx_cwmp_deadlines_one(ngx_cwmp_deadlines_t *d, ngx_pool_t *pool,
     redisReply *member)
 {
-    u_char                  *p, *last;
-    ngx_str_t                argv[3 + CWMP_KEYS + 2];
-    cwmp_str_t               prefix, id, keys[CWMP_KEYS];
-    ngx_uint_t               i, n;
-    const char              *error;
-    cwmp_arena_t             arena;
-    ngx_cwmp_redis_conf_t   *conf;
-
-    conf = d->redis->conf;
+    u_char        *p, *last;
+    cwmp_str_t     prefix, id, keys[CWMP_KEYS], args[2];
+    cwmp_arena_t   arena;
 
     if (member->type != REDIS_REPLY_STRING) {
         return;
@@ -216,44 +260,24 @@ ngx_cwmp_deadlines_one(ngx_cwmp_deadlines_t *d, ngx_pool_t *pool,
 
     arena.alloc = ngx_cwmp_deadlines_alloc;
     arena.owner = pool;
-    prefix.data = conf->prefix.data;
-    prefix.len = conf->prefix.len;
+    prefix.data = d->redis->conf->prefix.data;
+    prefix.len = d->redis->conf->prefix.len;
 
-    if (cwmp_keys(&arena, &prefix, (unsigned) conf->partitions, &id, keys)
+    if (cwmp_keys(&arena, &prefix, (unsigned) d->redis->conf->partitions, &id,
+                  keys)
         != CWMP_OK
-        || cwmp_partition_key(&arena, &prefix, (unsigned) d->asked, "due",
-                              &keys[CWMP_DEVICE_KEYS])
-           != CWMP_OK)
+        || ngx_cwmp_deadlines_key(d, &arena, "due", &keys[CWMP_DEVICE_KEYS])
+           != NGX_OK)
     {
         return;
     }
 
-    ngx_str_set(&argv[0], "FCALL");
-    ngx_str_set(&argv[1], "cwmp_deadline_1");
-    argv[2].data = ngx_pnalloc(pool, NGX_INT_T_LEN);
-    if (argv[2].data == NULL) {
-        return;
-    }
+    args[0] = id;
+    args[1].data = (u_char *) member->str;
+    args[1].len = member->len;
 
-    argv[2].len = ngx_sprintf(argv[2].data, "%ui", (ngx_uint_t) CWMP_KEYS)
-                  - argv[2].data;
-    n = 3;
-
-    for (i = 0; i < CWMP_KEYS; i++, n++) {
-        argv[n].data = keys[i].data;
-        argv[n].len = keys[i].len;
-    }
-
-    argv[n].data = id.data;
-    argv[n++].len = id.len;
-    argv[n].data = (u_char *) member->str;
-    argv[n++].len = member->len;
-
-    if (ngx_cwmp_redis_send(d->redis->client, argv, n, 0,
-                            ngx_cwmp_deadlines_done, d, &error))
-    {
-        d->pending++;
-    }
+    ngx_cwmp_deadlines_call(d, "cwmp_deadline_1", keys, CWMP_KEYS, args, 2,
+                            ngx_cwmp_deadlines_done);
 }
 
 

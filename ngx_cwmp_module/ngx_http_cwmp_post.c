@@ -18,6 +18,8 @@ static ngx_int_t ngx_http_cwmp_feed(ngx_http_cwmp_ctx_t *ctx);
 static void ngx_http_cwmp_refused(ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_flush(ngx_http_cwmp_ctx_t *ctx);
 static void ngx_http_cwmp_end(ngx_http_cwmp_ctx_t *ctx);
+static void ngx_http_cwmp_open(ngx_http_cwmp_ctx_t *ctx);
+static int ngx_http_cwmp_is_inform(ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_inform(ngx_http_cwmp_ctx_t *ctx);
 static void ngx_http_cwmp_no_session(ngx_http_cwmp_ctx_t *ctx);
 static u_char *ngx_http_cwmp_log_error(ngx_http_request_t *r,
@@ -254,7 +256,7 @@ ngx_http_cwmp_feed(ngx_http_cwmp_ctx_t *ctx)
     size_t                n;
     ngx_buf_t            *b;
     cwmp_rc_t             rc;
-    ngx_chain_t          *cl;
+    ngx_chain_t          *cl, *next;
     ngx_http_request_t   *r;
 
     r = ctx->request;
@@ -288,13 +290,19 @@ ngx_http_cwmp_feed(ngx_http_cwmp_ctx_t *ctx)
         }
     }
 
+    /* a long body would leave a link for each of its pieces */
+
+    for (cl = r->request_body->bufs; cl; cl = next) {
+        next = cl->next;
+        ngx_free_chain(r->pool, cl);
+    }
+
     r->request_body->bufs = NULL;
 
     /* nothing but an Inform is worth reading without a session */
 
     if (ctx->id.len == 0 && ctx->facts->method.len
-        && (ctx->facts->kind != CWMP_REQUEST || ctx->facts->rpc == NULL
-            || ngx_strcmp(ctx->facts->rpc->name, "Inform") != 0))
+        && !ngx_http_cwmp_is_inform(ctx))
     {
         ngx_http_cwmp_no_session(ctx);
         return NGX_DONE;
@@ -340,11 +348,8 @@ ngx_http_cwmp_flush(ngx_http_cwmp_ctx_t *ctx)
 static void
 ngx_http_cwmp_end(ngx_http_cwmp_ctx_t *ctx)
 {
-    cwmp_rc_t            rc;
-    const char          *reason;
-    ngx_http_request_t  *r;
+    cwmp_rc_t  rc;
 
-    r = ctx->request;
     rc = cwmp_envelope_end(ctx->envelope);
 
     if (rc == CWMP_REFUSED) {
@@ -358,44 +363,58 @@ ngx_http_cwmp_end(ngx_http_cwmp_ctx_t *ctx)
         return;
     }
 
-    r->connection->log->action = "answering a CWMP message";
+    ctx->request->connection->log->action = "answering a CWMP message";
 
-    if (ctx->facts->kind == CWMP_REQUEST && ctx->facts->rpc
-        && ngx_strcmp(ctx->facts->rpc->name, "Inform") == 0)
-    {
-        rc = cwmp_identity(&ctx->arena,
-                           cwmp_envelope_value(ctx->envelope, "DeviceId.OUI"),
-                           cwmp_envelope_value(ctx->envelope,
-                                               "DeviceId.ProductClass"),
-                           cwmp_envelope_value(ctx->envelope,
-                                               "DeviceId.SerialNumber"),
-                           &ctx->id, &reason);
+    if (ngx_http_cwmp_is_inform(ctx)) {
+        ngx_http_cwmp_open(ctx);
 
-        if (rc == CWMP_REFUSED) {
-            ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                          "Inform refused: %s", reason);
-            ngx_http_cwmp_reply_fault(ctx, 8003);
-            return;
-        }
+    } else if (ctx->id.len) {
+        ngx_http_cwmp_step(ctx);
 
-        if (rc != CWMP_OK) {
-            ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
-                                      "out of memory");
-            return;
-        }
-
-        if (ngx_http_cwmp_inform(ctx) != NGX_OK) {
-            ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
-                                      "out of memory");
-            return;
-        }
-
-    } else if (ctx->id.len == 0) {
+    } else {
         ngx_http_cwmp_no_session(ctx);
+    }
+}
+
+
+/* an Inform: whose, and the session that it opens */
+
+static void
+ngx_http_cwmp_open(ngx_http_cwmp_ctx_t *ctx)
+{
+    cwmp_rc_t    rc;
+    const char  *reason;
+
+    rc = cwmp_identity(&ctx->arena,
+                       cwmp_envelope_value(ctx->envelope, "DeviceId.OUI"),
+                       cwmp_envelope_value(ctx->envelope,
+                                           "DeviceId.ProductClass"),
+                       cwmp_envelope_value(ctx->envelope,
+                                           "DeviceId.SerialNumber"),
+                       &ctx->id, &reason);
+
+    if (rc == CWMP_REFUSED) {
+        ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
+                      "Inform refused: %s", reason);
+        ngx_http_cwmp_reply_fault(ctx, 8003);
+        return;
+    }
+
+    if (rc != CWMP_OK || ngx_http_cwmp_inform(ctx) != NGX_OK) {
+        ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                  "out of memory");
         return;
     }
 
     ngx_http_cwmp_step(ctx);
+}
+
+
+static int
+ngx_http_cwmp_is_inform(ngx_http_cwmp_ctx_t *ctx)
+{
+    return ctx->facts->kind == CWMP_REQUEST && ctx->facts->rpc
+           && ngx_strcmp(ctx->facts->rpc->name, "Inform") == 0;
 }
 
 

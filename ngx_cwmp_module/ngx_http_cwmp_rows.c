@@ -11,6 +11,8 @@ static cwmp_rc_t ngx_http_cwmp_event(ngx_http_cwmp_ctx_t *ctx,
     const cwmp_row_t *row);
 static cwmp_rc_t ngx_http_cwmp_informed(ngx_http_cwmp_ctx_t *ctx,
     const cwmp_row_t *row);
+static cwmp_rc_t ngx_http_cwmp_fact(ngx_http_cwmp_ctx_t *ctx,
+    const cwmp_row_t *row, u_char *dot);
 static cwmp_rc_t ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx,
     const cwmp_row_t *row);
 static cwmp_rc_t ngx_http_cwmp_copy(ngx_pool_t *pool, const cwmp_str_t *from,
@@ -26,7 +28,7 @@ static cwmp_rc_t ngx_http_cwmp_copy(ngx_pool_t *pool, const cwmp_str_t *from,
 #define NGX_HTTP_CWMP_NAME_MAX     1024     /* of a path: 256 characters */
 
 
-/* what an Inform tells about the device itself, by the end of its path */
+/* what an Inform tells about the device itself, by its path below the root */
 
 static const struct {
     ngx_str_t   end;
@@ -118,10 +120,7 @@ static cwmp_rc_t
 ngx_http_cwmp_informed(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
 {
     u_char            *dot;
-    ngx_str_t         *fact;
-    ngx_uint_t         i;
-    cwmp_str_t         value;
-    const ngx_str_t   *end;
+    cwmp_str_t         root;
     const cwmp_str_t  *name;
 
     if (++ctx->nparams > NGX_HTTP_CWMP_INFORM_ROWS
@@ -133,59 +132,66 @@ ngx_http_cwmp_informed(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
     }
 
     name = &row->cells[0];
-    value = row->cells[1];
+    dot = ngx_strlchr(name->data, name->data + name->len, '.');
 
     ngx_md5_update(&ctx->informed, name->data, name->len);
     ngx_md5_update(&ctx->informed, "=", 1);
     ngx_md5_update(&ctx->informed, row->type.data, row->type.len);
     ngx_md5_update(&ctx->informed, "=", 1);
-    ngx_md5_update(&ctx->informed, value.data, value.len);
+    ngx_md5_update(&ctx->informed, row->cells[1].data, row->cells[1].len);
     ngx_md5_update(&ctx->informed, "\n", 1);
+
+    if (dot && ngx_http_cwmp_fact(ctx, row, dot) != CWMP_OK) {
+        return CWMP_ERROR;
+    }
+
+    if (dot && ctx->root.len == 0) {
+        root.data = name->data;
+        root.len = dot - name->data;
+
+        if (ngx_http_cwmp_copy(ctx->request->pool, &root,
+                               NGX_HTTP_CWMP_CODE_MAX, &ctx->root)
+            != CWMP_OK)
+        {
+            return CWMP_ERROR;
+        }
+    }
+
+    return ngx_http_cwmp_keep(ctx, row);
+}
+
+
+/* below whatever root: the path from its first dot on */
+
+static cwmp_rc_t
+ngx_http_cwmp_fact(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row,
+    u_char *dot)
+{
+    size_t            len;
+    ngx_str_t        *fact;
+    ngx_uint_t        i;
+    const ngx_str_t  *end;
+
+    len = row->cells[0].data + row->cells[0].len - dot;
 
     for (i = 0; ngx_http_cwmp_facts[i].end.len; i++) {
         end = &ngx_http_cwmp_facts[i].end;
 
-        if (name->len <= end->len
-            || ngx_memcmp(name->data + name->len - end->len, end->data,
-                          end->len)
-               != 0
-            || ngx_strlchr(name->data, name->data + name->len, '.')
-               != name->data + name->len - end->len)
-        {
+        if (len != end->len || ngx_memcmp(dot, end->data, len) != 0) {
             continue;
         }
 
         fact = (ngx_str_t *) ((u_char *) ctx + ngx_http_cwmp_facts[i].offset);
 
-        if (ngx_http_cwmp_copy(ctx->request->pool, &value,
-                               NGX_HTTP_CWMP_FACT_MAX, fact)
-            != CWMP_OK)
-        {
-            return CWMP_ERROR;
-        }
-
         if (fact == &ctx->parameter_key) {
             ctx->parameter_key_seen = 1;
         }
+
+        return ngx_http_cwmp_copy(ctx->request->pool, &row->cells[1],
+                                  NGX_HTTP_CWMP_FACT_MAX, fact);
     }
 
-    if (ctx->root.len == 0) {
-        dot = ngx_strlchr(name->data, name->data + name->len, '.');
-
-        if (dot && dot - name->data <= 64) {
-            value.data = name->data;
-            value.len = dot - name->data;
-
-            if (ngx_http_cwmp_copy(ctx->request->pool, &value,
-                                   NGX_HTTP_CWMP_FACT_MAX, &ctx->root)
-                != CWMP_OK)
-            {
-                return CWMP_ERROR;
-            }
-        }
-    }
-
-    return ngx_http_cwmp_keep(ctx, row);
+    return CWMP_OK;
 }
 
 

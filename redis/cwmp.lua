@@ -234,6 +234,9 @@ end
 -- the generation below which a path is gone
 local function gone_before(marks, path)
     local low = marks[''] or 0
+    if #path > 1024 then            -- no path: each dot would cost its length
+        return low
+    end
     local at = string.find(path, '.', 1, true)
     while at do
         local m = marks[string.sub(path, 1, at)]

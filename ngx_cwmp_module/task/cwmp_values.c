@@ -149,13 +149,46 @@ cwmp_build_compare(cwmp_build_t *b, cwmp_value_type_t type,
 }
 
 
+/* {"value": ..., "type": "xsd:..."}: the type, when it has one */
+
+static cwmp_rc_t
+cwmp_build_typed(cwmp_build_t *b, const char *path, json_t *v,
+    cwmp_value_type_t *t)
+{
+    json_t      *type;
+    const char  *name;
+
+    type = json_object_get(v, "type");
+
+    if (json_object_size(v) > (type ? 2 : 1)) {
+        return cwmp_build_refuse(b, path, "has a member that is neither "
+                                 "\"value\" nor \"type\"");
+    }
+
+    if (type == NULL) {
+        return CWMP_OK;
+    }
+
+    name = json_string_value(type);
+    *t = name ? cwmp_value_type((const unsigned char *) name, strlen(name))
+              : CWMP_V_NONE;
+
+    if (*t == CWMP_V_NONE) {
+        return cwmp_build_refuse(b, path, "has a type that is none: use "
+                                 "xsd:string, boolean, int, unsignedInt, long, "
+                                 "unsignedLong, dateTime, base64, hexBinary");
+    }
+
+    return CWMP_OK;
+}
+
+
 static cwmp_rc_t
 cwmp_build_value(cwmp_build_t *b, const char *path, const char *name,
     json_t *v, cwmp_node_t *node)
 {
     char                 number[40];
     size_t               len;
-    json_t              *type;
     const char          *text;
     cwmp_str_t           value;
     cwmp_value_type_t    t;
@@ -165,24 +198,8 @@ cwmp_build_value(cwmp_build_t *b, const char *path, const char *name,
     t = known ? cwmp_letter_type(known->letter) : CWMP_V_NONE;
 
     if (json_is_object(v)) {
-        type = json_object_get(v, "type");
-
-        if (type) {
-            text = json_string_value(type);
-            t = text ? cwmp_value_type((const unsigned char *) text,
-                                       strlen(text))
-                     : CWMP_V_NONE;
-
-            if (t == CWMP_V_NONE) {
-                return cwmp_build_refuse(b, path, "has a type that is none: "
-                            "use xsd:string, boolean, int, unsignedInt, long, "
-                            "unsignedLong, dateTime, base64, hexBinary");
-            }
-        }
-
-        if (json_object_size(v) > (type ? 2 : 1)) {
-            return cwmp_build_refuse(b, path, "has a member that is neither "
-                                     "\"value\" nor \"type\"");
+        if (cwmp_build_typed(b, path, v, &t) != CWMP_OK) {
+            return b->rc;
         }
 
         v = json_object_get(v, "value");
@@ -190,21 +207,20 @@ cwmp_build_value(cwmp_build_t *b, const char *path, const char *name,
 
     len = 0;
     text = v ? cwmp_json_text(v, number, sizeof(number), &len) : NULL;
+
     if (text == NULL) {
         return cwmp_build_refuse(b, path, "has no value: use a text, a "
                                  "number, true, false or {\"value\":..., "
                                  "\"type\":\"xsd:...\"}");
     }
 
-    if (t == CWMP_V_NONE) {
-        if (node) {
-            return cwmp_build_refuse(b, path, "is of unknown type, and the "
-                                     "device did not report it; give it as "
-                                     "{\"value\":..., \"type\":\"xsd:...\"}");
-        }
-
-        t = CWMP_V_STRING;
+    if (t == CWMP_V_NONE && node) {
+        return cwmp_build_refuse(b, path, "is of unknown type, and the device "
+                                 "did not report it; give it as "
+                                 "{\"value\":..., \"type\":\"xsd:...\"}");
     }
+
+    t = (t == CWMP_V_NONE) ? CWMP_V_STRING : t;
 
     if (cwmp_build_canonical(b, t, path, text, len, &value) != CWMP_OK) {
         return b->rc;
@@ -213,11 +229,10 @@ cwmp_build_value(cwmp_build_t *b, const char *path, const char *name,
     cwmp_build_compare(b, t, known, &value);
 
     if (node) {
-        text = cwmp_value_type_name(t);
         node->text = value;
-        node->type.data = (unsigned char *) text;
-        node->type.len = strlen(text);
         node->given = 1;
+        node->type.data = (unsigned char *) cwmp_value_type_name(t);
+        node->type.len = strlen(cwmp_value_type_name(t));
     }
 
     return b->rc;
