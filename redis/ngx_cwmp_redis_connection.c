@@ -293,7 +293,8 @@ ngx_cwmp_redis_lost(ngx_cwmp_redis_t *redis, ngx_uint_t again,
     }
 
     had = redis->pending;
-    again = again && redis->established && !redis->reconnected;
+    again = again && redis->established && !redis->reconnected
+            && !redis->closing;
 
     ngx_queue_init(&failed);
     ngx_cwmp_redis_close(redis);
