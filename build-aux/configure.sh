@@ -14,7 +14,8 @@ obj=$(realpath "$2")
 cflags=${4-}
 ldflags=${5-}
 
-cd "$1"         # nginx's configure wants to run where it is
+# nginx's configure wants to run where it is
+cd "$1" 2>/dev/null || { echo "NGINX_SRC=$1: there is no nginx" >&2; exit 1; }
 
 if [ -f conf_flags ]; then
 

@@ -342,7 +342,9 @@ end
 -- ------------------------------------------------------------------- tasks
 
 --[[
-  live: id -> "QUEUED-MS JSON"; besides "=a ID" -> how often it was sent, and
+  live: id -> "QUEUED-MS JSON"; besides "=a ID" -> how often it was sent,
+  "=p ID" -> its phase, "=v ID" -> how often it was read back, "=s ID" -> when
+  it was sent last, and
   "=k COMMANDKEY" -> id.  queue: id by order.  A task that may not run yet
   (notBefore) sits above LATER, at LATER + its time in ms.
 ]]
@@ -403,11 +405,15 @@ local function finish(c, id, status, more)
                                  .. 'and the session ended without an answer')
         status = 'lost'
     end
+    local sent = more.sent
+    if not sent and not more.unsent then
+        sent = tonumber(call('HGET', c.k[LIVE], '=s ' .. id))
+    end
     write_result(c, { id = id, method = task.method, status = status,
                       fault = more.fault, response = more.response,
-                      queued = queued, sent = more.sent })
+                      queued = queued, sent = sent })
     call('HDEL', c.k[LIVE], id, '=a ' .. id, '=p ' .. id, '=v ' .. id,
-         '=k ' .. command_key(id, task))
+         '=s ' .. id, '=k ' .. command_key(id, task))
     call('ZREM', c.k[QUEUE], id)
     if task.expires then
         not_due(c, 'x', id)
@@ -521,13 +527,13 @@ local function reject(c, json, task, field, reason)
             .. reason)
 end
 
+local function room(c)              -- for tasks, of those that may live
+    return QUEUE_MAX - call('ZCARD', c.k[QUEUE]) - call('HLEN', c.k[WAITING])
+end
+
 -- From the inbox to the queue; true when something is left in the inbox.
 local function intake(c, most)
-    local room = QUEUE_MAX - call('ZCARD', c.k[QUEUE])
-                 - call('HLEN', c.k[WAITING])
-    if room < most then
-        most = room
-    end
+    most = math.min(most, room(c))
     if most <= 0 then
         return true
     end
@@ -789,7 +795,7 @@ end
 local function give_up(c, run, reason)
     local unsent = run.phase == 'types' and run.instance == ''
     finish(c, run.id, unsent and 'rejected' or 'lost', {
-           sent = not unsent and tonumber(run.sent) or nil,
+           unsent = unsent, sent = not unsent and tonumber(run.sent) or nil,
            response = half_made(run),
            fault = reason_json(unsent and 'the read of the types of what it '
                                .. 'sets was not answered' or reason) })
@@ -804,7 +810,8 @@ local function send_again(c, run, task, phase)
                                .. ' times without an answer')
     end
     call('ZADD', c.k[QUEUE], run.score, run.id)
-    call('HSET', c.k[LIVE], '=p ' .. run.id, phase or '')
+    call('HSET', c.k[LIVE], '=p ' .. run.id, phase or '', '=s ' .. run.id,
+         run.sent)
     if task.expires then
         due(c, 'x', run.id, task.expires * 1000)
     end
@@ -918,26 +925,34 @@ local function has_event(w, m, events)
     return m.event == 'M Reboot' and w.answered and boot or nil
 end
 
+-- An entry of waiting and its task; a damaged one ends here.
+local function load_waiting(c, id, entry)
+    local w, task = decode(entry), load_task(c, id)
+    if w and task and w.id == id and METHODS[w.method]
+       and tonumber(w.deadline)
+    then
+        return w, task, METHODS[w.method]
+    end
+    no_longer_waits(c, { id = id })
+    finish(c, id, 'lost', { fault = reason_json(
+           'its entry in waiting was damaged') })
+end
+
 local function inform_waiting(c, events, reported, keeps)
     local all = call('HGETALL', c.k[WAITING])
     for i = 1, #all, 2 do
-        local w = decode(all[i + 1]) or {}
-        local m, task = METHODS[w.method], load_task(c, all[i])
-        if not m or not task then
-            no_longer_waits(c, { id = all[i] })
-            finish(c, all[i], 'lost', { fault = reason_json(
-                   'its entry in waiting was damaged') })
+        local w, task, m = load_waiting(c, all[i], all[i + 1])
+        local code = w and has_event(w, m, events)
+        if not w then
+            -- it ended
         elseif m.lost == 'verify' then
             verify(c, w, task, reported, keeps)
-        else
-            local code = has_event(w, m, events)
-            if code then
-                awaited(c, w, 'done',
-                        { response = '{"event":' .. quote(code) .. '}' })
-            elseif task.retry and not w.answered then
-                no_longer_waits(c, w)
-                send_again(c, w, task)
-            end
+        elseif code then
+            awaited(c, w, 'done',
+                    { response = '{"event":' .. quote(code) .. '}' })
+        elseif task.retry and not w.answered then
+            no_longer_waits(c, w)
+            send_again(c, w, task)
         end
     end
 end
@@ -947,9 +962,8 @@ local function transfer_complete(c, key, code, json)
     event(c, 'transfer', 'commandkey', key, 'fault', code)
     local all = call('HGETALL', c.k[WAITING])
     for i = 1, #all, 2 do
-        local w = decode(all[i + 1]) or {}
-        local m = METHODS[w.method]
-        if m and m.event == 'TransferComplete' and w.key == key then
+        local w, _, m = load_waiting(c, all[i], all[i + 1])
+        if w and m.event == 'TransferComplete' and w.key == key then
             if code == '0' then
                 return awaited(c, w, 'done', { response = json })
             end
@@ -1018,8 +1032,8 @@ local function device(c, f, events)
     local set = { 'seen', seconds(c.now), 'events', f.events }
     for i = 2, 12 do
         local name = DEV[i]
-        if f[name] ~= d[name] and (f[name] ~= '' or name == 'parameterkey')
-           and f[name]
+        if f[name] ~= d[name]
+           and (f[name] ~= '' or name == 'parameterkey' and f.reported)
         then
             set[#set + 1] = name
             set[#set + 1] = f[name]
@@ -1079,8 +1093,8 @@ local function inform(c, args)
                 oui = string.upper(args[12]), class = args[13], serial = args[14],
                 root = args[15], version = args[16], hardware = args[17],
                 url = args[18], parameterkey = args[19], informed = args[21],
-                events = args[22] }
-    local reported = args[20] == '1' and f.parameterkey or nil
+                events = args[22], reported = args[20] == '1' }
+    local reported = f.reported and f.parameterkey or nil
     local events, first = {}, 24 + 2 * args[23]
     for i = 24, first - 1 do
         events[#events + 1] = args[i]
@@ -1343,7 +1357,9 @@ local function cwmp_step_1(keys, args)
     if not s.t or s.t ~= args[2] then
         return { 'unknown', c.notes }
     end
-    s.e = tonumber(s.e)
+    -- a field may lack: a node of an older version wrote the session
+    s.s, s.e, s.c, s.l = s.s or CPE, tonumber(s.e) or 0, s.c or 0, s.l or '0'
+    s.n, s.d, s.r, s.m = s.n or '', s.d or '', s.r or '0', s.m or '0'
     s.outstanding = tonumber(args[7])
     s.most = tonumber(args[8])
     s.idle = math.max(tonumber(args[6]), tonumber(s.to or 0))
@@ -1415,14 +1431,16 @@ local function waiting_due(c, id)
     if not entry then
         return
     end
-    local w = decode(entry)
-    if not w or not w.id or not tonumber(w.deadline) then
-        no_longer_waits(c, { id = id })
-        return finish(c, id, 'lost', { fault = reason_json(
-                      'its entry in waiting was damaged') })
+    local w, task = load_waiting(c, id, entry)
+    if not w then
+        return
     end
     if w.deadline > c.now then
         return due(c, 'w', id, w.deadline)
+    end
+    if task.retry and not w.answered then
+        no_longer_waits(c, w)
+        return send_again(c, w, task)
     end
     awaited(c, w, 'lost', { fault = reason_json(w.answered
             and 'the CPE accepted it, but the event that ends it did not come'
@@ -1503,7 +1521,7 @@ local function cwmp_push(keys, args)
     end
     -- what was pushed plainly before comes first
     local left = take_inbox(c)
-    if call('ZCARD', k[QUEUE]) >= QUEUE_MAX then
+    if room(c) <= 0 then
         return redis.error_reply('ERR the queue of ' .. id .. ' is full: '
                                  .. QUEUE_MAX .. ' tasks')
     end

@@ -192,7 +192,8 @@ sub cont_later {
 {
     my $t = CWMP::Test->new(redis => { port => 'auto' }, start => 0,
                             server => $WORKER);
-    $t->node->{redis} = '127.0.0.1:' . $t->redis_server->port;
+    $t->node->{redis} = '127.0.0.1:' . $t->redis_server->port
+                        . ' timeout=20s connect_timeout=20s';
     $t->start_all;
 
     for my $k (0 .. $POSTS - 1) {

@@ -1,0 +1,308 @@
+#!/usr/bin/perl
+
+# What a CPE, a configuration or junk in Redis may do to a node: redirects
+# inside of nginx, subrequests, fields without an end, a hundred thousand
+# parameters, a session that is replaced in the middle of a body, deadlines in
+# heaps.  The worker lives, its memory and Redis' are bounded, and others are
+# served.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+use Time::HiRes qw(time);
+
+use CWMP::Envelope ':all';
+use CWMP::Raw ();
+use CWMP::Script;
+use CWMP::Test qw(wait_for patience slurp);
+
+my $MB = 1024 * 1024;
+
+my $t = CWMP::Test->new(server => <<'CONF');
+    location /first {
+        cwmp_acs;
+        cwmp_max_envelope 32k;
+        error_page 413 = @second;
+    }
+    location @second { cwmp_acs; }
+
+    location /aside {
+        cwmp_acs;
+        cwmp_max_envelope 32k;
+        error_page 413 = /missing;
+    }
+    location /missing { root %%PREFIX%%/nowhere; }
+
+    location /mirrored {
+        mirror /cwmp;
+        proxy_pass http://127.0.0.1:%%PORT%%/plain;
+    }
+    location /plain { return 200 "plain\n"; }
+
+    location /brief {
+        cwmp_acs;
+        cwmp_session_timeout 1s outstanding=1s;
+    }
+CONF
+my $redis = $t->redis;
+my ($worker) = $t->workers;
+my $n = 0;
+
+sub device { return CWMP::Script->new($t, 'V' . ++$n, @_) }
+sub now { my ($s) = $redis->list('TIME'); return $s }
+sub kept { my ($d) = @_; return $redis->cmd('HLEN', $d->key('params')) }
+
+
+# A read of everything is sent; returns its envelope.
+sub reading {
+    my ($d, @events) = @_;
+    $d->give({ method => 'GetParameterValues', id => 'read',
+               ParameterNames => ['Device.'] });
+    my $r = $d->begin(@events);
+    is $r->method, 'GetParameterValues', 'a read is sent';
+    return $r;
+}
+
+
+sub same_worker {
+    is_deeply [$t->workers], [$worker], 'it is the same worker';
+    my $d = device();
+    is $d->begin->status, 204, '... which serves others';
+}
+
+
+# --- inside of nginx -------------------------------------------------------
+
+subtest 'an internal redirect to another location of ours' => sub {
+    my $raw = $t->raw(0, url => $t->url(0, '/first'));
+    my $large = inform(serial => 'Large') . ' ' x 36_864;
+    for my $how ([], [chunk => 4096]) {
+        my $r = $raw->post($large, @$how, new => 1);
+        like $r->status, qr/^[24]\d\d$/, "RULE-4 413 that goes to a second "
+            . "location with cwmp_acs is answered: " . $r->status;
+    }
+    is $raw->post(inform(serial => 'Small'))->method, 'InformResponse',
+        'a small one';
+    same_worker();
+    unlike $t->error_log, qr/client: [^,\n]*$/m,
+        'each log line names server and request';
+};
+
+
+subtest 'an internal redirect to a location that is not ours' => sub {
+    my $raw = $t->raw(0, url => $t->url(0, '/aside'));
+    is $raw->post(' ' x 36_864, chunk => 4096)->status, 404, 'is made';
+    ok $t->wait_log(qr{nowhere/missing" failed .*client: 127\.0\.0\.1, }
+                    . qr{server: \S*, request: "POST /aside}),
+        "its log lines still have nginx's own words";
+};
+
+
+subtest 'a subrequest' => sub {
+    my $d = device();
+    my $r = $t->raw->post($d->inform_text, url => $t->url(0, '/mirrored'));
+    is $r->body, "plain\n", 'the request itself goes on';
+    ok $t->wait_log(qr/"cwmp_acs" serves CPEs, no subrequests, client: /),
+        'RULE-7 a subrequest into cwmp_acs is refused, and the log says so';
+    ok !$d->has(), '... it opens no session, nor makes a device';
+    is $d->begin->status, 204, 'the device itself is served';
+};
+
+
+# --- fields without an end -------------------------------------------------
+
+subtest 'events' => sub {
+    my $d = device(class => 'Events');
+    my $code = '2 ' . 'P' x 20_000;
+    $d->inform(map { ["$code $_", 'k' x 20_000] } 1 .. 64);
+    my $events = $redis->device($d->id)->{events};
+    cmp_ok length $events, '<=', 64 * 65,
+        'RULE-4 EventCodes are cut in the device record';
+    like $events, qr/^2 P+,2 P/, '... not dropped';
+    my ($event) = grep { $_->{type} eq 'inform' && $_->{device} eq $d->id }
+                  $redis->events;
+    cmp_ok length join('', %{ $event->{raw} }), '<=', 8192,
+        'RULE-4 ... and in the event';
+};
+
+
+subtest 'names' => sub {
+    my $d = device();
+    my @long = map { [$_ x 2000 . 'x', 'string', '1'] } 'N', 'a.';
+    for my $row (@long) {
+        is $d->post($d->inform_text(params => [$row]), new => 1)->status, 400,
+            "RULE-4 no name of 2,000 bytes and more in an Inform";
+    }
+    ok !$d->has('params'), '... nothing is stored';
+
+    my $r = reading($d);
+    is $d->post(gpv_response($r->id, $long[1]))->status, 400,
+        'RULE-4 ... nor in an answer';
+    is $d->respond($r)->status, 204, 'the session goes on';
+};
+
+
+subtest 'a version with control characters' => sub {
+    my $d = device(params => [['Device.DeviceInfo.SoftwareVersion', 'string',
+                               "1.0\t00D09E-Box-Victim\n2"]]);
+    $d->inform;
+    my @of = grep { /\Q@{[$d->id]}\E$/ }
+             $redis->list('ZRANGE', 'cwmp:{0}:index:version', 0, -1);
+    is_deeply \@of, ["1.0?00D09E-Box-Victim?2\t" . $d->id],
+        'RULE-7 what a CPE says puts no other ID into an index';
+    $d->{params}[0][2] = "2.0\t";
+    $d->inform;
+    is scalar(grep { /^1\.0\?/ } $redis->list('ZRANGE',
+        'cwmp:{0}:index:version', 0, -1)), 0, '... and goes with the version';
+};
+
+
+# --- long answers ----------------------------------------------------------
+
+my @ROW = map { ["Device.Big.$_.AParameterWithQuiteALongName", 'string',
+                 "$_-" . 'v' x 60] } 1 .. 100_000;
+
+subtest 'a hundred thousand parameters' => sub {
+    my $d = device();
+    $d->give_reads('warm');
+    $d->session;
+    my $r = reading($d);
+    my $body = gpv_response($r->id, @ROW);
+    my $high = sub { slurp("/proc/$worker/status") =~ /^VmHWM:\s+(\d+) kB/m
+                     ? $1 * 1024 : die "no VmHWM\n" };
+    my $before = $t->worker_rss($worker);
+
+    is $d->post($body, timeout => patience(30))->status, 204,
+        sprintf('an answer of %d MB', length($body) / $MB);
+    SKIP: {
+        skip 'memory of a sanitized worker', 2 if $ENV{TEST_SANITIZED};
+        my @more = map { $_ - $before } $high->(), $t->worker_rss($worker);
+        cmp_ok $more[0], '<', 8 * $MB,
+            "RULE-4 at its highest the worker has $more[0] bytes more";
+        cmp_ok $more[1], '<', 8 * $MB, "... and $more[1] afterwards";
+    }
+    my $response = $d->result('read')->{response};
+    is $response->{count}, 100_000, 'the result says how many there were';
+    ok $response->{truncated}, '... and that it has not all of them';
+    cmp_ok length $d->result('read')->{raw}{response}, '<', 70_000,
+        '... it is short';
+    my $params = $redis->params($d->id, 'Device.Big.');
+    is scalar(keys %$params), 100_000, 'RULE-4 :params has all of them';
+    is scalar(grep { ($params->{ $_->[0] }{value} // '') ne $_->[2] } @ROW), 0,
+        '... with their values';
+    same_worker();
+};
+
+
+# So much of an answer that chunks of it were stored, and what is missing.
+sub half_sent {
+    my ($d, $r) = @_;
+    my $raw = $d->raw;
+    my $text = gpv_response($r->id, @ROW[0 .. 3999]);
+    my $to = CWMP::Raw::parse_url($raw->{url});
+    my $whole = $raw->head($to, $text, {}) . $text;
+    my $half = int(length($whole) / 2);
+
+    $raw->post($text, partial => $half);
+    ok wait_for(sub { kept($d) >= 1500 }), 'half of an answer is stored';
+    return substr($whole, $half);
+}
+
+
+subtest 'a session is replaced in the middle of an answer' => sub {
+    my $d = device();
+    my $rest = half_sent($d, reading($d));
+    my $again = device(serial => 'V' . $n);
+    ($again->{serial}, $n) = ($d->{serial}, $n - 1);
+    is $again->inform('1 BOOT')->status, 200, 'the device begins anew';
+    my $stored = kept($d);
+
+    $d->raw->send_raw($rest);
+    is $d->raw->read_response({})->status, 400, 'the old session is over';
+    is kept($d), $stored, 'RULE-2 what follows of its answer is not stored';
+    is $d->status('read'), 'none', 'RULE-2 ... and ends no task';
+    my $r = $again->empty;
+    is $r->method, 'GetParameterValues', 'the new session gets the read';
+    is $again->respond($r)->status, 204, '... and answers it';
+    is_deeply $d->ended, ['read done'], 'one result';
+    is_deeply [keys %{ $redis->params($d->id, 'Device.') }], ['Device.A'],
+        '... of what it said';
+};
+
+
+subtest 'the SessionTimeout that a CPE asked for' => sub {
+    my $d = device(url => $t->url(0, '/brief'), timeout => 600);
+    my $rest = half_sent($d, reading($d));
+    cmp_ok $d->lease, '>', 500_000,
+        'RULE-3 is not cut short while a long answer arrives';
+    $d->raw->send_raw($rest);
+    is $d->raw->read_response({})->status, 204, 'the rest';
+    is_deeply $d->ended, ['read done'], 'done';
+};
+
+
+# --- deadlines -------------------------------------------------------------
+
+my $DUE = 'cwmp:{0}:due';
+
+sub expiring {
+    my ($d, $id) = @_;
+    return CWMP::Redis::task_json({ method => 'Reboot', id => $id,
+                                    expires => now() - 1, new => \1 });
+}
+
+
+sub push_call {
+    my ($d, $id) = @_;
+    return ['FCALL', 'cwmp_push', 1, $d->key('tasks'), expiring($d, $id)];
+}
+
+
+subtest 'junk among the deadlines' => sub {
+    my @junk = ((map { "p$_" } 1 .. 80), 'x', 's ', 'x  t', "x \n", "\xff\x00",
+                'g 00D09E-Box-Nobody', 's 00D09E-Box-Nobody', 'zz 1 2 3', '');
+    $redis->cmd('ZADD', $DUE, map { (0, $_) } @junk);
+    my $d = device();
+    $redis->cmd(@{ push_call($d, 'good') });
+    ok $redis->wait_result($d->id, 'good', patience(5)),
+        'RULE-4 junk with the lowest scores keeps no deadline back';
+    is $d->status('good'), 'expired', 'it is kept';
+    ok wait_for(sub { !grep { defined } map { $redis->cmd('ZSCORE', $DUE, $_) }
+                      @junk }, 4), '... and the junk is gone';
+    is_deeply [$redis->list('KEYS', '*Nobody*')], [], 'nothing came of it';
+};
+
+
+subtest 'a deadline that cannot be kept' => sub {
+    my ($bad, $good) = (device(), device());
+    $redis->cmd('SET', $bad->key('queue'), 'no sorted set');
+    my $member = 'x ' . $bad->id . ' t';
+    $redis->cmd('ZADD', $DUE, 0, $member);
+    $redis->cmd(@{ push_call($good, 'good') });
+    ok $redis->wait_result($good->id, 'good', patience(5)),
+        "RULE-4 another device's deadline is kept";
+    my $score = sub { ($redis->cmd('ZSCORE', $DUE, $member) // 0) / 1000 };
+    ok wait_for(sub { $score->() > now() + 50 }), 'it is tried again in a minute';
+    ok $t->wait_log(qr/deadline "x \S+ t" cannot be kept: .*WRONGTYPE.*device: /),
+        '... and the log says why';
+    $redis->cmd('ZREM', $DUE, $member);
+};
+
+
+subtest 'a heap of deadlines' => sub {
+    my $d = device();
+    my $began = time();
+    my @said = $redis->pipeline(map { push_call($d, "t$_") } 1 .. 960);
+    is scalar(grep { /^ERR/ } @said), 0, '960 tasks expire at once';
+    ok wait_for(sub { !$d->has('live') && !$d->has('queue') }, 20), 'all of them do';
+    my $took = time() - $began;
+    cmp_ok $took, '<', 6, sprintf('RULE-4 ... in %.1f s: a full slice is '
+        . 'followed by the next one at once', $took);
+    is $redis->cmd('ZCARD', $DUE), 0, 'no deadline is left';
+};
+
+done_testing;
