@@ -86,7 +86,7 @@ SRCS := $(wildcard ngx_cwmp_module/*.c ngx_cwmp_module/core/*.c \
                    ngx_cwmp_module/task/*.c datamodel/*.c redis/*.c)
 HDRS := $(wildcard ngx_cwmp_module/*.h ngx_cwmp_module/core/*.h \
                    ngx_cwmp_module/task/*.h datamodel/*.h redis/*.h)
-INPUTS = $(SRCS) $(HDRS) $(HOW) $(NGINX_SRC) $(NGINX_CFLAGS) \
+INPUTS = $(CURDIR) $(SRCS) $(HDRS) $(HOW) $(NGINX_SRC) $(NGINX_CFLAGS) \
          $(NGINX_FLAGS) $(shell cat $(wildcard \
              $(NGINX_SRC)/src/core/nginx.h $(NGINX_SRC)/conf_flags) | cksum)
 

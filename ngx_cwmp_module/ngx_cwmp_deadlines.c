@@ -193,7 +193,7 @@ ngx_cwmp_deadlines_call(ngx_cwmp_deadlines_t *d, const char *function,
         argv[n].len = args[i].len;
     }
 
-    if (ngx_cwmp_redis_send(d->redis->client, argv, n, 0, handler, d, &error))
+    if (ngx_cwmp_redis_send(d->redis->client, argv, n, handler, d, &error))
     {
         d->pending++;
     }

@@ -51,7 +51,7 @@ ngx_http_cwmp_send(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
     error = "out of memory";
 
     *cmd = args ? ngx_cwmp_redis_send(ctx->conf->redis->client, args->elts,
-                                      args->nelts, 0, handler, ctx, &error)
+                                      args->nelts, handler, ctx, &error)
                 : NULL;
 
     if (*cmd) {

@@ -142,6 +142,27 @@ local function event(c, kind, ...)
          'device', c.id, ...)
 end
 
+-- What each key must be.  A wrong one is said by name before anything is
+-- written: what a function wrote before an error stays.
+local KINDS = { [DEVICE] = 'hash', [PARAMS] = 'hash', [QUEUE] = 'zset',
+                [LIVE] = 'hash', [RUNNING] = 'hash', [WAITING] = 'hash',
+                [SESSION] = 'hash', [RESULTS] = 'stream', [DUE] = 'zset',
+                [EVENTS] = 'stream' }
+
+local function check_keys(c)
+    if c.checked then
+        return
+    end
+    c.checked = true
+    for i, kind in pairs(KINDS) do
+        local is = call('TYPE', c.k[i]).ok
+        if is ~= kind and is ~= 'none' then
+            error({ err = 'ERR ' .. c.k[i] .. ' is a ' .. is .. ', but must '
+                          .. 'be a ' .. kind .. ': rename or delete it' })
+        end
+    end
+end
+
 local function context(keys, id)
     local now, micros = clock()
     return { k = keys, id = id, now = now, micros = micros, notes = {} }
@@ -752,6 +773,7 @@ function next_task(c, s)
                 .. 'session')
         return close(c, s)
     end
+    check_keys(c)
     local id, score, task, json
     for _ = 1, INTAKES do           -- all of the first ones may be bad
         local more = intake(c, INTAKE)
@@ -840,6 +862,7 @@ end
 
 -- The session is over, or the RPC's answer cannot come any more: what now?
 local function lose(c, why)
+    check_keys(c)
     local run = load_running(c)
     if not run then
         return
@@ -959,6 +982,7 @@ end
 
 -- TransferComplete: CommandKey, FaultCode, JSON of the whole
 local function transfer_complete(c, key, code, json)
+    check_keys(c)
     event(c, 'transfer', 'commandkey', key, 'fault', code)
     local all = call('HGETALL', c.k[WAITING])
     for i = 1, #all, 2 do
@@ -1103,13 +1127,18 @@ local function inform(c, args)
         f.bootstrap = f.bootstrap or string.match(events[i], '^0 ') ~= nil
     end
 
+    local carries = old.t
+                    or call('EXISTS', c.k[RUNNING], c.k[WAITING]) > 0
+    if carries then
+        check_keys(c)
+    end
     local d = device(c, f, events)
     if d.informed ~= f.informed then
         write_params(c, d.gen or '0', args, first)
     end
     event(c, 'inform', 'events', f.events, 'address', f.address)
 
-    if old.t or call('EXISTS', c.k[RUNNING], c.k[WAITING]) > 0 then
+    if carries then
         lose(c, 'a new Inform')
         inform_waiting(c, events, reported, d.keeps)
         call('DEL', c.k[SESSION])
@@ -1154,6 +1183,7 @@ local function on_empty(c, s)
         s.e = 1
         return same_rpc(c, s)
     end
+    check_keys(c)
     s.e = 0
     local run = load_running(c)
     if run then
@@ -1226,6 +1256,7 @@ end
   parameters read: name, letter and value, ...
 ]]
 local function on_response(c, s, args)
+    check_keys(c)
     local run = s.s == ACS and load_running(c)
     if not run then
         note(c, args[9] .. 'Response with nothing outstanding')
@@ -1264,6 +1295,7 @@ end
 
 -- args from 9: JSON of the fault, its code, ID
 local function on_fault(c, s, args)
+    check_keys(c)
     local run = s.s == ACS and load_running(c)
     if not run then
         note(c, 'a Fault with nothing outstanding')
@@ -1299,6 +1331,7 @@ end
 -- The caller could not send it, or found it done: args from 9: task's id,
 -- 'rejected' with field and reason, or 'done' with a response
 local function on_verdict(c, s, args)
+    check_keys(c)
     local run = load_running(c)
     if run and run.id ~= args[9] then
         return same_rpc(c, s)       -- another worker had this POST, too
@@ -1324,7 +1357,7 @@ local function on_verdict(c, s, args)
     return next_task(c, s)
 end
 
-local KINDS = { empty = on_empty, request = on_request, verdict = on_verdict,
+local POSTS = { empty = on_empty, request = on_request, verdict = on_verdict,
                 response = on_response, fault = on_fault }
 
 --[[
@@ -1375,7 +1408,7 @@ local function cwmp_step_1(keys, args)
         if kind ~= 'empty' and kind ~= 'verdict' then
             s.e = 0
         end
-        reply = KINDS[kind](c, s, args)
+        reply = POSTS[kind](c, s, args)
         s.a = reply[1]
     end
     -- a verdict is a further call of the same POST
@@ -1458,7 +1491,10 @@ local function cwmp_deadline_1(keys, args)
     local kind, task = string.match(args[2], '^(%a) %S+ ?(%S*)$')
     call('ZREM', c.k[DUE], args[2])
     if DEADLINES[kind] then
-        local ok, why = pcall(DEADLINES[kind], c, task)
+        local ok, why = pcall(function()
+            check_keys(c)
+            DEADLINES[kind](c, task)
+        end)
         if not ok then
             call('ZADD', c.k[DUE], c.now + 60000, args[2])
             note(c, 'deadline "' .. args[2] .. '" cannot be kept: '
@@ -1519,6 +1555,7 @@ local function cwmp_push(keys, args)
         return redis.error_reply('ERR no device ' .. id .. ' has been seen; '
                .. 'add "new":true to push a task for a device that will come')
     end
+    check_keys(c)
     -- what was pushed plainly before comes first
     local left = take_inbox(c)
     if room(c) <= 0 then
@@ -1549,6 +1586,7 @@ local function cwmp_cancel(keys, args)
     end
     local c = context(k, id)
     local task = args[1] or ''
+    check_keys(c)
     take_inbox(c)
     if call('HGET', k[RUNNING], 'id') == task then
         return redis.error_reply('ERR task ' .. task .. ' was sent and awaits '

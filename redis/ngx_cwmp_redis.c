@@ -95,7 +95,7 @@ ngx_cwmp_redis_destroy(ngx_cwmp_redis_t *redis)
 
 ngx_cwmp_redis_cmd_t *
 ngx_cwmp_redis_send(ngx_cwmp_redis_t *redis, const ngx_str_t *argv,
-    ngx_uint_t argc, ngx_uint_t flags, ngx_cwmp_redis_pt handler, void *data,
+    ngx_uint_t argc, ngx_cwmp_redis_pt handler, void *data,
     const char **error)
 {
     ngx_cwmp_redis_cmd_t  *cmd;
@@ -115,7 +115,6 @@ ngx_cwmp_redis_send(ngx_cwmp_redis_t *redis, const ngx_str_t *argv,
 
     cmd->handler = handler;
     cmd->data = data;
-    cmd->once = (flags & NGX_CWMP_REDIS_ONCE) != 0;
     cmd->number = redis->sent++;
     cmd->deadline = ngx_current_msec + redis->conf->timeout;
 
@@ -302,9 +301,7 @@ ngx_cwmp_redis_detach(ngx_cwmp_redis_t *redis, ngx_uint_t again,
             continue;
         }
 
-        if (!again || cmd->forgotten || cmd->repeated
-            || (cmd->once && cmd->written == cmd->len))
-        {
+        if (!again || cmd->forgotten || cmd->repeated) {
             ngx_cwmp_redis_unlink(cmd);
             ngx_queue_insert_head(failed, q);
             continue;

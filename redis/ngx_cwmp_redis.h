@@ -78,19 +78,17 @@ ngx_cwmp_redis_t *ngx_cwmp_redis_create(ngx_cycle_t *cycle,
 void ngx_cwmp_redis_destroy(ngx_cwmp_redis_t *redis);
 
 
-#define NGX_CWMP_REDIS_ONCE  0x01   /* never send it a second time */
-
 /*
  * Queues a command; argv is copied.  Several commands of one turn of the event
- * loop go out in one send().  Without ONCE a command whose connection was lost
- * before its reply is sent once more after an immediate reconnect (all step
- * functions are idempotent).  NULL: refused now (Redis is down, or too many
+ * loop go out in one send().  A command whose connection was lost before its
+ * reply is sent once more after an immediate reconnect (the functions that are
+ * called bear it).  NULL: refused now (Redis is down, or too many
  * are pending, or no memory), *error says why in one sentence, which is valid
  * until the next call.  handler may be NULL: nobody waits for the reply.
  */
 ngx_cwmp_redis_cmd_t *ngx_cwmp_redis_send(ngx_cwmp_redis_t *redis,
-    const ngx_str_t *argv, ngx_uint_t argc, ngx_uint_t flags,
-    ngx_cwmp_redis_pt handler, void *data, const char **error);
+    const ngx_str_t *argv, ngx_uint_t argc, ngx_cwmp_redis_pt handler,
+    void *data, const char **error);
 
 /* the owner of "data" is going away; what was not written yet never will be */
 void ngx_cwmp_redis_forget(ngx_cwmp_redis_cmd_t *cmd);

@@ -53,6 +53,8 @@ static ngx_uint_t ngx_cwmp_redis_says(const redisReply *reply,
 
 static ngx_cwmp_redis_hopeless_t  ngx_cwmp_redis_words[] = {
     { ngx_string("LOADING "), "" },
+    { ngx_string("ERR max number of clients"), " (raise Redis' maxclients)" },
+    { ngx_string("DENIED "), " (Redis' protected mode: give it a password)" },
     { ngx_string("READONLY "),
       " (a replica: name the master in cwmp_redis)" },
     { ngx_string("MASTERDOWN "),
@@ -217,9 +219,7 @@ ngx_cwmp_redis_setname_reply(void *data, redisReply *reply, const char *error)
         return;
     }
 
-    if (ngx_cwmp_redis_hopeless(reply)
-        || ngx_cwmp_redis_says(reply, "ERR max number of clients"))
-    {
+    if (ngx_cwmp_redis_hopeless(reply)) {
         ngx_cwmp_redis_refused(redis, "CLIENT SETNAME", reply, "");
         return;
     }

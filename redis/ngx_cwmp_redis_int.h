@@ -74,7 +74,6 @@ struct ngx_cwmp_redis_cmd_s {
     size_t                   written;       /* to this connection */
 
     unsigned                 ours:1;        /* of the handshake */
-    unsigned                 once:1;
     unsigned                 repeated:1;    /* connection lost once already */
     unsigned                 reloaded:1;    /* library missing once already */
     unsigned                 forgotten:1;

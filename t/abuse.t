@@ -287,7 +287,7 @@ subtest 'a deadline that cannot be kept' => sub {
         "RULE-4 another device's deadline is kept";
     my $score = sub { ($redis->cmd('ZSCORE', $DUE, $member) // 0) / 1000 };
     ok wait_for(sub { $score->() > now() + 50 }), 'it is tried again in a minute';
-    ok $t->wait_log(qr/deadline "x \S+ t" cannot be kept: .*WRONGTYPE.*device: /),
+    ok $t->wait_log(qr/deadline "x \S+ t" cannot be kept: .*:queue is a string, but must be a zset.*device: /),
         '... and the log says why';
     $redis->cmd('ZREM', $DUE, $member);
 };

@@ -176,7 +176,7 @@ cwmp_cookie_parse(const unsigned char *p, size_t len, cwmp_str_t *token,
         }
 
         if (cwmp_cookie_pair(p, next, &value, &last)) {
-            found = cwmp_cookie_value(value, last - value, token, id);
+            found |= cwmp_cookie_value(value, last - value, token, id);
         }
     }
 

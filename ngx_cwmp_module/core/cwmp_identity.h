@@ -42,7 +42,8 @@ cwmp_rc_t cwmp_cookie_write(cwmp_arena_t *arena, const cwmp_str_t *token,
  * separated by ';' or ',', the value perhaps quoted, attributes ("Path=/")
  * perhaps sent back, in any order, blanks anywhere around (field deviations
  * D5, D43).  token and id point into the header.  1 if found and well-formed,
- * else 0.  When several of our name are there the last one counts.
+ * else 0.  When several of our name are there the last
+ * well-formed one counts.
  */
 int cwmp_cookie_parse(const unsigned char *p, size_t len, cwmp_str_t *token,
     cwmp_str_t *id);
