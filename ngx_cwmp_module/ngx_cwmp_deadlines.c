@@ -317,7 +317,15 @@ ngx_cwmp_deadlines_done(void *data, redisReply *reply, const char *error)
 
     notes = reply->element[1];
 
+    if (notes->type != REDIS_REPLY_ARRAY) {
+        return;
+    }
+
     for (i = 0; i < notes->elements; i++) {
+
+        if (notes->element[i]->type != REDIS_REPLY_STRING) {
+            continue;
+        }
 
         for (p = notes->element[i]->str; *p; p++) {
             if ((u_char) *p < 0x20 || (u_char) *p == 0x7f) {

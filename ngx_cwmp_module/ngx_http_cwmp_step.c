@@ -498,6 +498,13 @@ ngx_http_cwmp_verdict(ngx_http_cwmp_ctx_t *ctx, const ngx_str_t *task,
 {
     ngx_array_t  *args;
 
+    /* the last one was told to be the last */
+
+    if (ctx->calls >= NGX_HTTP_CWMP_CALLS) {
+        ngx_http_cwmp_reply_empty(ctx);
+        return;
+    }
+
     args = ngx_http_cwmp_call(ctx, ctx->request->pool, "cwmp_step_1");
 
     if (args && ngx_http_cwmp_verdict_args(ctx, args, task, rpc) != NGX_OK) {

@@ -249,7 +249,7 @@ end
 
 local function load_marks(key)
     local raw = call('HGET', key, MARKS)
-    return raw and cjson.decode(raw) or {}
+    return raw and decode(raw) or {}
 end
 
 -- the generation below which a path is gone
@@ -606,6 +606,9 @@ local function pick(c)
         local task, json, queued = load_task(c, head[1])
         if not task then
             call('ZREM', c.k[QUEUE], head[1])
+        elseif not METHODS[task.method] then
+            finish(c, head[1], 'lost', { fault = reason_json(
+                   'its entry in live was damaged') })
         elseif task.expires and task.expires * 1000 <= c.now then
             finish(c, head[1], 'expired')
         else
@@ -1542,6 +1545,11 @@ end
 local function cwmp_push(keys, args)
     local k, id = device_keys(keys[1])
     if not k then
+        return wrong_key(keys[1])
+    end
+    if not string.find(id, '^[A-Z0-9_%%]+%-[%w_%%]+$')
+       and not string.find(id, '^[A-Z0-9_%%]+%-[%w_%%]+%-[%w_%%]+$')
+    then
         return wrong_key(keys[1])
     end
     local json = args[1] or ''

@@ -22,7 +22,8 @@ use CWMP::Test qw(wait_for patience slurp);
 
 my $MB = 1024 * 1024;
 
-my $t = CWMP::Test->new(server => <<'CONF');
+# A busy machine is not what is tested: Redis may take its time.
+my $t = CWMP::Test->new(redis_options => 'timeout=20s', server => <<'CONF');
     location /first {
         cwmp_acs;
         cwmp_max_envelope 32k;
@@ -181,9 +182,9 @@ subtest 'a hundred thousand parameters' => sub {
     SKIP: {
         skip 'memory of a sanitized worker', 2 if $ENV{TEST_SANITIZED};
         my @more = map { $_ - $before } $high->(), $t->worker_rss($worker);
-        cmp_ok $more[0], '<', 8 * $MB,
+        cmp_ok $more[0], '<', 3 * $MB,
             "RULE-4 at its highest the worker has $more[0] bytes more";
-        cmp_ok $more[1], '<', 8 * $MB, "... and $more[1] afterwards";
+        cmp_ok $more[1], '<', 2 * $MB, "... and $more[1] afterwards";
     }
     my $response = $d->result('read')->{response};
     is $response->{count}, 100_000, 'the result says how many there were';
@@ -218,16 +219,15 @@ subtest 'a session is replaced in the middle of an answer' => sub {
     my $rest = half_sent($d, reading($d));
     my $again = device(serial => 'V' . $n);
     ($again->{serial}, $n) = ($d->{serial}, $n - 1);
-    is $again->inform('1 BOOT')->status, 200, 'the device begins anew';
+    my $r = $again->begin('1 BOOT');
+    is $r->method, 'GetParameterValues', 'the new session gets the read';
     my $stored = kept($d);
 
     $d->raw->send_raw($rest);
     is $d->raw->read_response({})->status, 400, 'the old session is over';
     is kept($d), $stored, 'RULE-2 what follows of its answer is not stored';
     is $d->status('read'), 'none', 'RULE-2 ... and ends no task';
-    my $r = $again->empty;
-    is $r->method, 'GetParameterValues', 'the new session gets the read';
-    is $again->respond($r)->status, 204, '... and answers it';
+    is $again->respond($r)->status, 204, 'the new session answers it';
     is_deeply $d->ended, ['read done'], 'one result';
     is_deeply [keys %{ $redis->params($d->id, 'Device.') }], ['Device.A'],
         '... of what it said';
@@ -286,8 +286,10 @@ subtest 'a deadline that cannot be kept' => sub {
     ok $redis->wait_result($good->id, 'good', patience(5)),
         "RULE-4 another device's deadline is kept";
     my $score = sub { ($redis->cmd('ZSCORE', $DUE, $member) // 0) / 1000 };
-    ok wait_for(sub { $score->() > now() + 50 }), 'it is tried again in a minute';
-    ok $t->wait_log(qr/deadline "x \S+ t" cannot be kept: .*:queue is a string, but must be a zset.*device: /),
+    ok wait_for(sub { $score->() > now() + 50 }),
+        'it is tried again in a minute';
+    ok $t->wait_log(qr/deadline "x \S+ t" cannot be kept: .*:queue is a string, /
+                    . qr/but must be a zset.*device: /),
         '... and the log says why';
     $redis->cmd('ZREM', $DUE, $member);
 };
@@ -298,9 +300,10 @@ subtest 'a heap of deadlines' => sub {
     my $began = time();
     my @said = $redis->pipeline(map { push_call($d, "t$_") } 1 .. 960);
     is scalar(grep { /^ERR/ } @said), 0, '960 tasks expire at once';
-    ok wait_for(sub { !$d->has('live') && !$d->has('queue') }, 20), 'all of them do';
+    ok wait_for(sub { !$d->has('live') && !$d->has('queue') }, 20),
+        'all of them do';
     my $took = time() - $began;
-    cmp_ok $took, '<', 6, sprintf('RULE-4 ... in %.1f s: a full slice is '
+    cmp_ok $took, '<', 9, sprintf('RULE-4 ... in %.1f s: a full slice is '
         . 'followed by the next one at once', $took);
     is $redis->cmd('ZCARD', $DUE), 0, 'no deadline is left';
 };

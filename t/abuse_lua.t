@@ -18,7 +18,8 @@ use CWMP::Envelope ':all';
 use CWMP::Script;
 use CWMP::Test qw(wait_for patience);
 
-my $t = CWMP::Test->new(server => <<'CONF');
+# A busy machine is not what is tested: Redis may take its time.
+my $t = CWMP::Test->new(redis_options => 'timeout=20s', server => <<'CONF');
     location /three {
         cwmp_acs;
         cwmp_session_timeout 1s outstanding=3s;
@@ -97,7 +98,7 @@ sub redis_ms {
 
 # The deadline passes while the RPC is outstanding; looked at in the end.
 my $silent = device(url => $t->url(0, '/three'));
-$silent->give(read_task('late', expires => now() + 1));
+$silent->give(read_task('late', expires => now() + 2));
 is $silent->begin->method, 'GetParameterValues', '(a device falls silent)';
 $silent->raw->reset;
 
@@ -127,7 +128,7 @@ subtest 'two workers with one POST' => sub {
     is step($d, @verdict)->[6], 'b', 'one worker cannot send it: the next one';
     is step($d, @verdict)->[6], 'b', 'RULE-3 another worker that finds the '
         . 'same gets the same next one';
-    is_deeply [map { +($_->names)[0] } $d->empty], ['Device.b'], 'so does a POST';
+    is_deeply [$d->empty->names], ['Device.b'], 'so does a POST';
     my $r = $d->empty;
     is join(' ', $d->obey($r)), 'GetParameterValues GetParameterValues',
         'the rest';
@@ -160,13 +161,14 @@ subtest 'ids that are made up' => sub {
 # --- a result that is true -------------------------------------------------
 
 subtest 'what was sent does not end as if it had not been' => sub {
-    my $d = unknown(expires => now() + 2);
+    my $d = unknown(expires => now() + 3);
     my $cancelled = unknown();
     is fcall('cwmp_cancel', $cancelled, 'set'), 'queued', 'it is cancelled';
     is $cancelled->status('set'), 'lost',
         'RULE-3 cancelled after it was sent: lost, since it may be applied';
-    like $cancelled->reason('set'), qr/cancelled, but it had been sent/, '... why';
-    ok $redis->wait_result($d->id, 'set', patience(6)), 'it expires';
+    like $cancelled->reason('set'), qr/cancelled, but it had been sent/,
+        '... why';
+    ok $redis->wait_result($d->id, 'set', patience(8)), 'it expires';
     is $d->status('set'), 'lost',
         'RULE-3 expired after it was sent: lost, since it may be applied';
     like $d->reason('set'), qr/expired, but it had been sent/, '... why';
@@ -188,7 +190,7 @@ subtest 'retry does not do twice what is known to be done' => sub {
     $d->{key} = $r->arg('ParameterKey');
     is join(' ', $d->session), '',
         'RULE-3 the ParameterKey says that it was added: no second object';
-    like $d->reason('a'), qr/the object was added/, '... and the result says so';
+    like $d->reason('a'), qr/the object was added/, '... as the result says';
 };
 
 
@@ -274,10 +276,12 @@ subtest "another RPC's answer" => sub {
     is_deeply $d->ended, ['s1 lost'], 'the first one is given up';
     is $d->post(spv_response($first->id, 0))->id, $second->id,
         'RULE-3 its late response does not answer the second one';
-    is $d->refuse($first, 9002)->id, $second->id, 'RULE-3 nor does a late fault';
+    is $d->refuse($first, 9002)->id, $second->id,
+        'RULE-3 nor does a late fault';
     is $d->respond($second)->status, 204, "the second one's own";
     is_deeply $d->ended, ['s1 lost', 's2 done'], '... ends it';
-    $t->expect_log(qr/task s2: the answer to another RPC, ID \S+, is ignored/, 2);
+    $t->expect_log(qr/task s2: the answer to another RPC, ID \S+, is ignored/,
+                   2);
 };
 
 
@@ -293,7 +297,7 @@ subtest 'the ParameterKey that the device had' => sub {
     $d->inform('0 BOOTSTRAP');
     lose($d, { %$SET, ParameterKey => 'same' });
     $d->{key} = 'same';
-    is join(' ', $d->session), '', 'applied after a reset: it is not sent again';
+    is join(' ', $d->session), '', 'applied after a reset: not sent again';
     is $d->status('set'), 'done',
         'RULE-3 a ParameterKey that a factory reset emptied speaks again';
 
@@ -309,7 +313,8 @@ subtest 'the ParameterKey that the device had' => sub {
 
 
 subtest 'TransferComplete without a FaultCode' => sub {
-    my $none = request('tc', 'TransferComplete', '<CommandKey>load</CommandKey>');
+    my $none = request('tc', 'TransferComplete',
+                       '<CommandKey>load</CommandKey>');
     my $odd = transfer_complete(key => 'load', code => 'none');
     for my $case (['no FaultStruct', $none, 'done'],
                   ['no number', $odd, 'fault'])
@@ -348,7 +353,8 @@ subtest 'a damaged entry in waiting' => sub {
         $d->give($LOAD);
         $d->session;
         $redis->cmd('HSET', $d->key('waiting'), 'load', $entry);
-        is $d->post($d->inform_text)->status, 200, "$entry: an Inform is answered";
+        is $d->post($d->inform_text)->status, 200,
+            "$entry: an Inform is answered";
         is_deeply $d->ended, ['load lost'], 'RULE-3 its task ends as lost';
         like $d->reason('load'), qr/damaged/, '... and says why';
         nothing_left($d);
@@ -372,7 +378,8 @@ subtest "another version's session" => sub {
 
 subtest 'a read of ten thousand paths' => sub {
     my $d = device();
-    $d->give(read_task('r', ParameterNames => [map { "Device.$_." } 1 .. 10000]));
+    $d->give(read_task('r', ParameterNames => [map { "Device.$_." }
+                                               1 .. 10000]));
     my $r = $d->begin;
     is scalar($r->names), 10000, 'is sent';
     my $before = redis_ms();
@@ -440,7 +447,7 @@ subtest 'what is gone from the device is swept' => sub {
     $d->give(read_task('r', ParameterNames => ['Device.']), read_task('again'));
     $r = $d->begin;
     $r = $d->post(gpv_response($r->id, ['Device.A', 'int', 1]));
-    is $d->value('Device.A'), undef,
+    is $redis->cmd('HEXISTS', $d->key('params'), 'Device.A'), 0,
         'RULE-4 a device with too many bytes of parameters gets no more';
     ok $t->wait_log(qr/bytes of them: not stored/), '... and the log says so';
     ok wait_for(sub { hlen($d, 'params') < 3 }, 6), '... until it is swept';
