@@ -288,8 +288,8 @@ subtest 'a deadline that cannot be kept' => sub {
     my $score = sub { ($redis->cmd('ZSCORE', $DUE, $member) // 0) / 1000 };
     ok wait_for(sub { $score->() > now() + 50 }),
         'it is tried again in a minute';
-    ok $t->wait_log(qr/deadline "x \S+ t" cannot be kept: .*:queue is a string, /
-                    . qr/but must be a zset.*device: /),
+    ok $t->wait_log(qr/deadline "x \S+ t" cannot be kept: .*:queue is a /
+                    . qr/string, but must be a zset.*device: /),
         '... and the log says why';
     $redis->cmd('ZREM', $DUE, $member);
 };

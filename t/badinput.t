@@ -58,6 +58,14 @@ my $LAUGHS = '<!DOCTYPE x [<!ENTITY a "' . 'ha' x 10 . '">' . join('', map {
     "<!ENTITY $_ \"" . "&$last;" x 10 . '">'
 } 'b' .. 'i') . ']>';
 
+# libxml2's converter must take a refusal in the middle of its work
+sub gbk {
+    my ($bytes) = @_;
+    (my $text = $INFORM) =~ s/^<\?xml.*?\?>//s;
+    $text =~ s/(?=<\/SerialNumber>)/$bytes/;
+    return qq{<?xml version="1.0" encoding="GBK"?>$text};
+}
+
 my $UTF16 = Encode::encode('UTF-16LE', Encode::decode('UTF-8', $INFORM));
 
 # a body, and how the plain reason reads
@@ -113,6 +121,9 @@ my @BAD = (
     ['a cut UTF-8 character', value("\xe2\x82"), qr/not well-formed/],
     ['UTF-16', "\xff\xfe$UTF16", qr/./],
     ['UTF-16 without BOM', $UTF16, qr/8-bit encoding/],
+    (map { ["GBK with the bytes " . unpack('H*', $_), gbk($_),
+            qr/not well-formed|conversion/] }
+        "\xff\xff", "\x81\x20", "\xfe\xff<", "\x81"),
     ['UTF-7', with('UTF-8', 'UTF-7'), qr/encoding is not supported/],
     ['EBCDIC', with('UTF-8', 'IBM037'), qr/encoding is not supported/],
 

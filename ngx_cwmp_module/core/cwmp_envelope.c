@@ -221,7 +221,10 @@ cwmp_envelope_stop(cwmp_envelope_t *e, cwmp_rc_t rc)
 {
     e->rc = rc;
 
-    if (e->ctxt) {
+    /* libxml2 goes on after an error in its converter, with the input that
+       stopping would free; a fatal error stops it as well */
+
+    if (e->ctxt && !e->erring) {
         xmlStopParser(e->ctxt);
     }
 }
@@ -466,11 +469,14 @@ cwmp_sax_error(void *data, cwmp_xml_error_pt error)
         return;
     }
 
+    e->erring = 1;
+
     if (error->code == XML_ERR_NO_MEMORY) {
 
         /* a dictionary that is full says the same: it is the input's fault */
 
         cwmp_envelope_refuse(e, "too many different element names");
+        e->erring = 0;
         return;
     }
 
@@ -480,4 +486,5 @@ cwmp_sax_error(void *data, cwmp_xml_error_pt error)
 
     cwmp_envelope_refuse(e, "not well-formed XML at line %d: %.*s",
                          error->line, len, text);
+    e->erring = 0;
 }

@@ -59,6 +59,7 @@ struct cwmp_envelope_s {
     unsigned           started:1;   /* past what is trimmed in front */
     unsigned           done:1;      /* the root element was closed */
     unsigned           ending:1;    /* no more bytes will come */
+    unsigned           erring:1;    /* inside of libxml2's error handler */
     unsigned           body:1;
     unsigned           message:1;
 
