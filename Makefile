@@ -160,7 +160,9 @@ $(UNIT_OBJ)/t/unit/%.o: TEST_CFLAGS := -Wno-unused-function
 export TEST_NGINX_BINARY = $(abspath $(NGINX))
 export TEST_NGINX_MODULE = $(abspath $(MODULE))
 export TEST_UNIT_DIR = $(abspath $(OUT)/unit)
-export CWMP_SHARED ?= $(abspath $(wildcard ../shared))
+ifneq ($(wildcard ../shared),)
+export CWMP_SHARED ?= $(abspath ../shared)
+endif
 ifdef SANITIZED
 export TEST_SANITIZED = 1
 lsan_supp := $(CURDIR)/build-aux/lsan.supp
