@@ -178,7 +178,11 @@ sub play {
     my $cpe = $t->cpe(serial => $serial);
     my ($sessions, $ok) = (0, 0);
 
-    $ok = $cpe->run_session('2 PERIODIC')->{ok} until $ok || $sessions++ > 9;
+    # a CPE that was refused waits: Redis' client backs off meanwhile
+    until ($ok || $sessions++ > 99) {
+        $ok = $cpe->run_session('2 PERIODIC')->{ok};
+        sleep(0.1) unless $ok;
+    }
     print $out join(' ', $serial, $ok, $sessions, $cpe->count('AddObject'),
                     $cpe->count('GetParameterValues')), "\n";
 }
