@@ -15,6 +15,10 @@ static void *ngx_http_cwmp_alloc(void *owner, size_t size);
 static void ngx_http_cwmp_cleanup(void *data);
 static void ngx_http_cwmp_body(ngx_http_request_t *r);
 static ngx_int_t ngx_http_cwmp_feed(ngx_http_cwmp_ctx_t *ctx);
+static ngx_int_t ngx_http_cwmp_feed_bytes(ngx_http_cwmp_ctx_t *ctx, u_char *p,
+    size_t n);
+static ngx_int_t ngx_http_cwmp_feed_file(ngx_http_cwmp_ctx_t *ctx,
+    ngx_buf_t *b);
 static void ngx_http_cwmp_refused(ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_flush(ngx_http_cwmp_ctx_t *ctx);
 static void ngx_http_cwmp_end(ngx_http_cwmp_ctx_t *ctx);
@@ -59,6 +63,12 @@ ngx_http_cwmp_handler(ngx_http_request_t *r)
         }
 
         return NGX_HTTP_NOT_ALLOWED;
+    }
+
+    if (r->discard_body) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "the body is gone: no error_page into \"cwmp_acs\"");
+        return NGX_HTTP_BAD_REQUEST;
     }
 
     ctx = ngx_http_cwmp_create_ctx(r);
@@ -253,9 +263,8 @@ ngx_http_cwmp_read(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_cwmp_feed(ngx_http_cwmp_ctx_t *ctx)
 {
-    size_t                n;
     ngx_buf_t            *b;
-    cwmp_rc_t             rc;
+    ngx_int_t             rc;
     ngx_chain_t          *cl, *next;
     ngx_http_request_t   *r;
 
@@ -267,37 +276,34 @@ ngx_http_cwmp_feed(ngx_http_cwmp_ctx_t *ctx)
 
     for (cl = r->request_body->bufs; cl; cl = cl->next) {
         b = cl->buf;
-        n = b->last - b->pos;
 
-        if (n == 0) {
-            continue;
+        if (!ngx_buf_in_memory(b) && b->in_file) {
+            rc = ngx_http_cwmp_feed_file(ctx, b);
+
+        } else {
+            rc = ngx_http_cwmp_feed_bytes(ctx, b->pos, b->last - b->pos);
         }
 
-        ngx_md5_update(&ctx->md5, b->pos, n);
-
-        rc = cwmp_envelope_feed(ctx->envelope, b->pos, n);
-        b->pos = b->last;
-
-        if (rc == CWMP_REFUSED) {
-            ngx_http_cwmp_refused(ctx);
-            return NGX_DONE;
-        }
-
-        if (rc != CWMP_OK) {
-            ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
-                                      "out of memory");
-            return NGX_DONE;
+        if (rc != NGX_OK) {
+            return rc;
         }
     }
 
-    /* a long body would leave a link for each of its pieces */
+    /*
+     * A long body would leave a link for each of its pieces.  One that a
+     * subrequest is to have as well (mirror) is left as it is.
+     */
 
-    for (cl = r->request_body->bufs; cl; cl = next) {
-        next = cl->next;
-        ngx_free_chain(r->pool, cl);
+    if (!r->preserve_body) {
+
+        for (cl = r->request_body->bufs; cl; cl = next) {
+            next = cl->next;
+            cl->buf->pos = cl->buf->last;
+            ngx_free_chain(r->pool, cl);
+        }
+
+        r->request_body->bufs = NULL;
     }
-
-    r->request_body->bufs = NULL;
 
     /* nothing but an Inform is worth reading without a session */
 
@@ -306,6 +312,65 @@ ngx_http_cwmp_feed(ngx_http_cwmp_ctx_t *ctx)
     {
         ngx_http_cwmp_no_session(ctx);
         return NGX_DONE;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_feed_bytes(ngx_http_cwmp_ctx_t *ctx, u_char *p, size_t n)
+{
+    cwmp_rc_t  rc;
+
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    ngx_md5_update(&ctx->md5, p, n);
+
+    rc = cwmp_envelope_feed(ctx->envelope, p, n);
+
+    if (rc == CWMP_REFUSED) {
+        ngx_http_cwmp_refused(ctx);
+        return NGX_DONE;
+    }
+
+    if (rc != CWMP_OK) {
+        ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                  "out of memory");
+        return NGX_DONE;
+    }
+
+    return NGX_OK;
+}
+
+
+/* another module (mirror) has read the body before us, into a file */
+
+static ngx_int_t
+ngx_http_cwmp_feed_file(ngx_http_cwmp_ctx_t *ctx, ngx_buf_t *b)
+{
+    u_char     bytes[16384];
+    off_t      at;
+    ssize_t    n;
+    ngx_int_t  rc;
+
+    for (at = b->file_pos; at < b->file_last; at += n) {
+
+        n = ngx_read_file(b->file, bytes,
+                          (size_t) ngx_min(b->file_last - at,
+                                           (off_t) sizeof(bytes)), at);
+        if (n <= 0) {
+            ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                      "the body's file cannot be read");
+            return NGX_DONE;
+        }
+
+        rc = ngx_http_cwmp_feed_bytes(ctx, bytes, n);
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
 
     return NGX_OK;

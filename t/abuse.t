@@ -44,6 +44,16 @@ my $t = CWMP::Test->new(redis_options => 'timeout=20s', server => <<'CONF');
     }
     location /plain { return 200 "plain\n"; }
 
+    location /watched {
+        cwmp_acs;
+        mirror /copy;
+    }
+    location /copy {
+        internal;
+        client_max_body_size 32m;
+        proxy_pass http://127.0.0.1:%%PORT%%/plain;
+    }
+
     location /brief {
         cwmp_acs;
         cwmp_session_timeout 1s outstanding=1s;
@@ -306,6 +316,25 @@ subtest 'a heap of deadlines' => sub {
     cmp_ok $took, '<', 9, sprintf('RULE-4 ... in %.1f s: a full slice is '
         . 'followed by the next one at once', $took);
     is $redis->cmd('ZCARD', $DUE), 0, 'no deadline is left';
+};
+
+
+# nginx puts a body over client_body_buffer_size (16 KB) into a file then
+subtest 'a body that another module has read first' => sub {
+    my $d = device();
+    my $url = $t->url(0, '/watched');
+    my $text = $d->inform_text;
+    my $many = join '', map { "<ParameterValueStruct><Name>Device.F$_</Name>"
+        . '<Value xsi:type="xsd:string">' . 'v' x 200
+        . '</Value></ParameterValueStruct>' } 1 .. 400;
+    $text =~ s{(?=</ParameterList>)}{$many};
+    cmp_ok length $text, '>', 65536, 'an Inform that goes to a file';
+    my $r = $t->raw->post($text, url => $url);
+    is $r->method, 'InformResponse',
+        'RULE-3 it is read from there, not taken for an empty POST';
+    is $d->value('Device.F400'), 'v' x 200, '... whole';
+    is $t->raw->post($d->inform_text, url => $url)->method, 'InformResponse',
+        'a short one is served as well';
 };
 
 done_testing;
