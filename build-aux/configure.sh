@@ -36,6 +36,14 @@ else
 
     # an old nginx has warnings with a new OpenSSL; ours get -Werror back
     cflags="-Wno-error $cflags"
+
+    # before 1.21.5 nginx knows PCRE1 only, which newer systems do not have
+    version=$(sed -n 's/^#define nginx_version *//p' src/core/nginx.h)
+
+    if [ "$version" -lt 1021005 ] && ! command -v pcre-config > /dev/null; then
+        echo "nginx of that age needs PCRE1 for its rewrite module: left out" >&2
+        NGX_CONF_FLAGS+=(--without-http_rewrite_module)
+    fi
 fi
 
 configure=./configure

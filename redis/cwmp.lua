@@ -29,7 +29,7 @@
   work side by side.  VERSION grows with every change of this file.
 ]]
 
-local VERSION = 1
+local VERSION = 2
 
 
 -- positions in KEYS, the same for every function that works on a device
@@ -365,7 +365,7 @@ end
 --[[
   live: id -> "QUEUED-MS JSON"; besides "=a ID" -> how often it was sent,
   "=p ID" -> its phase, "=v ID" -> how often it was read back, "=s ID" -> when
-  it was sent last, and
+  it was sent last, "=u ID" -> 1 when what it did then is unknown, and
   "=k COMMANDKEY" -> id.  queue: id by order.  A task that may not run yet
   (notBefore) sits above LATER, at LATER + its time in ms.
 ]]
@@ -419,8 +419,10 @@ local function finish(c, id, status, more)
         return
     end
     more = more or {}
-    if (status == 'expired' or status == 'cancelled')
-       and call('HGET', c.k[LIVE], '=p ' .. id) == 'verify'
+    -- sent before, no answer, and not a mere read: who knows what it did
+    if (status == 'expired' or status == 'cancelled') and not more.answered
+       and (METHODS[task.method] or {}).lost ~= 'again'
+       and (more.sent or call('HGET', c.k[LIVE], '=u ' .. id) == '1')
     then
         more.fault = reason_json(status .. ', but it had been sent before, '
                                  .. 'and the session ended without an answer')
@@ -434,7 +436,7 @@ local function finish(c, id, status, more)
                       fault = more.fault, response = more.response,
                       queued = queued, sent = sent })
     call('HDEL', c.k[LIVE], id, '=a ' .. id, '=p ' .. id, '=v ' .. id,
-         '=s ' .. id, '=k ' .. command_key(id, task))
+         '=s ' .. id, '=u ' .. id, '=k ' .. command_key(id, task))
     call('ZREM', c.k[QUEUE], id)
     if task.expires then
         not_due(c, 'x', id)
@@ -829,14 +831,16 @@ local function give_up(c, run, reason)
 end
 
 -- back to its old place in the queue, when it may be sent again
-local function send_again(c, run, task, phase)
+local function send_again(c, run, task, phase, disproved)
     if not phase and tonumber(run.attempts) >= (task.attempts or 3) then
         return give_up(c, run, 'sent ' .. run.attempts
                                .. ' times without an answer')
     end
     call('ZADD', c.k[QUEUE], run.score, run.id)
+    -- disproved: what was sent is known to have had no effect
     call('HSET', c.k[LIVE], '=p ' .. run.id, phase or '', '=s ' .. run.id,
-         run.sent)
+         run.sent, '=u ' .. run.id,
+         (disproved or run.phase == 'types') and '0' or '1')
     if task.expires then
         due(c, 'x', run.id, task.expires * 1000)
     end
@@ -925,7 +929,7 @@ local function verify(c, w, task, reported, keeps)
     if disproved or task.retry or w.method == 'SetParameterValues' then
         no_longer_waits(c, w)
         return send_again(c, w, task, not disproved and not task.retry
-                                      and 'verify' or nil)
+                                      and 'verify' or nil, disproved)
     end
     awaited(c, w, 'lost', { fault = reason_json('sent, but the session ended '
             .. 'before the answer, and ParameterKey cannot tell whether it '
@@ -1606,8 +1610,12 @@ local function cwmp_cancel(keys, args)
     end
     local w = call('HGET', k[WAITING], task)
     if w then
-        awaited(c, decode(w) or { id = task }, 'cancelled', { fault = reason_json(
-                'the CPE had accepted it; the ACS waits no longer') })
+        w = load_waiting(c, task, w)
+        if w then
+            awaited(c, w, 'cancelled', { answered = w.answered,
+                    fault = reason_json('the CPE had accepted it; the ACS '
+                                        .. 'waits no longer') })
+        end
         return 'waiting'
     end
     return redis.error_reply('ERR no task ' .. task .. ' of ' .. id

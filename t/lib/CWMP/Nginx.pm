@@ -44,6 +44,7 @@ events {
 
 http {
     access_log %%ACCESS%%;
+    keepalive_requests 1000;
     client_body_temp_path tmp/body;
     proxy_temp_path tmp/proxy;
     fastcgi_temp_path tmp/fastcgi;
@@ -148,8 +149,17 @@ sub write_conf {
 
 sub argv {
     my ($self) = @_;
-    return (find_binary('nginx', 'TEST_NGINX_BINARY'), '-p',
-            "$self->{prefix}/", '-c', 'nginx.conf', '-e', 'logs/error.log');
+    my $nginx = find_binary('nginx', 'TEST_NGINX_BINARY');
+    return ($nginx, '-p', "$self->{prefix}/", '-c', 'nginx.conf',
+            knows_e($nginx) ? ('-e', 'logs/error.log') : ());
+}
+
+
+# -e came with 1.19.5; before it the log of the start is where it was built to
+sub knows_e {
+    my ($nginx) = @_;
+    my ($minor, $patch) = `$nginx -v 2>&1` =~ m{nginx/1\.(\d+)\.(\d+)};
+    return !defined $minor || $minor > 19 || $minor == 19 && $patch >= 5;
 }
 
 

@@ -1,0 +1,111 @@
+#!/usr/bin/perl
+
+# What an admin was promised: the permissions that docs/redis.md gives are
+# enough for what it says, a task that was sent without an answer never ends
+# as if it had not been, and a changed function library has a new version.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Digest::SHA qw(sha1_hex);
+use Test::More;
+
+use CWMP::Daemon qw(slurp);
+use CWMP::Redis;
+use CWMP::Script;
+use CWMP::Test;
+
+my $t = CWMP::Test->new;
+my $redis = $t->redis;
+my $n = 0;
+
+sub device { my $d = CWMP::Script->new($t, 'A' . ++$n, @_); $d->begin; return $d }
+sub cancel { return $redis->try('FCALL', 'cwmp_cancel', 1, $_[0]->key('tasks'), $_[1]) }
+
+# The RPC goes out and is not answered; another session finds that.
+sub unanswered {
+    my ($task) = @_;
+    my $d = device();
+    $d->give({ id => 't', %$task });
+    is $d->begin->method, $task->{method}, "$task->{method} is sent";
+    $d->inform;
+    return $d;
+}
+
+
+# A line of the docs, with its quotes, as the words that a shell makes of it.
+sub words {
+    my ($text) = @_;
+    return map { s/^'(.*)'$/$1/r } $text =~ /('[^']*'|\S+)/g;
+}
+
+
+subtest 'the permissions of the docs' => sub {
+    my ($acl) = slurp("$FindBin::Bin/../docs/redis.md")
+        =~ /^(ACL SETUSER desk .*?)^```/ms;
+    ok $acl, 'there is an example';
+    $redis->cmd(words($acl));
+
+    my $d = device();
+    my $key = $d->key('tasks');
+    my $desk = sub {
+        my @cmd = @_;
+        my $r = CWMP::Redis->new(path => $redis->{path});
+        $r->cmd('AUTH', 'desk', 'd1');
+        return $r->try(@cmd);
+    };
+    is $desk->('FCALL', 'cwmp_push', 1, $key,
+        '{"method":"Reboot","id":"r","expires":9999999999,"wake":true}'), 'r',
+        'a task can be pushed';
+    is $desk->('FCALL', 'cwmp_cancel', 1, $key, 'r'), 'queued', '... cancelled';
+    ok ref $desk->('FCALL_RO', 'cwmp_params', 1, $d->key('params')) eq 'ARRAY',
+        '... parameters read';
+    like $desk->('FCALL', 'cwmp_step_1', 1, 'x'), qr/NOPERM|permission/,
+        'a session cannot be played';
+};
+
+
+subtest 'cancelled, but it had been sent' => sub {
+    my %set = (method => 'SetParameterValues', ParameterList =>
+        { 'Device.A' => { value => 1, type => 'xsd:int' } });
+    my $d = unanswered({ method => 'Reboot' });
+    is cancel($d, 't'), 'waiting', 'a Reboot without an answer waits';
+    is $d->status('t'), 'lost', 'RULE-3 nobody knows what it did';
+
+    $d = unanswered({ method => 'AddObject', retry => \1,
+                      ObjectName => 'Device.NAT.PortMapping.' });
+    is cancel($d, 't'), 'queued', 'an AddObject that may be sent again';
+    is $d->status('t'), 'lost', 'RULE-3 ... may have been done all the same';
+
+    $d = unanswered(\%set);
+    cancel($d, 't');
+    is $d->status('t'), 'lost', 'RULE-3 values likewise';
+
+    $d = device();
+    $d->give({ id => 't', method => 'Reboot' });
+    $d->respond($d->begin);
+    is cancel($d, 't'), 'waiting', 'a Reboot that was answered';
+    is $d->status('t'), 'cancelled', '... the ACS just waits no longer';
+
+    $d = unanswered({ method => 'GetParameterNames', ParameterPath => 'Device.' });
+    is cancel($d, 't'), 'queued', 'a read';
+    is $d->status('t'), 'cancelled', '... did nothing';
+};
+
+
+subtest 'the version of the function library' => sub {
+    my $text = slurp("$FindBin::Bin/../redis/cwmp.lua");
+    my ($version) = $text =~ /^local VERSION = (\d+)$/m;
+    my ($known, $sum) = split(' ', slurp("$FindBin::Bin/cwmp.lua.sum"));
+    is sha1_hex($text), $sum, 'LIBRARY it is the one that is recorded'
+        or diag "cwmp.lua was changed: raise VERSION, then write\n",
+                sprintf("%d %s\n", $version + 1, 'its sha1'), "to t/cwmp.lua.sum";
+    is $version, $known, '... with its version';
+    is $redis->cmd('FCALL_RO', 'cwmp_version', 0), $version,
+        '... and Redis has it';
+};
+
+done_testing;
