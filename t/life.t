@@ -44,16 +44,6 @@ sub seen {
 }
 
 
-sub nothing_left {
-    my ($d) = @_;
-    my @left = grep { $d->has($_) } qw(tasks queue live running waiting);
-    is "@left", '', 'nothing is left of the tasks';
-    my @due = grep { / \Q@{[$d->id]}\E / }
-              $redis->list('ZRANGE', 'cwmp:{0}:due', 0, -1);
-    is "@due", '', '... nor a deadline';
-}
-
-
 # --- order -----------------------------------------------------------------
 
 subtest 'first come, first served, priority before' => sub {
@@ -71,7 +61,7 @@ subtest 'first come, first served, priority before' => sub {
     $d->obey($r);
     is join(' ', map { $_->{id} } ($d->results)[6 .. 8]), 'x late y',
         'what is pushed during the session joins in its place';
-    nothing_left($d);
+    is $d->leftovers, '', 'nothing is left of the tasks';
 };
 
 
@@ -91,7 +81,7 @@ subtest 'notBefore' => sub {
         'then it runs';
     is scalar($d->results), 4, 'the one that is far waits on';
     is cancel($d, 'far'), 'queued', '(cancelled)';
-    nothing_left($d);
+    is $d->leftovers, '', 'nothing is left of the tasks';
 };
 
 
@@ -120,7 +110,7 @@ subtest 'expires' => sub {
     is join(' ', sort @{ $d->ended }),
         'both expired far done good done old expired soon expired',
         'one result each';
-    nothing_left($d);
+    is $d->leftovers, '', 'nothing is left of the tasks';
 
     my $running = seen();
     fcall($running, read_task('run', expires => int(now()) + 1));
@@ -161,7 +151,7 @@ subtest 'cwmp_cancel' => sub {
     like $d->reason('boot'), qr/had accepted it/, '... and says what that means';
     $d->inform('1 BOOT', ['M Reboot', 'boot']);
     is scalar($d->results), 4, 'the event makes no second result';
-    nothing_left($d);
+    is $d->leftovers, '', 'nothing is left of the tasks';
 };
 
 
@@ -192,7 +182,7 @@ subtest 'an event that does not come' => sub {
     like $d->reason('boot'), qr/the event that ends it did not come/, '... why';
     is $d->begin('1 BOOT', ['M Reboot', 'boot'])->status, 204, 'too late';
     is_deeply $d->ended, ['boot lost'], 'one result';
-    nothing_left($d);
+    is $d->leftovers, '', 'nothing is left of the tasks';
 
     $d = seen();
     $d->give({ method => 'Download', id => 'fw', URL => 'http://fs.example/f',
@@ -247,7 +237,7 @@ subtest 'results are bounded' => sub {
     is $results[-1]{id}, 'last', 'the newest one is there';
     like $results[-2]{response}, qr/bad 700/, '... the one before, too';
     like $results[0]{response}, qr/bad [3-5]\d\d/, 'the oldest ones are gone';
-    nothing_left($d);
+    is $d->leftovers, '', 'nothing is left of the tasks';
 };
 
 done_testing;

@@ -43,16 +43,6 @@ sub fcall {
 }
 
 
-sub nothing_left {
-    my ($d) = @_;
-    my @left = grep { $d->has($_) } qw(tasks queue live running waiting);
-    is "@left", '', 'nothing is left of the tasks';
-    my @due = grep { / \Q@{[$d->id]}\E / }
-              $redis->list('ZRANGE', 'cwmp:{0}:due', 0, -1);
-    is "@due", '', '... nor a deadline';
-}
-
-
 # --- in --------------------------------------------------------------------
 
 subtest 'three ways to push a task' => sub {
@@ -82,7 +72,7 @@ subtest 'three ways to push a task' => sub {
     is $ids[4], $made, 'the made up id is that of the result';
     isnt $ids[3], $made, 'each gets another one';
     is scalar(grep { $_->{status} eq 'done' } $d->results), 5, 'all are done';
-    nothing_left($d);
+    is $d->leftovers, '', 'nothing is left of the tasks';
 
     like $run->($d->id, '{"method":"Dance"}'), qr/unknown method.*Dance/,
         'redis/cwmp-push says what is wrong';
@@ -281,7 +271,7 @@ subtest 'cwmp_push says at once what the state table can see' => sub {
             "refused: $case->[1]";
     }
     is_deeply $d->ended, [], 'no result: it never was a task';
-    nothing_left($d);
+    is $d->leftovers, '', 'nothing is left of the tasks';
 };
 
 
@@ -326,7 +316,7 @@ subtest 'many bad tasks in a row' => sub {
     is scalar(grep { $_->{status} eq 'rejected' } @results), 60, 'rejected';
     my %id = map { ($_->{id} => 1) } @results;
     is scalar(keys %id), 61, 'each with its own id';
-    nothing_left($d);
+    is $d->leftovers, '', 'nothing is left of the tasks';
 };
 
 

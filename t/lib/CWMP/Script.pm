@@ -175,4 +175,15 @@ sub value { return ($_[0]->redis->params($_[0]->id)->{$_[1]} || {})->{value} }
 # Milliseconds that the session would live without a further POST.
 sub lease { return $_[0]->redis->cmd('PTTL', $_[0]->key('session')) }
 
+
+# What Redis still has of this device's tasks, and of their deadlines.
+sub leftovers {
+    my ($self) = @_;
+    my $id = $self->id;
+    return join(' ', (grep { $self->has($_) }
+                      qw(tasks queue live running waiting)),
+                grep { / \Q$id\E / }
+                $self->redis->list('ZRANGE', 'cwmp:{0}:due', 0, -1));
+}
+
 1;
