@@ -57,7 +57,9 @@ ngx_http_cwmp_row(void *data, const cwmp_row_t *row)
     values = row->arg->type == CWMP_T_STRUCTS && row->arg->fields[0].name
              && row->arg->fields[1].type == CWMP_T_VALUE;
 
-    if (ctx->facts->kind == CWMP_REQUEST) {
+    if (ctx->facts->kind == CWMP_REQUEST
+        && (values || ngx_strcmp(row->arg->name, "Event") == 0))
+    {
         return values ? ngx_http_cwmp_informed(ctx, row)
                       : ngx_http_cwmp_event(ctx, row);
     }
@@ -82,10 +84,6 @@ ngx_http_cwmp_event(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
     ngx_pool_t  *pool;
 
     pool = ctx->request->pool;
-
-    if (ngx_strcmp(row->arg->name, "Event") != 0) {
-        return CWMP_OK;
-    }
 
     if (ctx->events == NULL) {
         ctx->events = ngx_array_create(pool, 8, sizeof(ngx_str_t));

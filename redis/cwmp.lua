@@ -55,6 +55,7 @@ local PARAMS_MAX = 200000           -- of a device
 local PARAMS_BYTES = 67108864       -- of a device, about
 local RESULTS_MAX = 200             -- of a device
 local EVENTS_MAX = 100000           -- of a partition
+local TOLD_MAX = 8192               -- of a CPE's request, in an event
 local SWEEP_AFTER = 32              -- completed reads
 local URGENT, LATER = -1e12, 1e15   -- bands of the queue's scores
 
@@ -65,8 +66,14 @@ local URGENT, LATER = -1e12, 1e15   -- bands of the queue's scores
     event   the next sessions' events say whether it was done
   wait: the response is only half of it: for how many seconds (added to
   DelaySeconds) the event that ends it is awaited
-  event: the event that ends it; with a CommandKey when it starts with "M "
+  event: what ends it: the RPC of the CPE of that name with its CommandKey, or
+  an event of an Inform, with the CommandKey when it starts with "M "
   closes: the session ends after its response (the CPE acts after the session)
+  cancels: its CommandKey is that of other tasks, which its response ends
+
+  "again" besides reads: SetParameterAttributes says what is to be, so that the
+  second time changes nothing; nor does it to cancel what is cancelled, or to
+  hand in a voucher of the same serial number.
 ]]
 local METHODS = {
     GetRPCMethods      = { lost = 'again' },
@@ -81,6 +88,22 @@ local METHODS = {
                            closes = true },
     Download           = { lost = 'event', event = 'TransferComplete',
                            wait = 86400 },
+    Upload             = { lost = 'event', event = 'TransferComplete',
+                           wait = 86400 },
+    ScheduleDownload   = { lost = 'event', event = 'TransferComplete',
+                           wait = 86400 },
+    -- a CPE has a day for it
+    ChangeDUState      = { lost = 'event', event = 'DUStateChangeComplete',
+                           wait = 90000 },
+    ScheduleInform     = { lost = 'event', event = 'M ScheduleInform',
+                           wait = 3600 },
+    CancelTransfer     = { lost = 'again', cancels = 'TransferComplete' },
+    GetQueuedTransfers     = { lost = 'again' },
+    GetAllQueuedTransfers  = { lost = 'again' },
+    SetParameterAttributes = { lost = 'again' },
+    GetParameterAttributes = { lost = 'again' },
+    SetVouchers        = { lost = 'again' },
+    GetOptions         = { lost = 'again' },
 }
 
 local function call(...)            -- redis.call is not there at load time
@@ -372,7 +395,10 @@ end
 
 -- what a CPE echoes of the task: its CommandKey (TR-069 limits it to 32)
 local function command_key(id, task)
-    if type(task.CommandKey) == 'string' and task.CommandKey ~= '' then
+    local m = METHODS[task.method]
+    if type(task.CommandKey) == 'string' and task.CommandKey ~= ''
+       and not (m and m.cancels)
+    then
         return task.CommandKey
     end
     if #id <= 32 then
@@ -847,9 +873,21 @@ local function send_again(c, run, task, phase, disproved)
     note(c, 'task ' .. run.id .. ' (' .. run.method .. ') will be sent again')
 end
 
+-- in how many seconds the CPE is to begin, or must have ended
+local function delay_of(task)
+    local delay = tonumber(task.DelaySeconds) or 0
+    if type(task.TimeWindowList) == 'table' then
+        for _, window in pairs(task.TimeWindowList) do
+            local last = type(window) == 'table' and tonumber(window.WindowEnd)
+            delay = math.max(delay, last or 0)
+        end
+    end
+    return delay
+end
+
 local function await(c, run, task, answered)
     local m = METHODS[run.method]
-    local delay = tonumber(task.DelaySeconds) or 0
+    local delay = delay_of(task)
     local deadline = c.now + ((m.wait or 86400) + delay) * 1000
     call('HSET', c.k[WAITING], run.id, cjson.encode({
          id = run.id, method = run.method, key = run.key, before = run.before,
@@ -987,23 +1025,84 @@ local function inform_waiting(c, events, reported, keeps)
     end
 end
 
--- TransferComplete: CommandKey, FaultCode, JSON of the whole
-local function transfer_complete(c, key, code, json)
-    check_keys(c)
-    event(c, 'transfer', 'commandkey', key, 'fault', code)
-    local all = call('HGETALL', c.k[WAITING])
+-- tasks that wait for this RPC of the CPE with this CommandKey
+local function waiting_for(c, name, key)
+    local all, found = call('HGETALL', c.k[WAITING]), {}
     for i = 1, #all, 2 do
         local w, _, m = load_waiting(c, all[i], all[i + 1])
-        if w and m.event == 'TransferComplete' and w.key == key then
-            if code == '0' then
-                return awaited(c, w, 'done', { response = json })
-            end
-            return awaited(c, w, 'fault', { fault = json })
+        if w and m.event == name and w.key == key then
+            found[#found + 1] = w
         end
     end
-    note(c, 'TransferComplete for no task that waits, CommandKey '
-            .. quote(key))
+    return found
 end
+
+-- what the ACS asked for is over: CommandKey, FaultCode, JSON of the whole
+local function completed(c, name, key, code, json)
+    local w = waiting_for(c, name, key)[1]
+    if not w then
+        note(c, name .. ' for no task that waits, CommandKey ' .. quote(key))
+    elseif code == '0' then
+        awaited(c, w, 'done', { response = json })
+    else
+        awaited(c, w, 'fault', { fault = json })
+    end
+end
+
+-- the CPE tells no more of a transfer that it has cancelled
+local function cancelled(c, name, key)
+    for _, w in ipairs(waiting_for(c, name, key)) do
+        awaited(c, w, 'cancelled', { fault = reason_json(
+                'the CPE has cancelled the transfer: CancelTransfer') })
+    end
+end
+
+-- the first code of the operations' results that is a fault, else 0
+local function du_code(json)
+    local all = (decode(json) or {}).Results
+    for _, r in ipairs(type(all) == 'table' and all or {}) do
+        local code = type(r.Fault) == 'table' and r.Fault.FaultCode
+        if code and code ~= '' and tonumber(code) ~= 0 then
+            return tostring(code)
+        end
+    end
+    return '0'
+end
+
+-- what others may want to read: bounded, since a CPE says it
+local function told(json)
+    return #json <= TOLD_MAX and json or '{"truncated":true}'
+end
+
+--[[
+  Requests of CPEs that mean more than their response: what they bring to
+  events, and which tasks they end.  CommandKey, FaultCode, JSON of the whole.
+]]
+local REQUESTS = {
+    TransferComplete = function(c, key, code, json)
+        event(c, 'transfer', 'commandkey', key, 'fault', code)
+        completed(c, 'TransferComplete', key, code, json)
+    end,
+    DUStateChangeComplete = function(c, key, _, json)
+        local code = du_code(json)
+        event(c, 'dustate', 'commandkey', key, 'fault', code, 'request',
+              told(json))
+        completed(c, 'DUStateChangeComplete', key, code, json)
+    end,
+    AutonomousTransferComplete = function(c, _, code, json)
+        event(c, 'autonomous transfer', 'fault', code, 'request', told(json))
+    end,
+    AutonomousDUStateChangeComplete = function(c, _, _, json)
+        event(c, 'autonomous dustate', 'fault', du_code(json), 'request',
+              told(json))
+    end,
+    RequestDownload = function(c, _, _, json)
+        event(c, 'request download', 'request', told(json))
+    end,
+    Kicked = function(c, _, _, json)
+        event(c, 'kicked', 'request', told(json))
+    end,
+}
 
 
 -- ------------------------------------------------------------- the session
@@ -1243,6 +1342,9 @@ local function done(c, s, run, task, json, r)
     if m.reads and type(task.ParameterNames) == 'table' then
         mark_read(c, run.gen, task.ParameterNames)
     end
+    if m.cancels then
+        cancelled(c, m.cancels, task.CommandKey)
+    end
     if m.event and r.status ~= '0' then
         call('DEL', c.k[RUNNING])
         await(c, run, task, true)
@@ -1325,8 +1427,10 @@ end
 
 -- args from 9: method, CommandKey, FaultCode, JSON
 local function on_request(c, s, args)
-    if args[9] == 'TransferComplete' then
-        transfer_complete(c, args[10], args[11], args[12])
+    local means = REQUESTS[args[9]]
+    if means then
+        check_keys(c)
+        means(c, args[10], args[11], args[12])
     end
     if s.s == CLOSING then
         s.s = CPE

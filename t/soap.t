@@ -26,6 +26,7 @@ binmode(Test::More->builder->$_, ':utf8')
 my $SOAP = 'http://schemas.xmlsoap.org/soap/envelope/';
 my $XSD = "$FindBin::Bin/../../shared/cwmp/xsd/driver.xsd";
 my @VERSIONS = (0 .. 2);
+my $UUID = '2a68e9bf-3e8a-320c-9c4f-3fd9d71f6d87';
 
 my $t = CWMP::Test->new;
 my $redis = $t->redis;
@@ -66,8 +67,39 @@ my @TASKS = (
       DelaySeconds => 5, SuccessURL => 'http://a/?x&y', FailureURL => 'http://b' },
     { method => 'Download', FileType => '3 Vendor Configuration File',
       URL => 'https://fs.example/c' },
+    { method => 'Upload', FileType => '3 Vendor Configuration File 1',
+      URL => 'https://fs.example/up?a&b', DelaySeconds => 5 },
+    { method => 'ScheduleDownload', FileType => '3 Vendor Configuration File',
+      URL => 'https://fs.example/c', id => 'later', TimeWindowList => [
+        { WindowStart => 0, WindowEnd => 3600, WindowMode => '3 When Idle' },
+        { WindowStart => 3600, WindowEnd => 7200, MaxRetries => -1,
+          WindowMode => '4 Confirmation Needed', UserMessage => 'a < b' }] },
+    { method => 'GetQueuedTransfers' },
+    { method => 'GetAllQueuedTransfers' },
+    { method => 'CancelTransfer', CommandKey => 'later' },
+    { method => 'ScheduleInform', DelaySeconds => 300 },
+    { method => 'SetParameterAttributes', ParameterList => [
+        { Name => 'Device.DeviceInfo.ProvisioningCode', Notification => 2 },
+        { Name => 'Device.Time.', AccessList => ['Subscriber'] },
+        { Name => 'Device.Time.Enable', Notification => 0,
+          AccessList => [] }] },
+    { method => 'GetParameterAttributes', ParameterNames => ['Device.Time.'] },
+    { method => 'SetVouchers', VoucherList => ['PHg+', 'AAEC'] },
+    { method => 'GetOptions' },
+    { method => 'ChangeDUState', Operations => [
+        { Operation => 'Install', URL => 'https://fs.example/a?b&c',
+          UUID => $UUID, Username => 'u', Password => '<', ExecutionEnvRef =>
+          'Device.SoftwareModules.ExecEnv.1' },
+        { Operation => 'Install', URL => 'https://fs.example/b' },
+        { Operation => 'Update' }, { Operation => 'Update', UUID => $UUID,
+          Version => '1', URL => 'https://fs.example/c', Username => 'u' },
+        { Operation => 'Uninstall', UUID => $UUID, Version => '2' }] },
     { method => 'Reboot', CommandKey => 'boot-1' },
 );
+
+# requests of a CPE that are answered whatever they say
+my @SERVED = qw(AutonomousTransferComplete RequestDownload Kicked
+                DUStateChangeComplete AutonomousDUStateChangeComplete);
 
 
 # A CPE that behaves is given all of it; a scripted one asks and errs.
@@ -78,14 +110,16 @@ sub take_all {
     });
 
     my $n = 0;
-    $redis->push_task($cpe->id, map { { %$_, id => "t" . ++$n } } @TASKS);
+    $redis->push_task($cpe->id, map { { id => "t" . ++$n, %$_ } } @TASKS);
     my @trace = $cpe->run_session('0 BOOTSTRAP', '1 BOOT');
     $redis->push_task($cpe->id, { method => 'FactoryReset', id => 'reset' });
     push @trace, $cpe->run_session;
 
     my @bad = map { $_->{error} // () } @trace;
     push @bad, map { "task $_->{id} $_->{method}: $_->{status}" }
-               grep { $_->{status} !~ /^(?:done|)$/ } $redis->results($cpe->id);
+               grep { $_->{status} ne ($_->{id} eq 'later' ? 'cancelled'
+                                                           : 'done') }
+               $redis->results($cpe->id);
     is_deeply \@bad, [], "cwmp-1-$v: every task went to the CPE and was done";
     $complaints{$v} = [@{ $cpe->complaints }];
 
@@ -94,6 +128,7 @@ sub take_all {
         $raw->post(inform(serial => "R$v", ns => ns($v))),
         $raw->post(request('q-1', 'GetRPCMethods', '', ns => ns($v))),
         $raw->post(transfer_complete(key => 'k', ns => ns($v))),
+        map({ $raw->post(request("q-$_", $_, '', ns => ns($v))) } @SERVED),
         $raw->post(request('q-2', 'Bogus', '', ns => ns($v))),
         $t->raw->post(inform(serial => '', ns => ns($v)));
 }
@@ -140,7 +175,11 @@ is_deeply [do { my %is; grep { !$is{$_}++ } sort map { $_->method
     . ($_->fault_code // '') } @{ $taken{$_} } }],
     [sort qw(InformResponse TransferCompleteResponse GetRPCMethodsResponse
      Fault8000 Fault8003 GetRPCMethods GetParameterValues SetParameterValues
-     GetParameterNames AddObject DeleteObject Reboot FactoryReset Download)],
+     GetParameterNames AddObject DeleteObject Reboot FactoryReset Download
+     Upload ScheduleDownload GetQueuedTransfers GetAllQueuedTransfers
+     CancelTransfer ScheduleInform SetParameterAttributes SetVouchers
+     GetParameterAttributes GetOptions ChangeDUState),
+     map { "${_}Response" } @SERVED],
     "SOAP-05 every kind of message was taken (cwmp-1-$_)" for @VERSIONS;
 
 is_deeply $complaints{$_}, [],
@@ -173,9 +212,9 @@ each_message('SOAP-06 arrayType counts the children', sub {
     my ($r) = @_;
     return map {
         my $type = $_->attribute('arrayType') // return "$_->{name}: no type";
-        my ($kid) = map { $_->{local} } $_->kids;
-        my $want = ($kid =~ /^string$/ ? "xsd:$kid" : "cwmp:$kid") . '['
-                   . $_->kids . ']';
+        my ($kid) = map { $_->{local} } $_->kids, { local => 'string' };
+        my %prefix = (string => 'xsd', base64 => 'soap-enc');
+        my $want = ($prefix{$kid} // 'cwmp') . ":${kid}[" . $_->kids . ']';
         $type eq $want ? () : "$type, not $want";
     } grep { $_->{local} =~ /(?:List|Names)$/ } inner($r);
 });

@@ -27,8 +27,24 @@
     { name, CWMP_T_STRINGS, max, flags, fallback, "string", "xsd:string",     \
       NULL }
 
+#define cwmp_number(name, type, max, flags, fallback)                         \
+    { name, type, max, flags, fallback, NULL, NULL, NULL }
+
 #define cwmp_structs(name, flags, item, fields)                               \
-    { name, CWMP_T_STRUCTS, 0, flags, NULL, item, "cwmp:" item, fields }
+    cwmp_some_structs(name, 0, flags, item, fields)
+
+#define cwmp_some_structs(name, max, flags, item, fields)                     \
+    { name, CWMP_T_STRUCTS, max, flags, NULL, item, "cwmp:" item, fields }
+
+#define cwmp_struct(name, fields)                                             \
+    { name, CWMP_T_STRUCT, 0, 0, NULL, NULL, NULL, fields }
+
+#define cwmp_repeated(name, fields)                                           \
+    { name, CWMP_T_STRUCTS, 0, CWMP_REPEATED, NULL, NULL, NULL, fields }
+
+#define cwmp_variants(name, member, fields)                                   \
+    { name, CWMP_T_VARIANTS, 0, CWMP_REPEATED|CWMP_NONEMPTY, NULL, member,    \
+      NULL, fields }
 
 
 static const cwmp_arg_t  cwmp_nothing[] = {
@@ -86,7 +102,7 @@ static const cwmp_arg_t  cwmp_command_key[] = {
 
 
 static const cwmp_arg_t  cwmp_inform[] = {
-    { "DeviceId", CWMP_T_STRUCT, 0, 0, NULL, NULL, NULL, cwmp_device_id },
+    cwmp_struct("DeviceId", cwmp_device_id),
     cwmp_structs("Event", 0, "EventStruct", cwmp_event),
     cwmp_simple("MaxEnvelopes", CWMP_T_UINT, NULL),
     cwmp_simple("CurrentTime", CWMP_T_DATETIME, NULL),
@@ -110,8 +126,7 @@ static const cwmp_arg_t  cwmp_methods_response[] = {
 
 static const cwmp_arg_t  cwmp_transfer_complete[] = {
     cwmp_text("CommandKey", 32, 0, NULL),
-    { "FaultStruct", CWMP_T_STRUCT, 0, 0, NULL, NULL, NULL,
-      cwmp_fault_struct },
+    cwmp_struct("FaultStruct", cwmp_fault_struct),
     cwmp_simple("StartTime", CWMP_T_DATETIME, NULL),
     cwmp_simple("CompleteTime", CWMP_T_DATETIME, NULL),
     cwmp_args_end
@@ -181,6 +196,266 @@ static const cwmp_arg_t  cwmp_transfer_response[] = {
 };
 
 
+/* attributes of parameters */
+
+static const cwmp_arg_t  cwmp_set_attributes_row[] = {
+    cwmp_text("Name", 256, CWMP_TRIM, NULL),
+    cwmp_number("NotificationChange", CWMP_T_BOOLEAN, 0, CWMP_CHANGE, "0"),
+    cwmp_number("Notification", CWMP_T_INT, 6, 0, "0"),
+    cwmp_number("AccessListChange", CWMP_T_BOOLEAN, 0, CWMP_CHANGE, "0"),
+    cwmp_strings("AccessList", 64, CWMP_TRIM, ""),
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_set_attributes[] = {
+    cwmp_structs("ParameterList", CWMP_NONEMPTY, "SetParameterAttributesStruct",
+                 cwmp_set_attributes_row),
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_attribute[] = {
+    cwmp_text("Name", 256, CWMP_TRIM, NULL),
+    cwmp_simple("Notification", CWMP_T_INT, NULL),
+    cwmp_strings("AccessList", 64, CWMP_TRIM, NULL),
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_get_attributes_response[] = {
+    cwmp_structs("ParameterList", 0, "ParameterAttributeStruct",
+                 cwmp_attribute),
+    cwmp_args_end
+};
+
+
+/* transfers */
+
+static const cwmp_arg_t  cwmp_upload[] = {
+    cwmp_text("CommandKey", 32, 0, ""),
+    cwmp_text("FileType", 64, CWMP_NONEMPTY, NULL),
+    cwmp_text("URL", 256, CWMP_NONEMPTY|CWMP_URL, NULL),
+    cwmp_text("Username", 256, 0, ""),
+    cwmp_text("Password", 256, 0, ""),
+    cwmp_simple("DelaySeconds", CWMP_T_UINT, "0"),
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_time_window[] = {
+    cwmp_simple("WindowStart", CWMP_T_UINT, NULL),
+    cwmp_simple("WindowEnd", CWMP_T_UINT, NULL),
+    cwmp_text("WindowMode", 64, CWMP_NONEMPTY, NULL),
+    cwmp_text("UserMessage", 256, 0, ""),
+    cwmp_number("MaxRetries", CWMP_T_INT, 0, CWMP_MINUS_ONE, "0"),
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_schedule_download[] = {
+    cwmp_text("CommandKey", 32, 0, ""),
+    cwmp_text("FileType", 64, CWMP_NONEMPTY, NULL),
+    cwmp_text("URL", 256, CWMP_NONEMPTY|CWMP_URL, NULL),
+    cwmp_text("Username", 256, 0, ""),
+    cwmp_text("Password", 256, 0, ""),
+    cwmp_simple("FileSize", CWMP_T_UINT, "0"),
+    cwmp_text("TargetFileName", 256, 0, ""),
+    cwmp_some_structs("TimeWindowList", 2, CWMP_NONEMPTY, "TimeWindowStruct",
+                      cwmp_time_window),
+    cwmp_args_end
+};
+
+/* the key is another task's: none is made up */
+
+static const cwmp_arg_t  cwmp_cancel_transfer[] = {
+    cwmp_text("CommandKey", 32, CWMP_NONEMPTY, NULL),
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_queued_transfer[] = {
+    cwmp_text("CommandKey", 32, 0, NULL),
+    cwmp_simple("State", CWMP_T_INT, NULL),
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_queued_response[] = {
+    cwmp_structs("TransferList", 0, "QueuedTransferStruct",
+                 cwmp_queued_transfer),
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_any_transfer[] = {
+    cwmp_text("CommandKey", 32, 0, NULL),
+    cwmp_simple("State", CWMP_T_INT, NULL),
+    cwmp_simple("IsDownload", CWMP_T_BOOLEAN, NULL),
+    cwmp_text("FileType", 64, 0, NULL),
+    cwmp_simple("FileSize", CWMP_T_UINT, NULL),
+    cwmp_text("TargetFileName", 256, 0, NULL),
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_all_queued_response[] = {
+    cwmp_structs("TransferList", 0, "AllQueuedTransferStruct",
+                 cwmp_any_transfer),
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_autonomous_transfer[] = {
+    cwmp_text("AnnounceURL", 1024, 0, NULL),
+    cwmp_text("TransferURL", 1024, 0, NULL),
+    cwmp_simple("IsDownload", CWMP_T_BOOLEAN, NULL),
+    cwmp_text("FileType", 64, 0, NULL),
+    cwmp_simple("FileSize", CWMP_T_UINT, NULL),
+    cwmp_text("TargetFileName", 256, 0, NULL),
+    cwmp_struct("FaultStruct", cwmp_fault_struct),
+    cwmp_simple("StartTime", CWMP_T_DATETIME, NULL),
+    cwmp_simple("CompleteTime", CWMP_T_DATETIME, NULL),
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_file_type_arg[] = {
+    cwmp_text("Name", 64, 0, NULL),
+    cwmp_text("Value", 256, 0, NULL),
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_request_download[] = {
+    cwmp_text("FileType", 64, 0, NULL),
+    cwmp_structs("FileTypeArg", 0, "ArgStruct", cwmp_file_type_arg),
+    cwmp_args_end
+};
+
+
+/* informs and kicks */
+
+static const cwmp_arg_t  cwmp_schedule_inform[] = {
+    cwmp_number("DelaySeconds", CWMP_T_UINT, 0, CWMP_POSITIVE, NULL),
+    cwmp_text("CommandKey", 32, 0, ""),
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_kicked[] = {
+    cwmp_text("Command", 32, 0, NULL),
+    cwmp_text("Referer", 64, 0, NULL),
+    cwmp_text("Arg", 256, 0, NULL),
+    cwmp_text("Next", 1024, 0, NULL),
+    cwmp_args_end
+};
+
+/* whatever Next says: somebody's browser is sent there */
+
+static const cwmp_arg_t  cwmp_kicked_response[] = {
+    cwmp_text("NextURL", 1024, 0, ""),
+    cwmp_args_end
+};
+
+
+/* options and vouchers */
+
+static const cwmp_arg_t  cwmp_set_vouchers[] = {
+    { "VoucherList", CWMP_T_STRINGS, 0, CWMP_NONEMPTY|CWMP_ENCODED, NULL,
+      "base64", "soap-enc:base64", NULL },
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_get_options[] = {
+    cwmp_text("OptionName", 64, 0, ""),
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_option[] = {
+    cwmp_text("OptionName", 64, 0, NULL),
+    cwmp_simple("VoucherSN", CWMP_T_UINT, NULL),
+    cwmp_simple("State", CWMP_T_UINT, NULL),
+    cwmp_simple("Mode", CWMP_T_INT, NULL),
+    cwmp_simple("StartDate", CWMP_T_DATETIME, NULL),
+    cwmp_number("ExpirationDate", CWMP_T_DATETIME, 0, CWMP_OPTIONAL, NULL),
+    cwmp_simple("IsTransferable", CWMP_T_BOOLEAN, NULL),
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_get_options_response[] = {
+    cwmp_structs("OptionList", 0, "OptionStruct", cwmp_option),
+    cwmp_args_end
+};
+
+
+/* deployment units */
+
+#define cwmp_optional(name, max)                                              \
+    cwmp_text(name, max, CWMP_OPTIONAL, NULL)
+
+static const cwmp_arg_t  cwmp_install[] = {
+    cwmp_text("URL", 1024, CWMP_NONEMPTY|CWMP_URL, NULL),
+    cwmp_text("UUID", 36, CWMP_OPTIONAL|CWMP_UUID, NULL),
+    cwmp_optional("Username", 256),
+    cwmp_optional("Password", 256),
+    cwmp_optional("ExecutionEnvRef", 256),
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_update[] = {
+    cwmp_text("UUID", 36, CWMP_OPTIONAL|CWMP_UUID, NULL),
+    cwmp_optional("Version", 32),
+    cwmp_text("URL", 1024, CWMP_OPTIONAL|CWMP_URL, NULL),
+    cwmp_optional("Username", 256),
+    cwmp_optional("Password", 256),
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_uninstall[] = {
+    cwmp_text("UUID", 36, CWMP_NONEMPTY|CWMP_UUID, NULL),
+    cwmp_optional("Version", 32),
+    cwmp_optional("ExecutionEnvRef", 256),
+    cwmp_args_end
+};
+
+#define cwmp_variant(name, xsi_type, fields)                                  \
+    { name, CWMP_T_STRUCT, 0, 0, NULL, NULL, xsi_type, fields }
+
+static const cwmp_arg_t  cwmp_operations[] = {
+    cwmp_variant("Install", "cwmp:InstallOpStruct", cwmp_install),
+    cwmp_variant("Update", "cwmp:UpdateOpStruct", cwmp_update),
+    cwmp_variant("Uninstall", "cwmp:UninstallOpStruct", cwmp_uninstall),
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_change_du_state[] = {
+    cwmp_variants("Operations", "Operation", cwmp_operations),
+    cwmp_text("CommandKey", 32, 0, ""),
+    cwmp_args_end
+};
+
+#define CWMP_DU_RESULT                                                        \
+    cwmp_text("UUID", 36, 0, NULL),                                           \
+    cwmp_text("DeploymentUnitRef", 256, 0, NULL),                             \
+    cwmp_text("Version", 32, 0, NULL),                                        \
+    cwmp_text("CurrentState", 0, CWMP_TRIM, NULL),                            \
+    cwmp_simple("Resolved", CWMP_T_BOOLEAN, NULL),                            \
+    cwmp_text("ExecutionUnitRefList", 0, 0, NULL),                            \
+    cwmp_simple("StartTime", CWMP_T_DATETIME, NULL),                          \
+    cwmp_simple("CompleteTime", CWMP_T_DATETIME, NULL),                       \
+    cwmp_struct("Fault", cwmp_fault_struct)
+
+static const cwmp_arg_t  cwmp_du_result[] = {
+    CWMP_DU_RESULT,
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_autonomous_du_result[] = {
+    CWMP_DU_RESULT,
+    cwmp_text("OperationPerformed", 0, CWMP_TRIM, NULL),
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_du_complete[] = {
+    cwmp_repeated("Results", cwmp_du_result),
+    cwmp_text("CommandKey", 32, 0, NULL),
+    cwmp_args_end
+};
+
+static const cwmp_arg_t  cwmp_autonomous_du_complete[] = {
+    cwmp_repeated("Results", cwmp_autonomous_du_result),
+    cwmp_args_end
+};
+
+
 const cwmp_rpc_t  cwmp_rpcs[] = {
     { "Inform", CWMP_FROM_CPE,
       cwmp_inform, cwmp_inform_response },
@@ -204,6 +479,38 @@ const cwmp_rpc_t  cwmp_rpcs[] = {
       cwmp_nothing, cwmp_nothing },
     { "Download", CWMP_FROM_ACS,
       cwmp_download, cwmp_transfer_response },
+    { "Upload", CWMP_FROM_ACS,
+      cwmp_upload, cwmp_transfer_response },
+    { "ScheduleDownload", CWMP_FROM_ACS,
+      cwmp_schedule_download, cwmp_nothing },
+    { "ScheduleInform", CWMP_FROM_ACS,
+      cwmp_schedule_inform, cwmp_nothing },
+    { "CancelTransfer", CWMP_FROM_ACS,
+      cwmp_cancel_transfer, cwmp_nothing },
+    { "GetQueuedTransfers", CWMP_FROM_ACS,
+      cwmp_nothing, cwmp_queued_response },
+    { "GetAllQueuedTransfers", CWMP_FROM_ACS,
+      cwmp_nothing, cwmp_all_queued_response },
+    { "SetParameterAttributes", CWMP_FROM_ACS,
+      cwmp_set_attributes, cwmp_nothing },
+    { "GetParameterAttributes", CWMP_FROM_ACS,
+      cwmp_get_values, cwmp_get_attributes_response },
+    { "SetVouchers", CWMP_FROM_ACS,
+      cwmp_set_vouchers, cwmp_nothing },
+    { "GetOptions", CWMP_FROM_ACS,
+      cwmp_get_options, cwmp_get_options_response },
+    { "ChangeDUState", CWMP_FROM_ACS,
+      cwmp_change_du_state, cwmp_nothing },
+    { "AutonomousTransferComplete", CWMP_FROM_CPE,
+      cwmp_autonomous_transfer, cwmp_nothing },
+    { "RequestDownload", CWMP_FROM_CPE,
+      cwmp_request_download, cwmp_nothing },
+    { "Kicked", CWMP_FROM_CPE,
+      cwmp_kicked, cwmp_kicked_response },
+    { "DUStateChangeComplete", CWMP_FROM_CPE,
+      cwmp_du_complete, cwmp_nothing },
+    { "AutonomousDUStateChangeComplete", CWMP_FROM_CPE,
+      cwmp_autonomous_du_complete, cwmp_nothing },
     { NULL, 0, NULL, NULL }
 };
 
@@ -211,8 +518,7 @@ const cwmp_rpc_t  cwmp_rpcs[] = {
 const cwmp_arg_t  cwmp_fault_detail[] = {
     cwmp_simple("FaultCode", CWMP_T_UINT, NULL),
     cwmp_text("FaultString", 256, 0, NULL),
-    { "SetParameterValuesFault", CWMP_T_STRUCTS, 0, CWMP_REPEATED, NULL,
-      NULL, NULL, cwmp_parameter_fault },
+    cwmp_repeated("SetParameterValuesFault", cwmp_parameter_fault),
     cwmp_args_end
 };
 
@@ -240,6 +546,20 @@ cwmp_rpc_find(const unsigned char *name, size_t len)
     }
 
     return NULL;
+}
+
+
+unsigned
+cwmp_cells(const cwmp_arg_t *args, const cwmp_arg_t *end)
+{
+    unsigned  n;
+
+    for (n = 0; args->name && args != end; args++) {
+        n += (args->type == CWMP_T_STRUCT) ? cwmp_cells(args->fields, NULL)
+                                           : 1;
+    }
+
+    return n;
 }
 
 

@@ -21,7 +21,12 @@ typedef enum {
     CWMP_T_VALUE,                   /* anySimpleType: text and its xsi:type */
     CWMP_T_STRINGS,                 /* SOAP array of one simple type */
     CWMP_T_STRUCT,                  /* one struct: fields */
-    CWMP_T_STRUCTS                  /* SOAP array of structs: rows of fields */
+    CWMP_T_STRUCTS,                 /* SOAP array of structs: rows of fields */
+    CWMP_T_VARIANTS                 /* repeated elements, each of one of several
+                                       types: fields are the types, as STRUCTs
+                                       with their xsi:type as array_type; item
+                                       is the member of a task's object that
+                                       names one of them */
 } cwmp_type_t;
 
 
@@ -34,6 +39,14 @@ typedef enum {
                                        never belong to it (received text) */
 #define CWMP_URL        0x20        /* an absolute URL without user:password@
                                        (TR-069 A.3.2.8) */
+#define CWMP_CHANGE     0x40        /* "is what follows to be changed?": no
+                                       field of a task, true when the task has
+                                       the argument after it */
+#define CWMP_POSITIVE   0x80        /* a number of at least 1 */
+#define CWMP_MINUS_ONE  0x100       /* an int that may be -1; without it, in a
+                                       task, none is negative */
+#define CWMP_UUID       0x200       /* 8-4-4-4-12 hexadecimal digits */
+#define CWMP_ENCODED    0x400       /* STRINGS whose items are base64 */
 
 
 typedef struct cwmp_arg_s  cwmp_arg_t;
@@ -42,7 +55,9 @@ struct cwmp_arg_s {
     const char        *name;        /* TR-069's own spelling */
     cwmp_type_t        type;
     unsigned           max;         /* characters of the text (of each item for
-                                       STRINGS); 0: no bound of its own */
+                                       STRINGS), the largest number, or how many
+                                       entries of STRUCTS and VARIANTS; 0: no
+                                       bound of its own */
     unsigned           flags;
     const char        *fallback;    /* what a task that leaves the argument out
                                        gets; NULL: the task must give it */
@@ -51,7 +66,11 @@ struct cwmp_arg_s {
     const cwmp_arg_t  *fields;      /* STRUCT, STRUCTS: ends with name NULL */
 };
 
-#define CWMP_MAX_FIELDS  16         /* of a struct, and arguments of an RPC */
+#define CWMP_MAX_FIELDS  16         /* of a struct, and arguments of an RPC;
+                                       and cells of a row */
+
+/* Texts of a list inside of a row: each is followed by a NUL, which no text of
+   XML has, so that an empty one counts too. */
 
 
 #define CWMP_FROM_CPE  0x01         /* requests that the ACS serves */
@@ -67,6 +86,12 @@ typedef struct {
 
 /* ends with name NULL */
 extern const cwmp_rpc_t  cwmp_rpcs[];
+
+/*
+ * Cells of a row before this field, or of all its fields (NULL): a struct in a
+ * row takes as many as it has fields, all else one.
+ */
+unsigned cwmp_cells(const cwmp_arg_t *fields, const cwmp_arg_t *field);
 
 /* by exact name of the request ("Inform"); NULL when there is no such row */
 const cwmp_rpc_t *cwmp_rpc_find(const unsigned char *name, size_t len);

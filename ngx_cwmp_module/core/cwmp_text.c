@@ -19,6 +19,8 @@
 
 
 static int cwmp_text_room(cwmp_envelope_t *e, size_t n);
+static void cwmp_text_close_listed(cwmp_envelope_t *e, unsigned cell,
+    const unsigned char *text, size_t len);
 static void cwmp_text_trim(const cwmp_arg_t *arg, const unsigned char **text,
     size_t *len);
 static void cwmp_text_refuse(cwmp_envelope_t *e, const char *what,
@@ -75,12 +77,46 @@ cwmp_text_close_leaf(cwmp_envelope_t *e, cwmp_frame_t *f)
         return;
     }
 
+    if (f[-1].in == CWMP_IN_LIST) {
+        cwmp_text_close_listed(e, f->index, text, len);
+        return;
+    }
+
     e->cells[f->index].start = len ? (size_t) (text - e->text) : 0;
     e->cells[f->index].len = len;
 
     if (f->arg->type == CWMP_T_STRINGS) {
         cwmp_text_close_row(e, f->arg);
     }
+}
+
+
+/* a list in a row: its texts follow one another in the row's buffer */
+
+void
+cwmp_text_open_list(cwmp_envelope_t *e, unsigned cell)
+{
+    e->cells[cell].start = e->used;
+    e->cells[cell].len = 0;
+}
+
+
+static void
+cwmp_text_close_listed(cwmp_envelope_t *e, unsigned cell,
+    const unsigned char *text, size_t len)
+{
+    e->used = e->start + len;
+
+    if (e->used == e->room && !cwmp_text_room(e, 1)) {
+        return;
+    }
+
+    if (len) {
+        memmove(e->text + e->start, text, len);
+    }
+
+    e->text[e->used++] = '\0';
+    e->cells[cell].len = e->used - e->cells[cell].start;
 }
 
 

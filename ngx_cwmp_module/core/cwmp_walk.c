@@ -25,6 +25,7 @@ static void cwmp_open_fault(cwmp_envelope_t *e, const char *name);
 static void cwmp_open_arg(cwmp_envelope_t *e, const char *name);
 static void cwmp_open_item(cwmp_envelope_t *e, const char *name);
 static void cwmp_open_cell(cwmp_envelope_t *e, const char *name);
+static void cwmp_open_listed(cwmp_envelope_t *e, const char *name);
 static void cwmp_open_nothing(cwmp_envelope_t *e, const char *name);
 
 static cwmp_frame_t *cwmp_push(cwmp_envelope_t *e, unsigned in,
@@ -53,6 +54,8 @@ static const cwmp_open_pt  cwmp_open[] = {
     cwmp_open_arg,
     cwmp_open_item,
     cwmp_open_cell,
+    cwmp_open_cell,
+    cwmp_open_listed,
     cwmp_open_nothing
 };
 
@@ -431,17 +434,36 @@ cwmp_open_item(cwmp_envelope_t *e, const char *name)
 static void
 cwmp_open_cell(cwmp_envelope_t *e, const char *name)
 {
-    const cwmp_arg_t  *arg, *args;
+    unsigned           cell;
+    cwmp_frame_t      *f;
+    const cwmp_arg_t  *arg;
 
-    args = e->frames[e->nframes - 1].args;
-    arg = cwmp_arg_find(args, cwmp_local(name));
+    f = &e->frames[e->nframes - 1];
+    arg = cwmp_arg_find(f->args, cwmp_local(name));
+    cell = f->index + cwmp_cells(f->args, arg);
 
     /* here too the first one of its name counts */
 
-    if (arg == NULL || arg->type >= CWMP_T_STRINGS
-        || e->cells[arg - args].len)
+    if (arg == NULL || arg->type > CWMP_T_STRUCT
+        || (arg->type != CWMP_T_STRUCT && e->cells[cell].len))
     {
         e->skip = 1;
+        return;
+    }
+
+    if (arg->type == CWMP_T_STRUCT || arg->type == CWMP_T_STRINGS) {
+
+        f = cwmp_push(e, arg->type == CWMP_T_STRUCT ? CWMP_IN_STRUCT
+                                                    : CWMP_IN_LIST, name, arg);
+        if (f) {
+            f->args = arg->fields;
+            f->index = cell;
+        }
+
+        if (f && arg->type == CWMP_T_STRINGS) {
+            cwmp_text_open_list(e, cell);
+        }
+
         return;
     }
 
@@ -451,7 +473,22 @@ cwmp_open_cell(cwmp_envelope_t *e, const char *name)
 
     cwmp_push_leaf(e, name, arg, NULL, e->limits.text);
 
-    e->frames[e->nframes - 1].index = arg - args;
+    e->frames[e->nframes - 1].index = cell;
+}
+
+
+/* as in any array, whatever its items are called */
+
+static void
+cwmp_open_listed(cwmp_envelope_t *e, const char *name)
+{
+    cwmp_frame_t  *f;
+
+    f = &e->frames[e->nframes - 1];
+
+    cwmp_push_leaf(e, name, f->arg, NULL, e->limits.text);
+
+    e->frames[e->nframes - 1].index = f->index;
 }
 
 

@@ -28,6 +28,8 @@ enum {
     CWMP_IN_ARGS,
     CWMP_IN_ARRAY,
     CWMP_IN_ROW,
+    CWMP_IN_STRUCT,                 /* a struct in a row: its cells */
+    CWMP_IN_LIST,                   /* texts in a row: one cell */
     CWMP_IN_LEAF
 };
 
@@ -36,8 +38,8 @@ enum {
 
 typedef struct {
     unsigned           in;          /* CWMP_IN_* */
-    unsigned           index;       /* of the first leaf, or of the cell; items
-                                       so far for an array */
+    unsigned           index;       /* of the first leaf or cell, or of the
+                                       cell; items so far for an array */
     const char        *name;        /* local; libxml2's dictionary holds it */
     const cwmp_arg_t  *arg;         /* of this element */
     const cwmp_arg_t  *args;        /* of its children */
@@ -110,6 +112,7 @@ void cwmp_ns_choose(cwmp_envelope_t *e, const char *name);
 
 void cwmp_text_close_leaf(cwmp_envelope_t *e, cwmp_frame_t *f);
 void cwmp_text_close_row(cwmp_envelope_t *e, const cwmp_arg_t *arg);
+void cwmp_text_open_list(cwmp_envelope_t *e, unsigned cell);
 void cwmp_text_read_type(cwmp_envelope_t *e, const char **atts);
 int cwmp_text_copy(cwmp_envelope_t *e, cwmp_str_t *to, const void *p,
     size_t len);

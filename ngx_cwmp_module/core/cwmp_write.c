@@ -25,6 +25,8 @@ static void cwmp_write_arg(cwmp_out_t *out, const cwmp_arg_t *arg,
     const cwmp_node_t *node);
 static void cwmp_write_array(cwmp_out_t *out, const cwmp_arg_t *arg,
     const cwmp_node_t *node);
+static void cwmp_write_variants(cwmp_out_t *out, const cwmp_arg_t *arg,
+    const cwmp_node_t *node);
 static void cwmp_write_methods(cwmp_out_t *out, const cwmp_arg_t *arg);
 static void cwmp_write_array_open(cwmp_out_t *out, const cwmp_arg_t *arg,
     size_t n);
@@ -263,6 +265,11 @@ cwmp_write_arg(cwmp_out_t *out, const cwmp_arg_t *arg,
         return;
     }
 
+    if (arg->type == CWMP_T_VARIANTS) {
+        cwmp_write_variants(out, arg, node);
+        return;
+    }
+
     if (arg->type == CWMP_T_VALUE) {
         cwmp_write_tag(out, "<", arg->name, NULL);
         cwmp_put_lit(out, " xsi:type=\"xsd:");
@@ -322,6 +329,41 @@ cwmp_write_array(cwmp_out_t *out, const cwmp_arg_t *arg,
     }
 
     if (!repeated) {
+        cwmp_write_tag(out, "</", arg->name, "");
+    }
+}
+
+
+/* the type that all of them derive from is abstract: each tells its own */
+
+static void
+cwmp_write_variants(cwmp_out_t *out, const cwmp_arg_t *arg,
+    const cwmp_node_t *node)
+{
+    size_t              i;
+    const cwmp_arg_t   *variant;
+    const cwmp_node_t  *item;
+
+    for (i = 0; i < node->nitems; i++) {
+        item = &node->items[i];
+
+        for (variant = arg->fields; variant->name; variant++) {
+            if (strlen(variant->name) == item->type.len
+                && memcmp(variant->name, item->type.data, item->type.len) == 0)
+            {
+                break;
+            }
+        }
+
+        if (variant->name == NULL) {
+            continue;
+        }
+
+        cwmp_write_tag(out, "<", arg->name, NULL);
+        cwmp_put_lit(out, " xsi:type=\"");
+        cwmp_put_str(out, variant->array_type);
+        cwmp_put_lit(out, "\">");
+        cwmp_write_args(out, variant->fields, item->items, item->nitems);
         cwmp_write_tag(out, "</", arg->name, "");
     }
 }

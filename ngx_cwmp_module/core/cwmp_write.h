@@ -33,9 +33,9 @@ struct cwmp_out_s {
 /*
  * One argument's value, parallel to the table's rows: text for a scalar; type
  * for CWMP_T_VALUE ("boolean"; written as xsd:boolean); items for arrays and
- * structs: the strings of STRINGS, the fields of a STRUCT, for STRUCTS one
- * node an entry whose items are the fields.  given=0 leaves an OPTIONAL
- * argument out.
+ * structs: the strings of STRINGS, the fields of a STRUCT, for STRUCTS and
+ * VARIANTS one node an entry whose items are the fields, with the name of the
+ * variant as its type.  given=0 leaves an OPTIONAL argument out.
  */
 typedef struct cwmp_node_s  cwmp_node_t;
 
@@ -55,8 +55,8 @@ cwmp_rc_t cwmp_write_request(cwmp_out_t *out, cwmp_ns_t ns,
     const cwmp_str_t *id, const cwmp_rpc_t *rpc, const cwmp_node_t *args);
 
 /* our response to a CPE's request.  InformResponse gets MaxEnvelopes 1,
-   GetRPCMethodsResponse all rows with CWMP_FROM_CPE; others in this table are
-   empty */
+   GetRPCMethodsResponse all rows with CWMP_FROM_CPE, KickedResponse an empty
+   NextURL; others in this table are empty */
 cwmp_rc_t cwmp_write_response(cwmp_out_t *out, cwmp_ns_t ns,
     const cwmp_str_t *id, const cwmp_rpc_t *rpc);
 

@@ -4,7 +4,6 @@
  * (cwmp_values.c), any other list an array.  Must not know a single RPC.
  */
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,8 +118,9 @@ cwmp_build_nodes(cwmp_build_t *b, size_t n)
 static int
 cwmp_arg_is_key(const cwmp_arg_t *arg)
 {
-    return strcmp(arg->name, "CommandKey") == 0
-           || strcmp(arg->name, "ParameterKey") == 0;
+    return !(arg->flags & CWMP_NONEMPTY)
+           && (strcmp(arg->name, "CommandKey") == 0
+               || strcmp(arg->name, "ParameterKey") == 0);
 }
 
 
@@ -177,6 +177,9 @@ cwmp_build_arg(cwmp_build_t *b, const cwmp_arg_t *arg, json_t *v,
 
         return cwmp_build_structs(b, arg, v, path, node);
 
+    case CWMP_T_VARIANTS:
+        return cwmp_build_structs(b, arg, v, path, node);
+
     default:
         return cwmp_build_scalar(b, arg, v, path, node);
     }
@@ -187,23 +190,42 @@ cwmp_rc_t
 cwmp_build_args(cwmp_build_t *b, const cwmp_arg_t *arg, json_t *object,
     const char *path, cwmp_node_t *node)
 {
-    char  *p;
+    char    *p;
+    json_t  *v;
 
     for ( /* void */ ; arg->name; arg++, node++) {
 
+        if (arg->flags & CWMP_CHANGE) {
+            v = json_object_get(object, arg[1].name);
+            cwmp_node_text(node, v ? "1" : "0");
+            continue;
+        }
+
+        v = json_object_get(object, arg->name);
         p = path ? cwmp_build_path(b, path, ".", arg->name)
                  : (char *) arg->name;
 
-        if (p == NULL
-            || cwmp_build_arg(b, arg, json_object_get(object, arg->name), p,
-                              node)
-               != CWMP_OK)
-        {
+        if (p == NULL || cwmp_build_arg(b, arg, v, p, node) != CWMP_OK) {
             return b->rc;
         }
     }
 
     return CWMP_OK;
+}
+
+
+/* may a task's object have this member? */
+
+int
+cwmp_build_is_field(const cwmp_arg_t *args, const char *name)
+{
+    for ( /* void */ ; args->name; args++) {
+        if (strcmp(args->name, name) == 0) {
+            return !(args->flags & CWMP_CHANGE);
+        }
+    }
+
+    return 0;
 }
 
 
@@ -241,8 +263,8 @@ cwmp_build_strings(cwmp_build_t *b, const cwmp_arg_t *arg, json_t *v,
     }
 
     one = *arg;
-    one.type = CWMP_T_STRING;
-    one.flags = 0;
+    one.type = (arg->flags & CWMP_ENCODED) ? CWMP_T_BASE64 : CWMP_T_STRING;
+    one.flags = (arg->flags & CWMP_ENCODED) ? CWMP_NONEMPTY : 0;
 
     json_array_foreach(v, i, item) {
 
@@ -261,17 +283,100 @@ cwmp_build_strings(cwmp_build_t *b, const cwmp_arg_t *arg, json_t *v,
 }
 
 
+/* which of its types an object is meant to be; NULL: refused */
+
+static const cwmp_arg_t *
+cwmp_build_variant(cwmp_build_t *b, const cwmp_arg_t *arg, json_t *object,
+    const char *path)
+{
+    char              *p;
+    const char        *name;
+    const cwmp_arg_t  *variant;
+
+    name = json_string_value(json_object_get(object, arg->item));
+
+    for (variant = arg->fields; name && variant->name; variant++) {
+        if (strcmp(variant->name, name) == 0) {
+            return variant;
+        }
+    }
+
+    p = cwmp_build_path(b, path, ".", arg->item);
+
+    if (p) {
+        cwmp_build_refuse(b, p, "is missing, or none of those there are");
+    }
+
+    return NULL;
+}
+
+
+/* one entry of a list of objects */
+
+static cwmp_rc_t
+cwmp_build_row(cwmp_build_t *b, const cwmp_arg_t *arg, json_t *object,
+    const char *path, cwmp_node_t *row)
+{
+    char              *p;
+    json_t            *v;
+    const char        *name;
+    const cwmp_arg_t  *fields, *variant;
+
+    if (!json_is_object(object)) {
+        return cwmp_build_refuse(b, path, "is not an object");
+    }
+
+    variant = NULL;
+    fields = arg->fields;
+
+    if (arg->type == CWMP_T_VARIANTS) {
+        variant = cwmp_build_variant(b, arg, object, path);
+        if (variant == NULL) {
+            return b->rc;
+        }
+
+        fields = variant->fields;
+        row->type.data = (unsigned char *) variant->name;
+        row->type.len = strlen(variant->name);
+    }
+
+    json_object_foreach(object, name, v) {
+
+        if (cwmp_build_is_field(fields, name)
+            || (variant && strcmp(name, arg->item) == 0))
+        {
+            continue;
+        }
+
+        p = cwmp_build_path(b, path, ".", name);
+
+        return p ? cwmp_build_refuse(b, p, "is no field of this object")
+                 : b->rc;
+    }
+
+    row->given = 1;
+    row->nitems = CWMP_MAX_FIELDS;
+    row->items = cwmp_build_nodes(b, CWMP_MAX_FIELDS);
+
+    return row->items ? cwmp_build_args(b, fields, object, path, row->items)
+                      : b->rc;
+}
+
+
 static cwmp_rc_t
 cwmp_build_structs(cwmp_build_t *b, const cwmp_arg_t *arg, json_t *v,
     const char *path, cwmp_node_t *node)
 {
-    char         *p;
-    size_t        i;
-    json_t       *item;
-    cwmp_node_t  *row;
+    char    *p;
+    size_t   i;
+    json_t  *item;
 
     if (!json_is_array(v) || json_array_size(v) == 0) {
         return cwmp_build_refuse(b, path, "is not a list of objects");
+    }
+
+    if (arg->max && json_array_size(v) > arg->max) {
+        return cwmp_build_refuse(b, path, "has too many entries");
     }
 
     node->items = cwmp_build_nodes(b, json_array_size(v));
@@ -282,20 +387,10 @@ cwmp_build_structs(cwmp_build_t *b, const cwmp_arg_t *arg, json_t *v,
     json_array_foreach(v, i, item) {
 
         p = cwmp_build_index(b, path, i);
-        row = &node->items[i];
-        row->given = 1;
-        row->items = cwmp_build_nodes(b, CWMP_MAX_FIELDS);
-        row->nitems = CWMP_MAX_FIELDS;
 
-        if (p == NULL || row->items == NULL) {
-            return b->rc;
-        }
-
-        if (!json_is_object(item)) {
-            return cwmp_build_refuse(b, p, "is not an object");
-        }
-
-        if (cwmp_build_args(b, arg->fields, item, p, row->items) != CWMP_OK) {
+        if (p == NULL
+            || cwmp_build_row(b, arg, item, p, &node->items[i]) != CWMP_OK)
+        {
             return b->rc;
         }
     }
@@ -386,79 +481,6 @@ static const struct {
 };
 
 
-size_t
-cwmp_characters(const cwmp_str_t *text)
-{
-    size_t  i, n;
-
-    for (i = 0, n = 0; i < text->len; i++) {
-        n += (text->data[i] & 0xC0) != 0x80;
-    }
-
-    return n;
-}
-
-
-/* scheme://authority, the latter without user:password@ (RFC 3986) */
-
-static const char *
-cwmp_url_wrong(const char *p, const char *last)
-{
-    const char  *scheme;
-
-    for (scheme = p; p < last && (isalnum((unsigned char) *p) || *p == '+'
-                                  || *p == '-' || *p == '.'); p++)
-    {
-        /* void */
-    }
-
-    if (p == scheme || !isalpha((unsigned char) *scheme) || last - p < 4
-        || memcmp(p, "://", 3) != 0)
-    {
-        return "is not an absolute URL such as https://host/file";
-    }
-
-    for (p += 3; p < last && !strchr("/?#", *p); p++) {
-        if (*p == '@') {
-            return "holds a user name or password: use Username and Password";
-        }
-    }
-
-    return NULL;
-}
-
-
-/* what is wrong with a text as this argument; NULL: nothing */
-
-static const char *
-cwmp_text_wrong(const cwmp_arg_t *arg, const cwmp_str_t *text)
-{
-    const char  *p;
-
-    if (arg->max && cwmp_characters(text) > arg->max) {
-        return "is too long";
-    }
-
-    if (text->len == 0 && (arg->flags & CWMP_NONEMPTY)) {
-        return "is empty";
-    }
-
-    p = (const char *) text->data;
-
-    if ((arg->flags & CWMP_PATH_DOT)
-        && (text->len == 0 || p[text->len - 1] != '.'))
-    {
-        return "does not end with a dot";
-    }
-
-    if (arg->flags & CWMP_URL) {
-        return cwmp_url_wrong(p, p + text->len);
-    }
-
-    return NULL;
-}
-
-
 static cwmp_rc_t
 cwmp_build_scalar(cwmp_build_t *b, const cwmp_arg_t *arg, json_t *v,
     const char *path, cwmp_node_t *node)
@@ -486,7 +508,7 @@ cwmp_build_scalar(cwmp_build_t *b, const cwmp_arg_t *arg, json_t *v,
         return b->rc;
     }
 
-    text = cwmp_text_wrong(arg, &node->text);
+    text = cwmp_check_scalar(arg, &node->text);
 
     if (text) {
         return cwmp_build_refuse(b, path, text);

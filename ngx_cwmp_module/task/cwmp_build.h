@@ -28,6 +28,7 @@ cwmp_rc_t cwmp_build_args(cwmp_build_t *b, const cwmp_arg_t *arg,
     json_t *object, const char *path, cwmp_node_t *node);
 cwmp_rc_t cwmp_build_refuse(cwmp_build_t *b, const char *path,
     const char *reason);
+int cwmp_build_is_field(const cwmp_arg_t *args, const char *name);
 cwmp_rc_t cwmp_build_canonical(cwmp_build_t *b, cwmp_value_type_t type,
     const char *path, const char *text, size_t len, cwmp_str_t *out);
 const char *cwmp_json_text(json_t *v, char *number, size_t size, size_t *len);
@@ -35,8 +36,14 @@ char *cwmp_build_path(cwmp_build_t *b, const char *path, const char *sep,
     const char *name);
 char *cwmp_build_copy(cwmp_build_t *b, const cwmp_str_t *s);
 cwmp_node_t *cwmp_build_nodes(cwmp_build_t *b, size_t n);
-size_t cwmp_characters(const cwmp_str_t *text);
 void cwmp_node_text(cwmp_node_t *node, const char *text);
+
+/* cwmp_check.c: what is wrong with a text or a number as this argument (NULL:
+   nothing), and with arguments that are good by themselves */
+const char *cwmp_check_scalar(const cwmp_arg_t *arg, const cwmp_str_t *text);
+cwmp_rc_t cwmp_check_args(cwmp_build_t *b, const cwmp_rpc_t *rpc,
+    const cwmp_node_t *args);
+size_t cwmp_characters(const cwmp_str_t *text);
 
 /* cwmp_values.c: parameters and their values */
 cwmp_rc_t cwmp_build_values(cwmp_build_t *b, const char *path, json_t *list,

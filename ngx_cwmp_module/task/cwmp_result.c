@@ -184,26 +184,76 @@ cwmp_result_value_type(cwmp_result_t *r, const cwmp_row_t *row)
 }
 
 
+/* texts of a list inside of a row: each is followed by a NUL */
+
 static void
-cwmp_result_struct(cwmp_result_t *r, const cwmp_row_t *row)
+cwmp_result_list(cwmp_result_t *r, const cwmp_str_t *cell)
 {
-    size_t             i;
-    const cwmp_arg_t  *field;
+    size_t      i, from;
+    cwmp_str_t  text;
 
-    cwmp_json_literal(r, "{");
+    cwmp_json_literal(r, "[");
 
-    for (i = 0, field = row->arg->fields; field->name; i++, field++) {
+    for (i = 0, from = 0; i < cell->len; i++) {
 
-        if (i) {
+        if (cell->data[i] != '\0') {
+            continue;
+        }
+
+        if (from) {
             cwmp_json_literal(r, ",");
         }
 
+        text.data = cell->data + from;
+        text.len = i - from;
+        cwmp_json_string(r, &text);
+        from = i + 1;
+    }
+
+    cwmp_json_literal(r, "]");
+}
+
+
+static void
+cwmp_result_struct(cwmp_result_t *r, const cwmp_row_t *row,
+    const cwmp_arg_t *field, const cwmp_str_t *cell)
+{
+    int  first;
+
+    cwmp_json_literal(r, "{");
+
+    for (first = 1; field->name; field++) {
+
+        if ((field->flags & CWMP_OPTIONAL) && cell->len == 0) {
+            cell++;
+            continue;
+        }
+
+        if (!first) {
+            cwmp_json_literal(r, ",");
+        }
+
+        first = 0;
         cwmp_json_name(r, field->name);
-        cwmp_json_leaf(r, field->type, &row->cells[i]);
+
+        if (field->type == CWMP_T_STRUCT) {
+            cwmp_result_struct(r, row, field->fields, cell);
+            cell += cwmp_cells(field->fields, NULL);
+            continue;
+        }
+
+        if (field->type == CWMP_T_STRINGS) {
+            cwmp_result_list(r, cell);
+
+        } else {
+            cwmp_json_leaf(r, field->type, cell);
+        }
 
         if (field->type == CWMP_T_VALUE) {
             cwmp_result_value_type(r, row);
         }
+
+        cell++;
     }
 
     cwmp_json_literal(r, "}");
@@ -239,7 +289,7 @@ cwmp_result_row(cwmp_result_t *r, const cwmp_row_t *row)
         cwmp_json_string(r, &row->cells[0]);
 
     } else {
-        cwmp_result_struct(r, row);
+        cwmp_result_struct(r, row, row->arg->fields, row->cells);
     }
 
     /* the one that does not fit is taken back */
@@ -299,7 +349,7 @@ cwmp_json_members(cwmp_result_t *r, const cwmp_result_t *rows,
         if (arg->type == CWMP_T_STRUCT) {
             cwmp_json_members(r, rows, e, arg->fields, full);
 
-        } else if (arg->type == CWMP_T_STRUCTS || arg->type == CWMP_T_STRINGS) {
+        } else if (arg->type >= CWMP_T_STRINGS) {
             cwmp_json_list(r, rows, arg);
 
         } else {

@@ -125,9 +125,8 @@ cwmp_build_known(cwmp_build_t *b)
 static cwmp_rc_t
 cwmp_build_members(cwmp_build_t *b, const cwmp_rpc_t *rpc)
 {
-    json_t            *v;
-    const char        *name, **f;
-    const cwmp_arg_t  *arg;
+    json_t      *v;
+    const char  *name, **f;
 
     json_object_foreach(b->task, name, v) {
 
@@ -138,11 +137,7 @@ cwmp_build_members(cwmp_build_t *b, const cwmp_rpc_t *rpc)
             continue;
         }
 
-        for (arg = rpc->request; arg->name && strcmp(arg->name, name); arg++) {
-            /* void */
-        }
-
-        if (arg->name == NULL) {
+        if (!cwmp_build_is_field(rpc->request, name)) {
             return cwmp_build_refuse(b, name, "is no field of this task");
         }
     }
@@ -218,7 +213,8 @@ cwmp_build_plain(cwmp_build_t *b, const cwmp_rpc_t *rpc)
     b->out->done = check || cwmp_order_is(b->order, "compare");
 
     if (cwmp_build_args(b, rpc->request, b->task, NULL, b->out->args)
-        != CWMP_OK)
+        != CWMP_OK
+        || cwmp_check_args(b, rpc, b->out->args) != CWMP_OK)
     {
         return b->rc;
     }

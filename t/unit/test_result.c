@@ -245,6 +245,42 @@ static const struct {
       "{\"CommandKey\":\"\",\"FaultStruct\":{\"FaultCode\":\"\","
       "\"FaultString\":\"\"},\"StartTime\":\"\",\"CompleteTime\":\"\"}",
       "TransferComplete of nothing" },
+    { MSG("GetParameterAttributesResponse", "<ParameterList><P><AccessList>"
+      "<string>Subscriber</string><x> X_\"1\" </x><string/></AccessList><Name>"
+      "A</Name><Notification>2</Notification></P><P><Name>B</Name>"
+      "<Notification>0</Notification><AccessList/></P><P><Name>C</Name></P>"
+      "</ParameterList>"),
+      LIST("{\"Name\":\"A\",\"Notification\":2,\"AccessList\":[\"Subscriber\","
+      "\"X_\\\"1\\\"\",\"\"]},{\"Name\":\"B\",\"Notification\":0,"
+      "\"AccessList\":[]},{\"Name\":\"C\",\"Notification\":\"\",\"AccessList\""
+      ":[]}"), "a list inside of a row" },
+    { MSG("GetParameterAttributesResponse", "<ParameterList><P><AccessList>"
+      "<string>a</string></AccessList><AccessList><string>b</string>"
+      "</AccessList><Name>A</Name><Name>B</Name></P></ParameterList>"),
+      LIST("{\"Name\":\"A\",\"Notification\":\"\",\"AccessList\":[\"a\"]}"),
+      "two lists of one name: the first counts" },
+    { MSG("AutonomousDUStateChangeComplete", "<Results><Fault><FaultString>x"
+      "</FaultString><FaultCode>9022</FaultCode></Fault><OperationPerformed>"
+      "Install</OperationPerformed><UUID>u</UUID><Resolved>1</Resolved>"
+      "</Results><Results><UUID>v</UUID></Results>"),
+      "{\"Results\":[{\"UUID\":\"u\",\"DeploymentUnitRef\":\"\",\"Version\":\"\","
+      "\"CurrentState\":\"\",\"Resolved\":true,\"ExecutionUnitRefList\":\"\","
+      "\"StartTime\":\"\",\"CompleteTime\":\"\",\"Fault\":{\"FaultCode\":9022,"
+      "\"FaultString\":\"x\"},\"OperationPerformed\":\"Install\"},{\"UUID\":\"v\","
+      "\"DeploymentUnitRef\":\"\",\"Version\":\"\",\"CurrentState\":\"\","
+      "\"Resolved\":\"\",\"ExecutionUnitRefList\":\"\",\"StartTime\":\"\","
+      "\"CompleteTime\":\"\",\"Fault\":{\"FaultCode\":\"\",\"FaultString\":\"\"},"
+      "\"OperationPerformed\":\"\"}]}",
+      "RPC-30 a struct inside of a row, repeated rows" },
+    { MSG("GetOptionsResponse", "<OptionList><O><OptionName>a</OptionName>"
+      "<VoucherSN>7</VoucherSN><State>3</State><Mode>1</Mode><StartDate>s"
+      "</StartDate><IsTransferable>0</IsTransferable></O><O><ExpirationDate>e"
+      "</ExpirationDate></O></OptionList>"),
+      "{\"OptionList\":[{\"OptionName\":\"a\",\"VoucherSN\":7,\"State\":3,"
+      "\"Mode\":1,\"StartDate\":\"s\",\"IsTransferable\":false},{\"OptionName\":"
+      "\"\",\"VoucherSN\":\"\",\"State\":\"\",\"Mode\":\"\",\"StartDate\":\"\","
+      "\"ExpirationDate\":\"e\",\"IsTransferable\":\"\"}]}",
+      "what is optional is there when it was sent" },
     { FAULT("<FaultCode>9899</FaultCode><FaultString>\"no\"\\</FaultString>"),
       "{\"FaultCode\":9899,\"FaultString\":\"\\\"no\\\"\\\\\"}",
       "FLT-02 a fault's code and text verbatim" },

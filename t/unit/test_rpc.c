@@ -32,6 +32,23 @@ good_args(const cwmp_arg_t *args, int depth)
 }
 
 
+/* a row's cells are a fixed array: structs in a row count by their fields */
+
+static int
+cells_fit(const cwmp_arg_t *args)
+{
+    for ( /* void */ ; args->name; args++) {
+        if (args->type == CWMP_T_STRUCTS
+            && cwmp_cells(args->fields, NULL) > CWMP_MAX_FIELDS)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
 static const cwmp_rpc_t *
 find(const char *name)
 {
@@ -46,24 +63,36 @@ main(void)
     const cwmp_rpc_t  *rpc;
 
     static const char  *cpe[] = { "Inform", "GetRPCMethods",
-                                  "TransferComplete" };
+                                  "TransferComplete",
+                                  "AutonomousTransferComplete",
+                                  "RequestDownload", "Kicked",
+                                  "DUStateChangeComplete",
+                                  "AutonomousDUStateChangeComplete", NULL };
     static const char  *acs[] = { "GetRPCMethods", "GetParameterValues",
                                   "SetParameterValues", "GetParameterNames",
                                   "AddObject", "DeleteObject", "Reboot",
-                                  "FactoryReset", "Download" };
+                                  "FactoryReset", "Download", "Upload",
+                                  "ScheduleDownload", "ScheduleInform",
+                                  "CancelTransfer", "GetQueuedTransfers",
+                                  "GetAllQueuedTransfers",
+                                  "SetParameterAttributes",
+                                  "GetParameterAttributes", "SetVouchers",
+                                  "GetOptions", "ChangeDUState", NULL };
 
     for (rpc = cwmp_rpcs; rpc->name; rpc++) {
         ok(good_args(rpc->request, 0) && good_args(rpc->response, 0),
            "%s: rows are complete", rpc->name);
         ok(find(rpc->name) == rpc, "%s: found by name", rpc->name);
+        ok(cells_fit(rpc->request) && cells_fit(rpc->response),
+           "%s: its rows have cells enough", rpc->name);
     }
 
-    for (i = 0; i < 3; i++) {
+    for (i = 0; cpe[i]; i++) {
         rpc = find(cpe[i]);
         ok(rpc && (rpc->from & CWMP_FROM_CPE), "RPC-01 %s is served", cpe[i]);
     }
 
-    for (i = 0; i < 9; i++) {
+    for (i = 0; acs[i]; i++) {
         rpc = find(acs[i]);
         ok(rpc && (rpc->from & CWMP_FROM_ACS), "%s can be sent", acs[i]);
     }

@@ -15,6 +15,7 @@
 #include "cwmp_task.h"
 #include "cwmp_value.h"
 #include "task_cases.h"
+#include "task_cases_further.h"
 #include "tap.h"
 
 
@@ -408,7 +409,11 @@ static const struct {
     { "verify", SET("{\"A\":1,\"U\":2}") },
     { "set", ADD("{\"U\":1,\"S\":\"a\"}") },
     { "compare", SET("{\"U\":7}") },
-    { "compare", SET("{\"U\":8}") }
+    { "compare", SET("{\"U\":8}") },
+    { "", "{\"method\":\"ChangeDUState\",\"Operations\":[{\"Operation\":"
+      "\"Update\",\"Version\":\"1\"}]}" },
+    { "", "{\"method\":\"SetParameterAttributes\",\"ParameterList\":[{"
+      "\"Name\":\"A\",\"AccessList\":[\"x\"]}]}" }
 };
 
 
@@ -527,6 +532,7 @@ main(int argc, char **argv)
     }
 
     test(rpcs);
+    test(further);
     test(values);
     test(refused);
     test(phases);

@@ -208,8 +208,11 @@ test_replies(void)
     start(&out, 4096);
     cwmp_write_response(&out, CWMP_NS_1_2, NULL, find("GetRPCMethods"));
     ok(!has("Header"), "SOAP-02 no ID, no header");
-    ok(has("arrayType=\"xsd:string[3]\"><string>Inform</string><string>"
-           "GetRPCMethods</string><string>TransferComplete</string>"),
+    ok(has("arrayType=\"xsd:string[8]\"><string>Inform</string><string>"
+           "GetRPCMethods</string><string>TransferComplete</string><string>"
+           "AutonomousTransferComplete</string><string>RequestDownload"
+           "</string><string>Kicked</string><string>DUStateChangeComplete"
+           "</string><string>AutonomousDUStateChangeComplete</string>"),
        "RPC-01 SOAP-06 all served methods, counted");
     validate("GetRPCMethodsResponse");
 
@@ -219,6 +222,12 @@ test_replies(void)
     ok(has("<cwmp:TransferCompleteResponse></cwmp:TransferCompleteResponse>"),
        "an empty response");
     validate("TransferCompleteResponse");
+
+    start(&out, 4096);
+    cwmp_write_response(&out, CWMP_NS_1_2, NULL, find("Kicked"));
+    ok(has("<cwmp:KickedResponse><NextURL></NextURL></cwmp:KickedResponse>"),
+       "RPC-32 KickedResponse names no URL");
+    validate("KickedResponse");
 
     for (code = 8000; code < 8007; code++) {
         start(&out, 4096);

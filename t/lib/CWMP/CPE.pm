@@ -204,7 +204,7 @@ sub send_inform {
     # those of transfers stay until TransferCompleteResponse
     my %told = map { ("$_->[0]\0$_->[1]" => 1) } @events;
     @{ $self->{events} } = grep {
-        $_->[0] =~ /^(?:7 |M (?:Download|Upload))/ || !$told{"$_->[0]\0$_->[1]"}
+        $_->[0] =~ /^(?:7 |M (?:ScheduleDownload|Download|Upload))/ || !$told{"$_->[0]\0$_->[1]"}
     } @{ $self->{events} };
     $self->{changed} = {};
 }

@@ -15,7 +15,9 @@ use CWMP::Model;
 my %RPC = map { my $name = $_; ($name => __PACKAGE__->can("rpc_$name")) } qw(
     GetRPCMethods GetParameterValues SetParameterValues GetParameterNames
     GetParameterAttributes SetParameterAttributes AddObject DeleteObject
-    Reboot FactoryReset ScheduleInform Download Upload
+    Reboot FactoryReset ScheduleInform Download Upload ScheduleDownload
+    CancelTransfer GetQueuedTransfers GetAllQueuedTransfers SetVouchers
+    GetOptions ChangeDUState
 );
 
 
@@ -297,6 +299,62 @@ sub rpc_Download { return transfer(@_, 'Download', $_[0]{download}) }
 sub rpc_Upload { return transfer(@_, 'Upload', $_[0]{upload}) }
 
 
+# The window begins when the session ends.
+sub rpc_ScheduleDownload {
+    my ($cpe, $node) = @_;
+    my @windows = $node->child('TimeWindowList')->kids;
+
+    CWMP::Model::throw(9003) if !@windows || @windows > 2;
+    queue_transfer($cpe, $node, 'ScheduleDownload', $cpe->{download} || {});
+    return '';
+}
+
+
+sub rpc_CancelTransfer {
+    my ($cpe, $node) = @_;
+    my $key = $node->value('CommandKey') // '';
+    @{ $cpe->{transfers} } = grep { $_->{key} ne $key } @{ $cpe->{transfers} };
+    return '';
+}
+
+
+sub rpc_GetQueuedTransfers { return transfer_list($_[0], 'Queued') }
+sub rpc_GetAllQueuedTransfers { return transfer_list($_[0], 'AllQueued') }
+
+
+sub transfer_list {
+    my ($cpe, $kind) = @_;
+    my @all = @{ $cpe->{transfers} };
+    return qq(<TransferList soap-enc:arrayType="cwmp:${kind}TransferStruct[)
+        . @all . ']">' . join('', map {
+            "<${kind}TransferStruct><CommandKey>" . xml_escape($_->{key})
+            . '</CommandKey><State>' . ($_->{ready} ? 3 : 1) . '</State>'
+            . ($kind eq 'Queued' ? '' : '<IsDownload>'
+               . ($_->{method} eq 'Upload' ? 0 : 1) . '</IsDownload>'
+               . '<FileType>1 Firmware Upgrade Image</FileType>'
+               . '<FileSize>0</FileSize><TargetFileName></TargetFileName>')
+            . "</${kind}TransferStruct>"
+        } @all) . '</TransferList>';
+}
+
+
+sub rpc_SetVouchers { return '' }
+
+
+sub rpc_GetOptions {
+    return '<OptionList soap-enc:arrayType="cwmp:OptionStruct[0]">'
+           . '</OptionList>';
+}
+
+
+# Accepted; what comes of it is a test's to tell.
+sub rpc_ChangeDUState {
+    my ($cpe, $node) = @_;
+    CWMP::Model::throw(9003) unless $node->kids('Operations');
+    return '';
+}
+
+
 sub transfer {
     my ($cpe, $node, $method, $how) = @_;
     $how ||= {};
@@ -334,6 +392,7 @@ sub queue_transfer {
 
     push @{ $cpe->{transfers} }, $transfer;
     push @{ $cpe->{after_session} }, sub {
+        return unless grep { $_ == $transfer } @{ $cpe->{transfers} };
         $transfer->{ready} = 1;
         $cpe->add_event('7 TRANSFER COMPLETE');
         $cpe->add_event("M $method", $transfer->{key});

@@ -1,0 +1,215 @@
+/*
+ * What may be wrong with an argument besides its type: bounds and forms that
+ * its row tells, and what concerns several arguments of one RPC, which is a
+ * row in cwmp_checks[].  All of it is found before anything is sent.
+ */
+
+#include <ctype.h>
+#include <string.h>
+
+#include "cwmp_build.h"
+
+
+static cwmp_rc_t cwmp_check_windows(cwmp_build_t *b, const cwmp_node_t *args);
+
+
+static const struct {
+    const char   *rpc;
+    cwmp_rc_t   (*check)(cwmp_build_t *b, const cwmp_node_t *args);
+} cwmp_checks[] = {
+    { "ScheduleDownload", cwmp_check_windows }
+};
+
+
+cwmp_rc_t
+cwmp_check_args(cwmp_build_t *b, const cwmp_rpc_t *rpc,
+    const cwmp_node_t *args)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(cwmp_checks) / sizeof(cwmp_checks[0]); i++) {
+        if (strcmp(cwmp_checks[i].rpc, rpc->name) == 0) {
+            return cwmp_checks[i].check(b, args);
+        }
+    }
+
+    return CWMP_OK;
+}
+
+
+/* of an int or an unsignedInt in its one form */
+
+static long long
+cwmp_check_number(const cwmp_str_t *text)
+{
+    size_t     i;
+    long long  n;
+
+    for (i = 0, n = 0; i < text->len; i++) {
+        if (text->data[i] != '-') {
+            n = n * 10 + (text->data[i] - '0');
+        }
+    }
+
+    return (text->len && text->data[0] == '-') ? -n : n;
+}
+
+
+/* TR-069 A.4.1.8: each has a length, and the second begins after the first */
+
+static cwmp_rc_t
+cwmp_check_windows(cwmp_build_t *b, const cwmp_node_t *args)
+{
+    size_t              i;
+    long long           start, end, last;
+    const cwmp_node_t  *list;
+
+    static const char  *path[] = { "TimeWindowList[0]", "TimeWindowList[1]" };
+
+    list = &args[7];
+
+    for (i = 0, last = 0; i < list->nitems && i < 2; i++) {
+        start = cwmp_check_number(&list->items[i].items[0].text);
+        end = cwmp_check_number(&list->items[i].items[1].text);
+
+        if (start >= end) {
+            return cwmp_build_refuse(b, path[i], "ends before it starts");
+        }
+
+        if (start < last) {
+            return cwmp_build_refuse(b, path[i],
+                                     "starts before the one before it ends");
+        }
+
+        last = end;
+    }
+
+    return CWMP_OK;
+}
+
+
+size_t
+cwmp_characters(const cwmp_str_t *text)
+{
+    size_t  i, n;
+
+    for (i = 0, n = 0; i < text->len; i++) {
+        n += (text->data[i] & 0xC0) != 0x80;
+    }
+
+    return n;
+}
+
+
+/* scheme://authority, the latter without user:password@ (RFC 3986) */
+
+static const char *
+cwmp_url_wrong(const char *p, const char *last)
+{
+    const char  *scheme;
+
+    for (scheme = p; p < last && (isalnum((unsigned char) *p) || *p == '+'
+                                  || *p == '-' || *p == '.'); p++)
+    {
+        /* void */
+    }
+
+    if (p == scheme || !isalpha((unsigned char) *scheme) || last - p < 4
+        || memcmp(p, "://", 3) != 0)
+    {
+        return "is not an absolute URL such as https://host/file";
+    }
+
+    for (p += 3; p < last && !strchr("/?#", *p); p++) {
+        if (*p == '@') {
+            return "holds a user name or password: use Username and Password";
+        }
+    }
+
+    return NULL;
+}
+
+
+static int
+cwmp_is_uuid(const cwmp_str_t *text)
+{
+    size_t  i;
+
+    for (i = 0; i < text->len; i++) {
+
+        if (i == 8 || i == 13 || i == 18 || i == 23) {
+            if (text->data[i] != '-') {
+                return 0;
+            }
+
+        } else if (!isxdigit(text->data[i])) {
+            return 0;
+        }
+    }
+
+    return text->len == 36;
+}
+
+
+/* no number of a task is negative, but where -1 has a meaning */
+
+static const char *
+cwmp_number_wrong(const cwmp_arg_t *arg, const cwmp_str_t *text)
+{
+    long long  n;
+
+    n = cwmp_check_number(text);
+
+    if (n < ((arg->flags & CWMP_POSITIVE) ? 1
+             : (arg->flags & CWMP_MINUS_ONE) ? -1 : 0))
+    {
+        return "is too small";
+    }
+
+    return (arg->max && n > (long long) arg->max) ? "is too large" : NULL;
+}
+
+
+
+static const char *
+cwmp_text_wrong(const cwmp_arg_t *arg, const cwmp_str_t *text)
+{
+    const char  *p;
+
+    if (arg->max && cwmp_characters(text) > arg->max) {
+        return "is too long";
+    }
+
+    if (text->len == 0 && (arg->flags & CWMP_NONEMPTY)) {
+        return "is empty";
+    }
+
+    p = (const char *) text->data;
+
+    if ((arg->flags & CWMP_PATH_DOT)
+        && (text->len == 0 || p[text->len - 1] != '.'))
+    {
+        return "does not end with a dot";
+    }
+
+    if (arg->flags & CWMP_URL) {
+        return cwmp_url_wrong(p, p + text->len);
+    }
+
+    if ((arg->flags & CWMP_UUID) && !cwmp_is_uuid(text)) {
+        return "is no UUID of 8-4-4-4-12 hexadecimal digits";
+    }
+
+    return NULL;
+}
+
+
+const char *
+cwmp_check_scalar(const cwmp_arg_t *arg, const cwmp_str_t *text)
+{
+    if (arg->type == CWMP_T_INT || arg->type == CWMP_T_UINT) {
+        return cwmp_number_wrong(arg, text);
+    }
+
+    return cwmp_text_wrong(arg, text);
+}
