@@ -6,6 +6,7 @@
 #   run       a server to try things with, in the foreground
 #   test      deps, build, unit; then all tests
 #   check     the same tests under AddressSanitizer and UBSan
+#   fuzz      each of t/fuzz/ for TIME seconds (60), FUZZ="repair ...": these
 #   install   the module into MODULESDIR
 #   clean     remove build/
 #
@@ -23,7 +24,7 @@ MAKEFLAGS += -j$(shell nproc) --no-print-directory
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: build unit deps run test tested check install clean FORCE
+.PHONY: build unit deps run test tested check fuzz install clean FORCE
 
 
 # What is built, and where to.  SANITIZED is for "check": the module goes into
@@ -153,6 +154,33 @@ $(UNIT_OBJ)/t/unit/%.o: TEST_CFLAGS := -Wno-unused-function
 
 .SECONDARY:
 -include $(shell find $(UNIT_OBJ) -name '*.d' 2>/dev/null)
+
+
+# Fuzzing, by clang's libFuzzer.  What is found new is kept in build/fuzz/, what
+# breaks something there as well, as crash-NAME-*: it belongs into a test.
+
+TIME = 60
+FUZZ = $(patsubst t/fuzz/fuzz_%.c,%,$(wildcard t/fuzz/fuzz_*.c))
+FUZZ_CFLAGS := -O1 -g -fsanitize=fuzzer,address,undefined \
+               -fno-sanitize-recover=all -fno-omit-frame-pointer -D_GNU_SOURCE
+
+fuzz: $(FUZZ:%=build/fuzz/%)
+	@for name in $(FUZZ); do \
+	    mkdir -p build/fuzz/$$name.found; \
+	    seeds="t/fuzz/corpus/$$name"; \
+	    case $$name in envelope|repair) \
+	        seeds="$$seeds $(wildcard ../shared/cwmp/examples)" ;; esac; \
+	    echo "$$name: $(TIME) s"; \
+	    build/fuzz/$$name -max_total_time=$(TIME) -max_len=20000 -timeout=10 \
+	        -artifact_prefix=build/fuzz/crash-$$name- -print_final_stats=1 \
+	        $(if $(V),,-verbosity=0) build/fuzz/$$name.found $$seeds \
+	        || exit 1; \
+	done
+
+build/fuzz/%: t/fuzz/fuzz_%.c t/fuzz/fuzz.h $(PURE) $(HDRS)
+	@mkdir -p $(@D)
+	$(if $(V),,@)clang $(FUZZ_CFLAGS) -Wall -Wextra -Wno-unused-parameter \
+	    -Wno-unused-function $(UNIT_INCS) -o $@ $< $(PURE) $(UNIT_LIBS)
 
 
 # The tests learn what to test from these

@@ -14,6 +14,8 @@ static ngx_http_cwmp_ctx_t *ngx_http_cwmp_create_ctx(ngx_http_request_t *r);
 static void *ngx_http_cwmp_alloc(void *owner, size_t size);
 static void ngx_http_cwmp_cleanup(void *data);
 static void ngx_http_cwmp_body(ngx_http_request_t *r);
+static void ngx_http_cwmp_charset(ngx_http_cwmp_ctx_t *ctx);
+static void ngx_http_cwmp_tolerated(ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_feed(ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_feed_bytes(ngx_http_cwmp_ctx_t *ctx, u_char *p,
     size_t n);
@@ -79,6 +81,8 @@ ngx_http_cwmp_handler(ngx_http_request_t *r)
     if (ngx_http_cwmp_carried(ctx) == NGX_ERROR) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    ngx_http_cwmp_charset(ctx);
 
     r->connection->log->action = "reading a CWMP message";
     r->request_body_no_buffering = 1;
@@ -408,6 +412,63 @@ ngx_http_cwmp_flush(ngx_http_cwmp_ctx_t *ctx)
 }
 
 
+/* Content-Type: text/xml; charset="utf-8" */
+
+static void
+ngx_http_cwmp_charset(ngx_http_cwmp_ctx_t *ctx)
+{
+    u_char           *p, *last, *name;
+    ngx_table_elt_t  *type;
+
+    type = ctx->request->headers_in.content_type;
+
+    if (type == NULL) {
+        return;
+    }
+
+    last = type->value.data + type->value.len;
+    p = ngx_strlcasestrn(type->value.data, last, (u_char *) "charset=", 7);
+
+    if (p == NULL) {
+        return;
+    }
+
+    for (p += 8; p < last && (*p == '"' || *p == '\'' || *p == ' '); p++) {
+        /* void */
+    }
+
+    for (name = p; p < last && *p != '"' && *p != '\'' && *p != ';'
+                   && *p != ' '; p++)
+    {
+        /* void */
+    }
+
+    cwmp_envelope_charset(ctx->envelope, name, p - name);
+}
+
+
+/* what was let pass, once per message: somebody may want to know */
+
+static void
+ngx_http_cwmp_tolerated(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_log_t  *log;
+
+    log = ctx->request->connection->log;
+
+    if (ctx->facts->repaired) {
+        ngx_log_error(NGX_LOG_INFO, log, 0, "%uz values were repaired: bytes "
+                      "that are not UTF-8 or not allowed in XML, or bare "
+                      "'&' or '<'", ctx->facts->repaired);
+    }
+
+    if (ctx->facts->extra) {
+        ngx_log_error(NGX_LOG_INFO, log, 0,
+                      "what follows the first envelope was ignored");
+    }
+}
+
+
 /* the whole body is there */
 
 static void
@@ -427,6 +488,8 @@ ngx_http_cwmp_end(ngx_http_cwmp_ctx_t *ctx)
                                   "out of memory");
         return;
     }
+
+    ngx_http_cwmp_tolerated(ctx);
 
     ctx->request->connection->log->action = "answering a CWMP message";
 

@@ -1,7 +1,7 @@
 
 /*
- * The bytes' way: what is no XML is trimmed off, the guard bounds what libxml2
- * would gather, libxml2's SAX push parser finds elements and text, and
+ * The bytes' way: what is no XML is trimmed off, the repair mends what libxml2
+ * would not take, the guard bounds what libxml2 would gather, libxml2's SAX push parser finds elements and text, and
  * cwmp_walk.c makes facts of them.  The first refusal stands and nothing is
  * fed after it.  What the CPE's namespaces say does not matter, so libxml2's
  * are left off (SAX1 events): an undeclared prefix then is no error, and costs
@@ -36,7 +36,10 @@ static const unsigned char *cwmp_envelope_trim(cwmp_envelope_t *e,
 static void cwmp_envelope_begin(cwmp_envelope_t *e, const unsigned char *p,
     size_t n);
 static void cwmp_envelope_pass(cwmp_envelope_t *e, const unsigned char *p,
+    size_t n, int last);
+static cwmp_rc_t cwmp_envelope_good(void *data, const unsigned char *p,
     size_t n);
+static void cwmp_envelope_bad(cwmp_envelope_t *e, const char *why);
 static void cwmp_envelope_parse(cwmp_envelope_t *e, const unsigned char *p,
     size_t n, int last);
 static size_t cwmp_envelope_path(cwmp_envelope_t *e, char *p, size_t room);
@@ -81,6 +84,7 @@ cwmp_envelope_create(cwmp_arena_t *arena, const cwmp_limits_t *limits,
     e->facts.id = cwmp_empty;
     e->facts.fault_text = cwmp_empty;
 
+    cwmp_repair_init(&e->repair, arena, cwmp_envelope_good, e);
     cwmp_guard_init(&e->guard, limits->text);
 
     return e;
@@ -94,6 +98,14 @@ cwmp_envelope_free(cwmp_envelope_t *e)
         xmlFreeParserCtxt(e->ctxt);
         e->ctxt = NULL;
     }
+}
+
+
+void
+cwmp_envelope_charset(cwmp_envelope_t *e, const unsigned char *name,
+    size_t len)
+{
+    e->repair.charset = cwmp_repair_charset(name, len);
 }
 
 
@@ -129,10 +141,10 @@ cwmp_envelope_feed(cwmp_envelope_t *e, const unsigned char *p, size_t n)
         return e->rc;
     }
 
-    cwmp_envelope_pass(e, e->stage, e->staged);
+    cwmp_envelope_pass(e, e->stage, e->staged, 0);
     e->staged = 0;
 
-    cwmp_envelope_pass(e, p, end - p);
+    cwmp_envelope_pass(e, p, end - p, 0);
 
     return e->rc;
 }
@@ -147,7 +159,7 @@ cwmp_envelope_end(cwmp_envelope_t *e)
         return e->rc;
     }
 
-    cwmp_envelope_pass(e, e->stage, e->staged);
+    cwmp_envelope_pass(e, e->stage, e->staged, 1);
     e->staged = 0;
     e->ending = 1;
 
@@ -298,23 +310,62 @@ cwmp_envelope_begin(cwmp_envelope_t *e, const unsigned char *p, size_t n)
         return;
     }
 
-    xmlCtxtUseOptions(e->ctxt, XML_PARSE_NONET);
-
     e->started = 1;
+}
+
+
+/* mended by the repair, bounded by the guard, then libxml2's */
+
+static void
+cwmp_envelope_pass(cwmp_envelope_t *e, const unsigned char *p, size_t n,
+    int last)
+{
+    size_t                rest;
+    const unsigned char  *end;
+
+    if (e->rc != CWMP_OK) {
+        return;
+    }
+
+    end = p + n;
+    rest = e->repair.ended ? n : 0;
+
+    if (e->started && !e->repair.ended) {
+        rest = cwmp_repair_feed(&e->repair, p, n, last);
+    }
+
+    if (e->rc == CWMP_OK && e->repair.rc == CWMP_ERROR) {
+        cwmp_envelope_stop(e, CWMP_ERROR);
+
+    } else if (e->rc == CWMP_OK && e->repair.why) {
+        cwmp_envelope_bad(e, e->repair.why);
+    }
+
+    /* what follows the root element is none of ours: NULs, a second envelope
+       of a CPE from 2004, a count of bytes that was too high */
+
+    if (!e->repair.ended || e->facts.extra) {
+        return;
+    }
+
+    for (p = end - rest; p < end; p++) {
+        if (*p != ' ' && (*p < '\t' || *p > '\r') && *p != '\0') {
+            e->facts.extra = 1;
+            return;
+        }
+    }
 }
 
 
 /* what the guard lets through goes on, so that a refusal knows where it was */
 
-static void
-cwmp_envelope_pass(cwmp_envelope_t *e, const unsigned char *p, size_t n)
+static cwmp_rc_t
+cwmp_envelope_good(void *data, const unsigned char *p, size_t n)
 {
-    char         path[120];
+    cwmp_envelope_t  *e = data;
+
     size_t       piece, good;
     const char  *why;
-
-    /* what follows the root element is none of ours: NULs, a second envelope
-       of a CPE from 2004, a count of bytes that was too high */
 
     while (n && e->rc == CWMP_OK && !e->done) {
         piece = (n < CWMP_PIECE) ? n : CWMP_PIECE;
@@ -325,15 +376,24 @@ cwmp_envelope_pass(cwmp_envelope_t *e, const unsigned char *p, size_t n)
         }
 
         if (good < piece && !e->done) {
-            path[cwmp_envelope_path(e, path, sizeof(path) - 1)] = '\0';
-            cwmp_envelope_refuse(e, "%s%s%s", why, path[0] ? ", inside " : "",
-                                 path);
-            return;
+            cwmp_envelope_bad(e, why);
         }
 
         p += piece;
         n -= piece;
     }
+
+    return e->rc;
+}
+
+
+static void
+cwmp_envelope_bad(cwmp_envelope_t *e, const char *why)
+{
+    char  path[120];
+
+    path[cwmp_envelope_path(e, path, sizeof(path) - 1)] = '\0';
+    cwmp_envelope_refuse(e, "%s%s%s", why, path[0] ? ", inside " : "", path);
 }
 
 
@@ -350,6 +410,15 @@ cwmp_envelope_parse(cwmp_envelope_t *e, const unsigned char *p, size_t n,
     int                     rc;
     void                   *data;
     xmlStructuredErrorFunc  handler;
+
+    /* what the repair hands on is UTF-8, whatever the declaration says */
+
+    if (!e->optioned) {
+        e->optioned = 1;
+        xmlCtxtUseOptions(e->ctxt, XML_PARSE_NONET
+                          | (e->repair.charset == CWMP_CHARSET_FOREIGN
+                             ? 0 : XML_PARSE_IGNORE_ENC));
+    }
 
     handler = xmlStructuredError;
     data = xmlStructuredErrorContext;

@@ -39,6 +39,8 @@ typedef struct {
     cwmp_str_t          fault_text; /* FAULT: FaultString, else faultstring */
     unsigned            session_timeout;    /* header of that name; 0: none */
     size_t              rows;       /* how many rows were handed over */
+    size_t              repaired;   /* values that were, of rows and others */
+    unsigned            extra:1;    /* more than blanks after the envelope */
 } cwmp_facts_t;
 
 
@@ -53,6 +55,7 @@ typedef struct {
                                        SetParameterValuesFault in a fault */
     cwmp_str_t          cells[CWMP_MAX_FIELDS];
     cwmp_str_t          type;
+    unsigned            repaired:1; /* a cell is not quite what was sent */
 } cwmp_row_t;
 
 /* CWMP_OK to go on; CWMP_ERROR stops the parse with that result; CWMP_REFUSED
@@ -76,6 +79,11 @@ typedef struct cwmp_envelope_s  cwmp_envelope_t;
 cwmp_envelope_t *cwmp_envelope_create(cwmp_arena_t *arena,
     const cwmp_limits_t *limits, cwmp_row_pt row, void *data);
 void cwmp_envelope_free(cwmp_envelope_t *e);
+
+/* what the HTTP header says; before the first byte.  It outweighs the XML
+   declaration when it is UTF-8 or Latin-1, and is ignored when it is not */
+void cwmp_envelope_charset(cwmp_envelope_t *e, const unsigned char *name,
+    size_t len);
 
 /* any number of bytes, also 0.  After CWMP_REFUSED the first error stands and
    further bytes are ignored at once (they cost nothing). */

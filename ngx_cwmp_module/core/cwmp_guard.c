@@ -389,35 +389,19 @@ cwmp_guard_bound(cwmp_guard_t *g, const unsigned char *p,
 static const char *
 cwmp_guard_declaration(cwmp_guard_t *g)
 {
-    size_t                i, n, len;
-    unsigned char         quote;
+    size_t                n, len;
     const char          **name;
-    const unsigned char  *p, *end;
-
-    static const char  key[] = "encoding";
-
-    p = g->decl;
-    end = g->decl + g->decl_len;
+    const unsigned char  *p;
 
     if (g->decl_len == CWMP_GUARD_DECL) {
         return "XML declaration over 256 bytes";
     }
 
-    for (i = 0; i + sizeof(key) < g->decl_len; i++) {
-        if (memcmp(p + i, key, sizeof(key) - 1) == 0) {
-            break;
-        }
-    }
+    p = cwmp_guard_encoding(g->decl, g->decl_len, &n);
 
-    for (p += i; p < end && *p != '"' && *p != '\''; p++) { /* void */ }
-
-    if (i + sizeof(key) >= g->decl_len || end - p < 2) {
+    if (p == NULL) {
         return NULL;
     }
-
-    quote = *p++;
-
-    for (n = 0; p + n < end && p[n] != quote; n++) { /* void */ }
 
     for (name = cwmp_guard_encodings; *name; name++) {
         len = strlen(*name);
@@ -437,4 +421,39 @@ cwmp_guard_declaration(cwmp_guard_t *g)
     }
 
     return "encoding is not supported: send UTF-8";
+}
+
+
+const unsigned char *
+cwmp_guard_encoding(const unsigned char *p, size_t n, size_t *len)
+{
+    size_t                i;
+    unsigned char         quote;
+    const unsigned char  *end;
+
+    static const char  key[] = "encoding";
+
+    end = p + n;
+
+    for (i = 0; i + sizeof(key) < n; i++) {
+        if (memcmp(p + i, key, sizeof(key) - 1) == 0) {
+            break;
+        }
+    }
+
+    if (i + sizeof(key) >= n) {
+        return NULL;
+    }
+
+    for (p += i; p < end && *p != '"' && *p != '\''; p++) { /* void */ }
+
+    if (end - p < 2) {
+        return NULL;
+    }
+
+    quote = *p++;
+
+    for (*len = 0; p + *len < end && p[*len] != quote; (*len)++) { /**/ }
+
+    return p;
 }

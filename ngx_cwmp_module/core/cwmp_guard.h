@@ -39,4 +39,8 @@ void cwmp_guard_init(cwmp_guard_t *g, size_t cdata);
 size_t cwmp_guard_scan(cwmp_guard_t *g, const unsigned char *p, size_t n,
     const char **why);
 
+/* the encoding that an XML declaration names; NULL: none */
+const unsigned char *cwmp_guard_encoding(const unsigned char *p, size_t n,
+    size_t *len);
+
 #endif

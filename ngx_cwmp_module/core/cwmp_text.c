@@ -18,6 +18,10 @@
     ((c) == ' ' || (c) == '\t' || (c) == '\n' || (c) == '\r')
 
 
+static const unsigned char *cwmp_text_mark(const unsigned char *p,
+    const unsigned char *end);
+static void cwmp_text_add(cwmp_envelope_t *e, const unsigned char *p,
+    size_t n);
 static int cwmp_text_room(cwmp_envelope_t *e, size_t n);
 static void cwmp_text_close_listed(cwmp_envelope_t *e, unsigned cell,
     const unsigned char *text, size_t len);
@@ -30,13 +34,81 @@ static void cwmp_text_refuse(cwmp_envelope_t *e, const char *what,
 static unsigned char  cwmp_nothing[] = "";
 
 
+/* the repair's marks are taken out again (cwmp_repair.h) */
+
 void
 cwmp_walk_text(cwmp_envelope_t *e, const unsigned char *p, size_t n)
 {
+    unsigned              code;
+    const unsigned char  *mark, *end;
+
     if (e->nframes == 0 || e->frames[e->nframes - 1].in != CWMP_IN_LEAF) {
         return;
     }
 
+    if (e->repair.marks == 0) {
+        cwmp_text_add(e, p, n);
+        return;
+    }
+
+    for (end = p + n; p < end && e->rc == CWMP_OK; p = mark + 3) {
+
+        mark = cwmp_text_mark(p, end);
+
+        if (mark > p) {
+            e->leaf_repaired |= e->mark;
+            e->mark = 0;
+            cwmp_text_add(e, p, mark - p);
+        }
+
+        if (mark == end) {
+            return;
+        }
+
+        code = mark[2] - 0x90;
+
+        if (e->mark) {
+            e->mark = 0;
+            cwmp_text_add(e, mark, 3);
+
+        } else if (code == 0) {
+            e->mark = 1;
+
+        } else {
+            e->leaf_repaired = 1;
+            cwmp_text_add(e, (const unsigned char *) (code == 1 ? "&" : "<"),
+                          1);
+        }
+    }
+}
+
+
+/* the next mark of any kind, or end */
+
+static const unsigned char *
+cwmp_text_mark(const unsigned char *p, const unsigned char *end)
+{
+    while (end - p > 2) {
+        p = memchr(p, 0xef, end - p - 2);
+
+        if (p == NULL) {
+            return end;
+        }
+
+        if (p[1] == 0xb7 && p[2] >= 0x90 && p[2] <= 0x92) {
+            return p;
+        }
+
+        p++;
+    }
+
+    return end;
+}
+
+
+static void
+cwmp_text_add(cwmp_envelope_t *e, const unsigned char *p, size_t n)
+{
     if (n > e->max - (e->used - e->start)) {
         cwmp_text_refuse(e, "element text", e->max);
         return;
@@ -59,6 +131,9 @@ cwmp_text_close_leaf(cwmp_envelope_t *e, cwmp_frame_t *f)
 
     text = e->text ? e->text + e->start : cwmp_nothing;
     len = e->used - e->start;
+
+    e->facts.repaired += e->leaf_repaired;
+    e->row_repaired |= e->leaf_repaired;
 
     if (f->to == &e->facts.id) {
 
@@ -130,6 +205,7 @@ cwmp_text_close_row(cwmp_envelope_t *e, const cwmp_arg_t *arg)
     static unsigned char  string[] = "string";
 
     row.arg = arg;
+    row.repaired = e->row_repaired;
 
     for (i = 0; i < CWMP_MAX_FIELDS; i++) {
         row.cells[i].len = e->cells[i].len;

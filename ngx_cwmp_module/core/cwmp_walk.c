@@ -422,11 +422,9 @@ cwmp_open_arg(cwmp_envelope_t *e, const char *name)
 static void
 cwmp_open_item(cwmp_envelope_t *e, const char *name)
 {
-    cwmp_frame_t  *f;
+    cwmp_frame_t  *f = &e->frames[e->nframes - 1];
 
-    f = &e->frames[e->nframes - 1];
     f->index++;
-
     cwmp_push_row(e, name, f->arg);
 }
 
@@ -532,6 +530,7 @@ cwmp_push_row(cwmp_envelope_t *e, const char *name, const cwmp_arg_t *arg)
 
     e->used = 0;
     e->type_len = 0;
+    e->row_repaired = 0;
     memset(e->cells, 0, sizeof(e->cells));
 
     if (arg->type == CWMP_T_STRINGS) {
@@ -566,6 +565,8 @@ cwmp_push_leaf(cwmp_envelope_t *e, const char *name, const cwmp_arg_t *arg,
     f->to = to;
     e->start = e->used;
     e->max = max;
+    e->mark = 0;
+    e->leaf_repaired = 0;
 }
 
 

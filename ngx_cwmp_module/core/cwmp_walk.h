@@ -11,6 +11,7 @@
 
 #include "cwmp_envelope.h"
 #include "cwmp_guard.h"
+#include "cwmp_repair.h"
 
 #define CWMP_FRAMES      12         /* elements that mean something to us are
                                        never nested deeper */
@@ -59,11 +60,16 @@ struct cwmp_envelope_s {
     size_t             bytes;       /* seen so far */
     unsigned           bom;         /* bytes of it seen */
     unsigned           started:1;   /* past what is trimmed in front */
+    unsigned           erring:1;    /* inside of libxml2's error handler */
+    unsigned           optioned:1;  /* libxml2 was told its options */
     unsigned           done:1;      /* the root element was closed */
     unsigned           ending:1;    /* no more bytes will come */
     unsigned           erring:1;    /* inside of libxml2's error handler */
     unsigned           body:1;
     unsigned           message:1;
+    unsigned           mark:1;      /* CWMP_MARK was seen: what is next? */
+    unsigned           leaf_repaired:1;
+    unsigned           row_repaired:1;
 
     unsigned           depth;       /* open elements */
     unsigned           skip;        /* of which inside a skipped one */
@@ -97,6 +103,7 @@ struct cwmp_envelope_s {
 
     size_t             staged;
     unsigned char      stage[CWMP_STAGE];
+    cwmp_repair_t      repair;
     cwmp_guard_t       guard;
     char               reason[CWMP_REASON + 1];
 };

@@ -147,15 +147,22 @@ cwmp_json_leaf(cwmp_result_t *r, cwmp_type_t type, const cwmp_str_t *s)
 {
     size_t  i;
 
-    static const char  *words[] = { "0", "1", "false", "true" };
+    static const char  *words[] = {
+        "0", "1", "no", "yes", "off", "on", "false", "true"
+    };
 
     if (type == CWMP_T_BOOLEAN) {
+
+        if (s->len == 0) {              /* some leave it out */
+            cwmp_json_literal(r, "false");
+            return;
+        }
 
         for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
             if (s->len == strlen(words[i])
                 && strncasecmp((char *) s->data, words[i], s->len) == 0)
             {
-                cwmp_json_add(r, words[2 + i % 2], strlen(words[2 + i % 2]));
+                cwmp_json_add(r, words[6 + i % 2], strlen(words[6 + i % 2]));
                 return;
             }
         }
@@ -254,6 +261,10 @@ cwmp_result_struct(cwmp_result_t *r, const cwmp_row_t *row,
         }
 
         cell++;
+    }
+
+    if (row->repaired) {
+        cwmp_json_literal(r, ",\"repaired\":true");
     }
 
     cwmp_json_literal(r, "}");

@@ -1,0 +1,153 @@
+/*
+ * What the repair puts in the place of what it found.  As long as nothing is,
+ * r->from to where the repair stands are good bytes that lie where they came;
+ * from the first replacement on they are copied to r->out, which goes on when
+ * it is full, and at the end of each piece.
+ */
+
+#include <string.h>
+
+#include "cwmp_mend.h"
+
+
+cwmp_charset_t
+cwmp_repair_charset(const unsigned char *name, size_t len)
+{
+    size_t  i, n;
+
+    static const struct {
+        const char      *name;
+        cwmp_charset_t   charset;
+    } names[] = {
+        { "utf-8", CWMP_CHARSET_UTF8 }, { "utf8", CWMP_CHARSET_UTF8 },
+        { "us-ascii", CWMP_CHARSET_UTF8 }, { "ascii", CWMP_CHARSET_UTF8 },
+        { "iso-8859-1", CWMP_CHARSET_LATIN1 },
+        { "iso8859-1", CWMP_CHARSET_LATIN1 },
+        { "latin1", CWMP_CHARSET_LATIN1 }
+    };
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+
+        for (n = 0; n < len && names[i].name[n]; n++) {
+            if ((name[n] >= 'A' && name[n] <= 'Z' ? name[n] | 0x20 : name[n])
+                != names[i].name[n])
+            {
+                break;
+            }
+        }
+
+        if (n == len && names[i].name[n] == '\0') {
+            return names[i].charset;
+        }
+    }
+
+    return CWMP_CHARSET_UNKNOWN;
+}
+
+
+int
+cwmp_mend_bare(cwmp_repair_t *r, const unsigned char **p, const char *mark,
+    const char *reference)
+{
+    int  plain;
+
+    plain = (r->state == CWMP_R_TAG || r->charset == CWMP_CHARSET_FOREIGN);
+
+    cwmp_mend_copy(r, r->from, *p - r->from);
+    cwmp_mend_copy(r, plain ? reference : mark,
+                     plain ? strlen(reference) : 3);
+
+    r->from = ++(*p);
+    r->marks++;
+
+    if (plain && r->state != CWMP_R_TAG && r->marks > CWMP_REPAIR_FOREIGN) {
+        r->why = "too many bare '&' and '<'";
+    }
+
+    return 1;
+}
+
+
+int
+cwmp_mend_instead(cwmp_repair_t *r, const unsigned char **p, size_t n,
+    const char *text)
+{
+    cwmp_mend_copy(r, r->from, *p - r->from);
+
+    if (r->charset == CWMP_CHARSET_FOREIGN) {
+        text = "?";                     /* all that its encoding surely has */
+
+    } else if (!r->marked
+               && (r->state == CWMP_R_TEXT || r->state == CWMP_R_CDATA))
+    {
+        cwmp_mend_copy(r, CWMP_MARK, 3);
+        r->marked = 1;
+        r->marks++;
+    }
+
+    cwmp_mend_copy(r, text, strlen(text));
+
+    *p += n;
+    r->from = *p;
+
+    return 1;
+}
+
+
+void
+cwmp_mend_literal(cwmp_repair_t *r, const unsigned char *p, uint32_t code)
+{
+    if (code < 0xfdd0 || code > 0xfdd2 || r->charset == CWMP_CHARSET_FOREIGN
+        || (r->state != CWMP_R_TEXT && r->state != CWMP_R_CDATA))
+    {
+        return;
+    }
+
+    cwmp_mend_copy(r, r->from, p - r->from);
+    cwmp_mend_copy(r, CWMP_MARK, 3);
+    r->from = p;
+    r->marks++;
+}
+
+
+void
+cwmp_mend_copy(cwmp_repair_t *r, const void *p, size_t n)
+{
+    if (r->rc != CWMP_OK || n == 0) {
+        return;
+    }
+
+    if (r->out == NULL) {
+        r->out = cwmp_alloc(r->arena, CWMP_REPAIR_OUT);
+        if (r->out == NULL) {
+            r->rc = CWMP_ERROR;
+            return;
+        }
+    }
+
+    if (n > CWMP_REPAIR_OUT - r->used) {
+        cwmp_mend_flush(r);
+    }
+
+    if (n > CWMP_REPAIR_OUT) {
+        r->rc = (r->rc == CWMP_OK) ? r->good(r->data, p, n) : r->rc;
+        return;
+    }
+
+    memcpy(r->out + r->used, p, n);
+    r->used += n;
+}
+
+
+void
+cwmp_mend_flush(cwmp_repair_t *r)
+{
+    size_t  n;
+
+    n = r->used;
+    r->used = 0;
+
+    if (n && r->rc == CWMP_OK) {
+        r->rc = r->good(r->data, r->out, n);
+    }
+}

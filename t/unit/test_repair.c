@@ -1,0 +1,188 @@
+
+/*
+ * What is mended in an envelope, and that it is flagged; the same however it
+ * is cut; and that a document that is right passes through unchanged.
+ */
+
+#include <libxml/parser.h>
+
+#include "cwmp_envelope.h"
+#include "cwmp_repair.h"
+#include "tap.h"
+
+
+#define HEAD  "<Envelope><Body><GetParameterValuesResponse><ParameterList>"
+#define TAIL  "</ParameterList></GetParameterValuesResponse></Body></Envelope>"
+#define ROW   HEAD "<P><Name>A</Name><Value>"
+#define END   "</Value></P><P><Name>B</Name><Value>b</Value></P>" TAIL
+
+
+typedef struct {
+    cwmp_arena_t   arena;
+    tap_arena_t    owner;
+    char           text[400];
+    size_t         len;
+} seen_t;
+
+
+static cwmp_rc_t
+on_row(void *data, const cwmp_row_t *row)
+{
+    seen_t  *s = data;
+
+    s->len += sprintf(s->text + s->len, "%.*s=%.*s%s\n",
+                      (int) row->cells[0].len, row->cells[0].data,
+                      (int) row->cells[1].len, row->cells[1].data,
+                      row->repaired ? " (repaired)" : "");
+
+    return CWMP_OK;
+}
+
+
+static void
+is_rows(const char *xml, const char *charset, const char *want,
+    unsigned repaired, const char *name)
+{
+    size_t            n, piece, i;
+    seen_t            s;
+    cwmp_envelope_t  *e;
+
+    static const size_t  pieces[] = { 4096, 1, 3 };
+
+    for (i = 0; i < 3; i++) {
+        memset(&s, 0, sizeof(s));
+        s.arena.alloc = tap_alloc;
+        s.arena.owner = &s.owner;
+        e = cwmp_envelope_create(&s.arena, &cwmp_default_limits, on_row, &s);
+
+        if (charset) {
+            cwmp_envelope_charset(e, (const unsigned char *) charset,
+                                  strlen(charset));
+        }
+
+        for (n = 0; n < strlen(xml); n += piece) {
+            piece = strlen(xml + n) < pieces[i] ? strlen(xml + n) : pieces[i];
+            cwmp_envelope_feed(e, (const unsigned char *) xml + n, piece);
+        }
+
+        if (cwmp_envelope_end(e) != CWMP_OK) {
+            diag("%s", cwmp_envelope_reason(e));
+        }
+
+        is_str(s.text, want, name);
+        is_num(cwmp_envelope_facts(e)->repaired, repaired, "so many values");
+
+        cwmp_envelope_free(e);
+        tap_free(&s.owner);
+    }
+}
+
+
+static void
+test_values(void)
+{
+    size_t  i;
+    char    want[200], xml[1000];
+
+    static const struct {
+        const char  *sent, *value, *name;
+    } cases[] = {
+        { "a\x01\x02z", "a\xef\xbf\xbd\xef\xbf\xbdz", "TOL-13 controls" },
+        { "&#x2;&#0;", "\xef\xbf\xbd\xef\xbf\xbd", "TOL-13 references" },
+        { "<![CDATA[a\x0b&]]>", "a\xef\xbf\xbd&", "TOL-13 in CDATA" },
+        { "\xef\xbf\xbf", "\xef\xbf\xbd", "TOL-13 U+FFFF" },
+        { "caf\xe9", "caf\xc3\xa9", "TOL-14 Latin-1" },
+        { "\xc3\xa9\xe9\xe2\x82", "\xc3\xa9\xc3\xa9\xc3\xa2\xc2\x82",
+          "TOL-14 only what is no UTF-8" },
+        { "\xc0\xaf\xed\xa0\x80", "\xc3\x80\xc2\xaf\xc3\xad\xc2\xa0\xc2\x80",
+          "TOL-14 overlong, a surrogate" },
+        { "T&T <3", "T&T <3", "TOL-15 bare" },
+        { "a<b", "a<b", "TOL-15 what looks like a tag" },
+        { "a <b c & d", "a <b c & d", "TOL-15 and more so" },
+        { "&nbsp;&#x;&;&#xg;", "&nbsp;&#x;&;&#xg;", "TOL-15 no references" },
+        { "&amp;&<", "&&<", "TOL-15 beside a good one" },
+        { "<<<", "<<<", "TOL-15 three" },
+        { "<!<?</ >", "<!<?</ >", "TOL-15 no markup" }
+    };
+
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        sprintf(xml, ROW "%s" END, cases[i].sent);
+        sprintf(want, "A=%s (repaired)\nB=b\n", cases[i].value);
+        is_rows(xml, NULL, want, 1, cases[i].name);
+    }
+
+    is_rows(ROW "&amp;\xef\xb7\x90\xef\xb7\x91&#xfdd2;" END, NULL,
+            "A=&\xef\xb7\x90\xef\xb7\x91\xef\xb7\x92\nB=b\n", 0,
+            "TOL-13 what we use as marks is a character like others");
+    is_rows("<?xml version='1.0' encoding='UTF-8'?>" ROW "\xc3\xa9" END,
+            "ISO-8859-1", "A=\xc3\x83\xc2\xa9\nB=b\n", 0,
+            "TOL-14 HTTP's header outweighs the declaration");
+    is_rows("<?xml version='1.0' encoding='ISO-8859-1'?>" ROW "\xe9\x01" END,
+            NULL, "A=\xc3\xa9\xef\xbf\xbd (repaired)\nB=b\n", 1,
+            "TOL-14 declared Latin-1");
+    is_rows("<?xml version='1.0' encoding='GBK'?>" ROW "\xd6\xd0 &" END, NULL,
+            "A=\xe4\xb8\xad &\nB=b\n", 0, "TOL-14 declared GBK");
+    is_rows(HEAD "<P a='1' a='2'><Name b='&' b='x'>A</Name><Value xsi:type="
+            "'int' xsi:type='x'>1</Value></P>" TAIL, NULL, "A=1\n", 0,
+            "TOL-47 a duplicate attribute is left out");
+}
+
+
+static cwmp_rc_t
+on_good(void *data, const unsigned char *p, size_t n)
+{
+    seen_t  *s = data;
+
+    memcpy(s->text + s->len, p, n);
+    s->len += n;
+
+    return CWMP_OK;
+}
+
+
+static void
+test_unchanged(void)
+{
+    size_t         i, n;
+    seen_t         s;
+    cwmp_repair_t  r;
+
+    static const char  xml[] =
+        "<?xml version=\"1.0\"?><!-- <&\xc3\xa9 --><?p <& ?>\r\n<a:b c = '&amp;"
+        "\">\xe2\x82\xac' d=\"'\"\n><e/>&lt;&#x41;&#10;\t<![CDATA[ ]] <& ]]>"
+        "\xf0\x9f\x98\x80<f\n></f ></a:b>";
+
+    for (n = 1; n < sizeof(xml); n++) {
+        memset(&s, 0, sizeof(s));
+        s.arena.alloc = tap_alloc;
+        s.arena.owner = &s.owner;
+        cwmp_repair_init(&r, &s.arena, on_good, &s);
+
+        for (i = 0; i < sizeof(xml) - 1; i += n) {
+            cwmp_repair_feed(&r, (const unsigned char *) xml + i,
+                             i + n < sizeof(xml) ? n : sizeof(xml) - 1 - i, 0);
+        }
+
+        if (s.len != sizeof(xml) - 1 || memcmp(s.text, xml, s.len) != 0
+            || !r.ended || r.marks)
+        {
+            is_num(n, 0, "TOL-13 unchanged, cut every so many bytes");
+        }
+
+        tap_free(&s.owner);
+    }
+
+    ok(1, "TOL-13 a document that is right passes unchanged");
+}
+
+
+int
+main(void)
+{
+    xmlInitParser();
+    test_values();
+    test_unchanged();
+    xmlCleanupParser();
+
+    return done();
+}
