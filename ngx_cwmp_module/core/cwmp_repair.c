@@ -484,11 +484,12 @@ cwmp_repair_declaration(cwmp_repair_t *r, const unsigned char **p,
     size_t                len;
     const unsigned char  *name, *close;
 
-    close = memchr(*p, '>', end - *p);
+    len = end - *p;
+    close = memchr(*p, '>', len < CWMP_GUARD_DECL ? len : CWMP_GUARD_DECL);
 
     if (close == NULL) {
 
-        if (r->last || end - *p > CWMP_GUARD_DECL) {
+        if (r->last || len >= CWMP_GUARD_DECL) {
             return 1;                   /* the guard has a word for it */
         }
 
