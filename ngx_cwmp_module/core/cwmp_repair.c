@@ -313,6 +313,7 @@ cwmp_repair_high(cwmp_repair_t *r, const unsigned char **p,
     }
 
     n = 0;
+    code = 0;
 
     if (r->charset != CWMP_CHARSET_LATIN1) {
         n = cwmp_char_utf8(*p, end, &code);

@@ -184,9 +184,9 @@ static const struct {
       "{\"Name\":\"D.C\",\"Writable\":false}"),
       "RPC-09 GetParameterNamesResponse: objects, parameters" },
     { NAMES(INFO("A", "") INFO("B", "2") INFO("C", "no")),
-      LIST("{\"Name\":\"A\",\"Writable\":\"\"},{\"Name\":\"B\",\"Writable\":"
-      "\"2\"},{\"Name\":\"C\",\"Writable\":\"no\"}"),
-      "what is no boolean stays a text" },
+      LIST("{\"Name\":\"A\",\"Writable\":false},{\"Name\":\"B\",\"Writable\":"
+      "\"2\"},{\"Name\":\"C\",\"Writable\":false}"),
+      "TOL-16 TOL-18 missing and words are booleans, a number is not" },
     { NAMES(INFO("A", "fnord") INFO("B", "10") INFO("C", "tru\"e")),
       LIST("{\"Name\":\"A\",\"Writable\":\"fnord\"},{\"Name\":\"B\","
       "\"Writable\":\"10\"},{\"Name\":\"C\",\"Writable\":\"tru\\\"e\"}"),
