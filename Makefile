@@ -133,7 +133,7 @@ UNIT_INCS := $(addprefix -I,ngx_cwmp_module/core ngx_cwmp_module/task \
                             datamodel redis t/unit) \
              -isystem $(shell pkg-config --variable=includedir libxml-2.0 \
                               2>/dev/null)/libxml2
-UNIT_LIBS := -lxml2 -ljansson -l:libhiredis.a -lcrypto -lm
+UNIT_LIBS := -lxml2 -ljansson -l:libhiredis.a -lz -lcrypto -lm
 
 unit: $(UNIT)
 

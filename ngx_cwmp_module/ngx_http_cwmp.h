@@ -2,7 +2,9 @@
  * What the files of the nginx side share: the configuration, and one POST's
  * context.  A POST's way through them:
  *
- *   post      reads the body into the parser, gathers facts and rows
+ *   post      who sends it; opens a session, or goes on with one
+ *   body      reads the body into the parser
+ *   rows      gathers facts and rows
  *   step      calls the state table in Redis, takes its verb
  *   reply     turns it into an HTTP response
  *
@@ -21,9 +23,11 @@
 #include "ngx_cwmp_redis.h"
 #include "cwmp_envelope.h"
 #include "cwmp_identity.h"
+#include "cwmp_inflate.h"
 #include "cwmp_keys.h"
 #include "cwmp_result.h"
 #include "cwmp_task.h"
+#include "cwmp_version.h"
 #include "cwmp_write.h"
 
 
@@ -67,10 +71,13 @@ struct ngx_http_cwmp_ctx_s {
     ngx_http_cwmp_loc_conf_t   *conf;
     cwmp_arena_t                arena;      /* the request's pool */
 
+    ngx_chain_t               **body;       /* what is left of it */
+    ngx_chain_t                *kept;       /* if it must be preserved */
+    cwmp_inflate_t             *inflate;    /* NULL: the body is plain */
     cwmp_envelope_t            *envelope;
     const cwmp_facts_t         *facts;
     cwmp_result_t               result;     /* JSON of the rows */
-    ngx_md5_t                   md5;        /* of the body */
+    ngx_md5_t                   md5;        /* of the body, inflated */
 
     cwmp_str_t                  id;         /* of the device, when known */
     cwmp_str_t                  token;      /* of the session, when claimed */
@@ -82,6 +89,7 @@ struct ngx_http_cwmp_ctx_s {
     size_t                      rows_size;
 
     /* of an Inform */
+    cwmp_session_version_t      cwmp;
     ngx_array_t                *events;     /* of ngx_str_t: code, key, ... */
     ngx_str_t                   events_text;
     ngx_md5_t                   informed;   /* of its parameters */
@@ -114,8 +122,16 @@ extern ngx_module_t  ngx_http_cwmp_module;
 /* ngx_http_cwmp_post.c */
 ngx_int_t ngx_http_cwmp_handler(ngx_http_request_t *r);
 void ngx_http_cwmp_free(ngx_http_cwmp_ctx_t *ctx);
-void ngx_http_cwmp_read(ngx_http_request_t *r);
 void ngx_http_cwmp_drop_rows(ngx_http_cwmp_ctx_t *ctx);
+int ngx_http_cwmp_is_inform(ngx_http_cwmp_ctx_t *ctx);
+void ngx_http_cwmp_no_session(ngx_http_cwmp_ctx_t *ctx);
+void ngx_http_cwmp_take(ngx_http_cwmp_ctx_t *ctx);
+
+/* ngx_http_cwmp_body.c */
+ngx_int_t ngx_http_cwmp_coding(ngx_http_cwmp_ctx_t *ctx);
+void ngx_http_cwmp_charset(ngx_http_cwmp_ctx_t *ctx);
+void ngx_http_cwmp_body(ngx_http_request_t *r);
+void ngx_http_cwmp_read(ngx_http_request_t *r);
 
 /* ngx_http_cwmp_rows.c */
 cwmp_rc_t ngx_http_cwmp_row(void *data, const cwmp_row_t *row);
@@ -138,6 +154,7 @@ ngx_int_t ngx_http_cwmp_verdict_args(ngx_http_cwmp_ctx_t *ctx,
 void ngx_http_cwmp_reply_inform(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_reply_answer(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_reply_fault(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t code);
+void ngx_http_cwmp_reply_not_understood(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_reply_rpc(ngx_http_cwmp_ctx_t *ctx, cwmp_ns_t ns,
     const cwmp_str_t *id, const cwmp_task_rpc_t *rpc);
 void ngx_http_cwmp_reply_empty(ngx_http_cwmp_ctx_t *ctx);

@@ -240,6 +240,7 @@ ngx_http_cwmp_arg_value(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
 static ngx_int_t
 ngx_http_cwmp_inform_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
 {
+    u_char            *p;
     size_t             i;
     ngx_str_t         *event, *address;
     const cwmp_str_t  *fact;
@@ -258,7 +259,16 @@ ngx_http_cwmp_inform_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
 
     address = &ctx->request->connection->addr_text;
 
-    if (ngx_http_cwmp_arg_number(args, ctx->facts->ns) != NGX_OK
+    /* namespace and version, two words in one argument */
+
+    p = ngx_pnalloc(args->pool, 2 * NGX_INT_T_LEN);
+
+    if (p == NULL
+        || ngx_http_cwmp_arg(args, p,
+                             ngx_sprintf(p, "%ud %ud", ctx->cwmp.ns,
+                                         ctx->cwmp.version)
+                             - p)
+           != NGX_OK
         || ngx_http_cwmp_arg(args, address->data, address->len) != NGX_OK)
     {
         return NGX_ERROR;

@@ -1,8 +1,6 @@
 /*
- * One POST: who claims to send it, its body into the parser while it arrives,
- * then the step.  The body is never gathered; parameters of a long answer go
- * to Redis in chunks, and no more of the body is read while two of them are
- * unconfirmed.  Must not know what a verb means or how a reply is written.
+ * One POST: who claims to send it, its body (ngx_http_cwmp_body.c), then the
+ * step.  Must not know what a verb means or how a reply is written.
  */
 
 #include "ngx_http_cwmp.h"
@@ -13,21 +11,9 @@
 static ngx_http_cwmp_ctx_t *ngx_http_cwmp_create_ctx(ngx_http_request_t *r);
 static void *ngx_http_cwmp_alloc(void *owner, size_t size);
 static void ngx_http_cwmp_cleanup(void *data);
-static void ngx_http_cwmp_body(ngx_http_request_t *r);
-static void ngx_http_cwmp_charset(ngx_http_cwmp_ctx_t *ctx);
-static void ngx_http_cwmp_tolerated(ngx_http_cwmp_ctx_t *ctx);
-static ngx_int_t ngx_http_cwmp_feed(ngx_http_cwmp_ctx_t *ctx);
-static ngx_int_t ngx_http_cwmp_feed_bytes(ngx_http_cwmp_ctx_t *ctx, u_char *p,
-    size_t n);
-static ngx_int_t ngx_http_cwmp_feed_file(ngx_http_cwmp_ctx_t *ctx,
-    ngx_buf_t *b);
-static void ngx_http_cwmp_refused(ngx_http_cwmp_ctx_t *ctx);
-static ngx_int_t ngx_http_cwmp_flush(ngx_http_cwmp_ctx_t *ctx);
-static void ngx_http_cwmp_end(ngx_http_cwmp_ctx_t *ctx);
+static ngx_int_t ngx_http_cwmp_headers(ngx_http_cwmp_ctx_t *ctx);
 static void ngx_http_cwmp_open(ngx_http_cwmp_ctx_t *ctx);
-static int ngx_http_cwmp_is_inform(ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_inform(ngx_http_cwmp_ctx_t *ctx);
-static void ngx_http_cwmp_no_session(ngx_http_cwmp_ctx_t *ctx);
 static u_char *ngx_http_cwmp_log_error(ngx_http_request_t *r,
     ngx_http_request_t *sr, u_char *buf, size_t len);
 
@@ -37,10 +23,6 @@ static u_char *ngx_http_cwmp_log_error(ngx_http_request_t *r,
  * Kept here and not in ctx, which an internal redirect wipes.
  */
 static ngx_http_log_handler_pt  ngx_http_cwmp_log_next;
-
-
-#define NGX_HTTP_CWMP_CHUNK_ROWS  500
-#define NGX_HTTP_CWMP_CHUNK_SIZE  65536
 
 
 ngx_int_t
@@ -76,6 +58,11 @@ ngx_http_cwmp_handler(ngx_http_request_t *r)
     ctx = ngx_http_cwmp_create_ctx(r);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_cwmp_coding(ctx);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     if (ngx_http_cwmp_carried(ctx) == NGX_ERROR) {
@@ -190,318 +177,63 @@ ngx_http_cwmp_drop_rows(ngx_http_cwmp_ctx_t *ctx)
 }
 
 
-static void
-ngx_http_cwmp_body(ngx_http_request_t *r)
-{
-    r->read_event_handler = ngx_http_cwmp_read;
-    r->write_event_handler = ngx_http_request_empty_handler;
-
-    ngx_http_cwmp_read(r);
-}
-
-
-/*
- * The body's next pieces, until there are none, or Redis must catch up.  Once
- * the body is there the client is watched for going away.
- */
+/* the whole body is there, and good: its facts are complete */
 
 void
-ngx_http_cwmp_read(ngx_http_request_t *r)
+ngx_http_cwmp_take(ngx_http_cwmp_ctx_t *ctx)
 {
-    ngx_int_t             rc;
-    ngx_http_cwmp_ctx_t  *ctx;
+    ctx->request->connection->log->action = "answering a CWMP message";
 
-    ctx = ngx_http_get_module_ctx(r, ngx_http_cwmp_module);
-
-    for ( ;; ) {
-
-        if (ngx_http_cwmp_feed(ctx) != NGX_OK) {
-            return;
-        }
-
-        if (!r->reading_body) {
-            break;
-        }
-
-        if (ngx_http_cwmp_flush(ctx) != NGX_OK) {
-            return;
-        }
-
-        if (ctx->paused) {
-            if (r->connection->read->timer_set) {
-                ngx_del_timer(r->connection->read);
-            }
-
-            r->read_event_handler = ngx_http_block_reading;
-            return;
-        }
-
-        rc = ngx_http_read_unbuffered_request_body(r);
-
-        if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-
-            if (rc == NGX_HTTP_REQUEST_TIME_OUT) {
-                ngx_log_error(NGX_LOG_INFO, r->connection->log,
-                              NGX_ETIMEDOUT, "client timed out");
-            }
-
-            ctx->done = 1;
-            ngx_http_cwmp_forget(ctx);
-            ngx_http_finalize_request(r, rc);
-            return;
-        }
-
-        if (rc == NGX_AGAIN && r->request_body->bufs == NULL) {
-            return;
-        }
-    }
-
-    r->read_event_handler = ngx_http_test_reading;
-
-    ngx_http_cwmp_end(ctx);
-}
-
-
-/* what has arrived goes into the parser; not NGX_OK: it was answered */
-
-static ngx_int_t
-ngx_http_cwmp_feed(ngx_http_cwmp_ctx_t *ctx)
-{
-    ngx_buf_t            *b;
-    ngx_int_t             rc;
-    ngx_chain_t          *cl, *next;
-    ngx_http_request_t   *r;
-
-    r = ctx->request;
-
-    if (r->request_body == NULL) {
-        return NGX_OK;
-    }
-
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
-        b = cl->buf;
-
-        if (!ngx_buf_in_memory(b) && b->in_file) {
-            rc = ngx_http_cwmp_feed_file(ctx, b);
-
-        } else {
-            rc = ngx_http_cwmp_feed_bytes(ctx, b->pos, b->last - b->pos);
-        }
-
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    /*
-     * A long body would leave a link for each of its pieces.  One that a
-     * subrequest is to have as well (mirror) is left as it is.
-     */
-
-    if (!r->preserve_body) {
-
-        for (cl = r->request_body->bufs; cl; cl = next) {
-            next = cl->next;
-            cl->buf->pos = cl->buf->last;
-            ngx_free_chain(r->pool, cl);
-        }
-
-        r->request_body->bufs = NULL;
-    }
-
-    /* nothing but an Inform is worth reading without a session */
-
-    if (ctx->id.len == 0 && ctx->facts->method.len
-        && !ngx_http_cwmp_is_inform(ctx))
-    {
+    if (!ngx_http_cwmp_is_inform(ctx) && ctx->id.len == 0) {
         ngx_http_cwmp_no_session(ctx);
-        return NGX_DONE;
+
+    } else if (ngx_http_cwmp_headers(ctx) != NGX_OK) {
+        return;
+
+    } else if (ngx_http_cwmp_is_inform(ctx)) {
+        ngx_http_cwmp_open(ctx);
+
+    } else {
+        ngx_http_cwmp_step(ctx);
     }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_cwmp_feed_bytes(ngx_http_cwmp_ctx_t *ctx, u_char *p, size_t n)
-{
-    cwmp_rc_t  rc;
-
-    if (n == 0) {
-        return NGX_OK;
-    }
-
-    ngx_md5_update(&ctx->md5, p, n);
-
-    rc = cwmp_envelope_feed(ctx->envelope, p, n);
-
-    if (rc == CWMP_REFUSED) {
-        ngx_http_cwmp_refused(ctx);
-        return NGX_DONE;
-    }
-
-    if (rc != CWMP_OK) {
-        ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
-                                  "out of memory");
-        return NGX_DONE;
-    }
-
-    return NGX_OK;
-}
-
-
-/* another module (mirror) has read the body before us, into a file */
-
-static ngx_int_t
-ngx_http_cwmp_feed_file(ngx_http_cwmp_ctx_t *ctx, ngx_buf_t *b)
-{
-    u_char     bytes[16384];
-    off_t      at;
-    ssize_t    n;
-    ngx_int_t  rc;
-
-    for (at = b->file_pos; at < b->file_last; at += n) {
-
-        n = ngx_read_file(b->file, bytes,
-                          (size_t) ngx_min(b->file_last - at,
-                                           (off_t) sizeof(bytes)), at);
-        if (n <= 0) {
-            ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
-                                      "the body's file cannot be read");
-            return NGX_DONE;
-        }
-
-        rc = ngx_http_cwmp_feed_bytes(ctx, bytes, n);
-        if (rc != NGX_OK) {
-            return rc;
-        }
-    }
-
-    return NGX_OK;
 }
 
 
 /*
- * The connection closes: where a body was cut or overran its length, what
- * follows must not be read as a request.
+ * Headers that we should have understood, and those that are not the CPE's.
+ * Only a request can be refused for one: nothing may answer an answer but the
+ * next RPC.  Not NGX_OK: it was answered.
  */
 
-static void
-ngx_http_cwmp_refused(ngx_http_cwmp_ctx_t *ctx)
-{
-    ctx->request->keepalive = 0;
-
-    ngx_http_cwmp_reply_error(ctx, NGX_HTTP_BAD_REQUEST,
-                              cwmp_envelope_reason(ctx->envelope));
-}
-
-
-/* enough rows for a chunk?  They go now: the answer may be of any length */
-
 static ngx_int_t
-ngx_http_cwmp_flush(ngx_http_cwmp_ctx_t *ctx)
+ngx_http_cwmp_headers(ngx_http_cwmp_ctx_t *ctx)
 {
-    if (ctx->facts->kind != CWMP_RESPONSE || ctx->rows == NULL
-        || (ctx->rows->nelts < 2 * NGX_HTTP_CWMP_CHUNK_ROWS
-            && ctx->rows_size < NGX_HTTP_CWMP_CHUNK_SIZE))
-    {
+    ngx_log_t           *log;
+    const cwmp_facts_t  *facts;
+
+    facts = ctx->facts;
+    log = ctx->request->connection->log;
+
+    if (facts->misplaced) {
+        ngx_log_error(NGX_LOG_INFO, log, 0, "header %s is for an ACS to send: "
+                      "ignored", facts->misplaced);
+    }
+
+    if (facts->not_understood.len == 0) {
         return NGX_OK;
     }
 
-    return ngx_http_cwmp_chunk(ctx);
-}
+    ngx_log_error(NGX_LOG_NOTICE, log, 0, "header \"%V\" must be understood "
+                  "and is not: %s", (ngx_str_t *) &facts->not_understood,
+                  facts->kind == CWMP_REQUEST ? "refused" : "ignored");
 
-
-/* Content-Type: text/xml; charset="utf-8" */
-
-static void
-ngx_http_cwmp_charset(ngx_http_cwmp_ctx_t *ctx)
-{
-    u_char           *p, *last, *name;
-    ngx_table_elt_t  *type;
-
-    type = ctx->request->headers_in.content_type;
-
-    if (type == NULL) {
-        return;
+    if (facts->kind != CWMP_REQUEST) {
+        return NGX_OK;
     }
 
-    last = type->value.data + type->value.len;
-    p = ngx_strlcasestrn(type->value.data, last, (u_char *) "charset=", 7);
+    ngx_http_cwmp_reply_not_understood(ctx);
 
-    if (p == NULL) {
-        return;
-    }
-
-    for (p += 8; p < last && (*p == '"' || *p == '\'' || *p == ' '); p++) {
-        /* void */
-    }
-
-    for (name = p; p < last && *p != '"' && *p != '\'' && *p != ';'
-                   && *p != ' '; p++)
-    {
-        /* void */
-    }
-
-    cwmp_envelope_charset(ctx->envelope, name, p - name);
-}
-
-
-/* what was let pass, once per message: somebody may want to know */
-
-static void
-ngx_http_cwmp_tolerated(ngx_http_cwmp_ctx_t *ctx)
-{
-    ngx_log_t  *log;
-
-    log = ctx->request->connection->log;
-
-    if (ctx->facts->repaired) {
-        ngx_log_error(NGX_LOG_INFO, log, 0, "%uz values were repaired: bytes "
-                      "that are not UTF-8 or not allowed in XML, or bare "
-                      "'&' or '<'", ctx->facts->repaired);
-    }
-
-    if (ctx->facts->extra) {
-        ngx_log_error(NGX_LOG_INFO, log, 0,
-                      "what follows the first envelope was ignored");
-    }
-}
-
-
-/* the whole body is there */
-
-static void
-ngx_http_cwmp_end(ngx_http_cwmp_ctx_t *ctx)
-{
-    cwmp_rc_t  rc;
-
-    rc = cwmp_envelope_end(ctx->envelope);
-
-    if (rc == CWMP_REFUSED) {
-        ngx_http_cwmp_refused(ctx);
-        return;
-    }
-
-    if (rc != CWMP_OK) {
-        ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
-                                  "out of memory");
-        return;
-    }
-
-    ngx_http_cwmp_tolerated(ctx);
-
-    ctx->request->connection->log->action = "answering a CWMP message";
-
-    if (ngx_http_cwmp_is_inform(ctx)) {
-        ngx_http_cwmp_open(ctx);
-
-    } else if (ctx->id.len) {
-        ngx_http_cwmp_step(ctx);
-
-    } else {
-        ngx_http_cwmp_no_session(ctx);
-    }
+    return NGX_DONE;
 }
 
 
@@ -528,6 +260,16 @@ ngx_http_cwmp_open(ngx_http_cwmp_ctx_t *ctx)
         return;
     }
 
+    cwmp_version_choose(ctx->facts, &ctx->cwmp);
+
+    if (rc == CWMP_OK && ctx->cwmp.version == CWMP_VERSION_NONE) {
+        ngx_log_error(NGX_LOG_NOTICE, ctx->request->connection->log, 0,
+                      "Inform refused: none of the versions of CWMP that the "
+                      "CPE supports is 1.0 to 1.4");
+        ngx_http_cwmp_reply_fault(ctx, 8006);
+        return;
+    }
+
     if (rc != CWMP_OK || ngx_http_cwmp_inform(ctx) != NGX_OK) {
         ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
                                   "out of memory");
@@ -538,7 +280,7 @@ ngx_http_cwmp_open(ngx_http_cwmp_ctx_t *ctx)
 }
 
 
-static int
+int
 ngx_http_cwmp_is_inform(ngx_http_cwmp_ctx_t *ctx)
 {
     return ctx->facts->kind == CWMP_REQUEST && ctx->facts->rpc
@@ -594,7 +336,7 @@ ngx_http_cwmp_inform(ngx_http_cwmp_ctx_t *ctx)
  * probe with one, and go on with the real POST after any 2xx only.
  */
 
-static void
+void
 ngx_http_cwmp_no_session(ngx_http_cwmp_ctx_t *ctx)
 {
     if (ctx->facts->kind == CWMP_EMPTY && ctx->facts->method.len == 0) {

@@ -27,10 +27,14 @@ static const cwmp_str_t *ngx_http_cwmp_echo(ngx_http_cwmp_ctx_t *ctx);
 #define NGX_HTTP_CWMP_OUT_SIZE  2048
 
 
+/* the session's version and namespace are settled by this envelope */
+
 void
 ngx_http_cwmp_reply_inform(ngx_http_cwmp_ctx_t *ctx)
 {
-    ngx_str_t  cookie;
+    ngx_str_t            cookie;
+    cwmp_out_t           out;
+    ngx_http_cwmp_out_t  data;
 
     if (ngx_http_cwmp_carry(ctx, &cookie) != NGX_OK
         || ngx_http_cwmp_add_header(ctx->request, "Set-Cookie", &cookie)
@@ -41,7 +45,16 @@ ngx_http_cwmp_reply_inform(ngx_http_cwmp_ctx_t *ctx)
         return;
     }
 
-    ngx_http_cwmp_reply_answer(ctx);
+    ngx_http_cwmp_out_init(ctx, &out, &data);
+
+    if (ctx->cwmp.negotiated) {
+        out.use_version = ctx->cwmp.version;
+    }
+
+    ngx_http_cwmp_out_send(ctx, &out,
+                           cwmp_write_response(&out, ctx->cwmp.ns,
+                                               ngx_http_cwmp_echo(ctx),
+                                               ctx->facts->rpc));
 }
 
 
@@ -70,6 +83,20 @@ ngx_http_cwmp_reply_fault(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t code)
                            cwmp_write_fault(&out, ctx->facts->ns,
                                             ngx_http_cwmp_echo(ctx),
                                             (unsigned) code));
+}
+
+
+void
+ngx_http_cwmp_reply_not_understood(ngx_http_cwmp_ctx_t *ctx)
+{
+    cwmp_out_t           out;
+    ngx_http_cwmp_out_t  data;
+
+    ngx_http_cwmp_out_init(ctx, &out, &data);
+    ngx_http_cwmp_out_send(ctx, &out,
+                           cwmp_write_not_understood(&out, ctx->facts->ns,
+                               ngx_http_cwmp_echo(ctx),
+                               &ctx->facts->not_understood));
 }
 
 
@@ -280,7 +307,10 @@ ngx_http_cwmp_out_send(ngx_http_cwmp_ctx_t *ctx, cwmp_out_t *out, cwmp_rc_t rc)
     r->headers_out.status = NGX_HTTP_OK;
     r->headers_out.content_length_n = len;
     ngx_str_set(&r->headers_out.content_type, "text/xml; charset=\"utf-8\"");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
+
+    /* without the charset: what "gzip_types text/xml" is compared with */
+
+    r->headers_out.content_type_len = sizeof("text/xml") - 1;
 
     rv = ngx_http_send_header(r);
 

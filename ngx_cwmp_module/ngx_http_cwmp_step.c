@@ -440,11 +440,40 @@ ngx_http_cwmp_known(ngx_http_cwmp_ctx_t *ctx, redisReply *reply, size_t from,
 }
 
 
+/*
+ * "2 14": the session's namespace and version of CWMP, as its Inform left them.
+ * A session that an older node opened has the first only.
+ */
+
+static cwmp_ns_t
+ngx_http_cwmp_version(redisReply *e, unsigned *version)
+{
+    ngx_int_t  ns;
+
+    ns = -1;
+    *version = CWMP_VERSION_NONE;
+
+    if (e->type == REDIS_REPLY_STRING && e->len >= 1) {
+        ns = ngx_atoi((u_char *) e->str, 1);
+    }
+
+    if (ns >= 0 && e->len == 4 && e->str[1] == ' ') {
+        *version = (unsigned) ngx_atoi((u_char *) e->str + 2, 2);
+    }
+
+    if (ns < 0 || ns >= CWMP_NS_COUNT) {
+        ns = CWMP_NS_1_0;
+    }
+
+    return (cwmp_ns_t) ns;
+}
+
+
 static void
 ngx_http_cwmp_verb_rpc(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 {
     cwmp_rc_t         rc;
-    ngx_int_t         ns;
+    cwmp_ns_t         ns;
     cwmp_str_t        id, task;
     cwmp_order_t      order;
     cwmp_task_rpc_t   rpc;
@@ -465,6 +494,8 @@ ngx_http_cwmp_verb_rpc(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
     ctx->task.data = task.data;
     ctx->task.len = task.len;
 
+    ns = ngx_http_cwmp_version(reply->element[8], &order.version);
+
     rc = cwmp_task_rpc(&ctx->arena, &order, &rpc);
 
     if (rc == CWMP_REFUSED || (rc == CWMP_OK && rpc.done)) {
@@ -478,15 +509,7 @@ ngx_http_cwmp_verb_rpc(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
         return;
     }
 
-    ns = (reply->element[8]->type == REDIS_REPLY_STRING)
-         ? ngx_atoi((u_char *) reply->element[8]->str, reply->element[8]->len)
-         : 0;
-
-    if (ns < 0 || ns >= CWMP_NS_COUNT) {
-        ns = CWMP_NS_1_0;
-    }
-
-    ngx_http_cwmp_reply_rpc(ctx, (cwmp_ns_t) ns, &id, &rpc);
+    ngx_http_cwmp_reply_rpc(ctx, ns, &id, &rpc);
 }
 
 

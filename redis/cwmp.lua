@@ -719,8 +719,8 @@ local function to_set(run, task)
 end
 
 --[[
-  rpc, notes, RPC's ID, phase, instance, key, task's id, JSON, namespace,
-  name, type letter, value, name, type letter, value, ...
+  rpc, notes, RPC's ID, phase, instance, key, task's id, JSON, namespace and
+  version, name, type letter, value, name, type letter, value, ...
 ]]
 local function rpc_reply(c, run, task, json, ns)
     local reply = { 'rpc', c.notes, run.rpc, run.phase, run.instance or '',
@@ -1111,7 +1111,8 @@ local REQUESTS = {
   session: t token, s state, n nonce of the last call, d digest of the last
   POST, r 1 when it was answered twice, m 1 when it answered an RPC by its ID,
   a the verb it got, e empty POSTs in a row while an RPC is outstanding, c RPCs
-  sent, v namespace, to time-out, l 1 when no more RPCs may be sent
+  sent, v namespace and version of CWMP, to time-out, l 1 when no more RPCs may
+  be sent
 ]]
 local STEP = { 't', 's', 'n', 'd', 'r', 'm', 'a', 'e', 'c', 'v', 'to', 'l' }
 
@@ -1147,7 +1148,7 @@ end
 
 local DEV = { 'first', 'manufacturer', 'oui', 'class', 'serial', 'root',
               'version', 'hardware', 'url', 'address', 'parameterkey', 'ns',
-              'informed', 'gen', 'keeps', 'lastkey' }
+              'cwmp', 'informed', 'gen', 'keeps', 'lastkey' }
 
 local function index(c, key, old, new)
     if old then
@@ -1160,7 +1161,7 @@ end
 local function device(c, f, events)
     local d = hash_fields(c.k[DEVICE], DEV)
     local set = { 'seen', seconds(c.now), 'events', f.events }
-    for i = 2, 12 do
+    for i = 2, 13 do
         local name = DEV[i]
         if f[name] ~= d[name]
            and (f[name] ~= '' or name == 'parameterkey' and f.reported)
@@ -1204,9 +1205,9 @@ end
 
 --[[
   args: id, token, nonce, digest, 'inform', idle ms, outstanding ms, most,
-  ns, address, manufacturer, oui, class, serial, root, version, hardware, url,
-  ParameterKey, 1 if it was reported, digest of the parameters, events as text,
-  number of events, code, CommandKey, ..., name, letter and value, ...
+  namespace and version ("2 14": cwmp-1-2, CWMP 1.4), address, manufacturer,
+  oui, class, serial, root, version, hardware, url, ParameterKey, 1 if it was reported, digest of the parameters, events as
+  text, number of events, code, CommandKey, ..., name, letter and value, ...
 ]]
 local function inform(c, args)
     local token, nonce, digest = args[2], args[3], args[4]
@@ -1219,7 +1220,10 @@ local function inform(c, args)
         return { 'inform', c.notes, old.t }
     end
 
-    local f = { ns = args[9], address = args[10], manufacturer = args[11],
+    local ns, cwmp = string.match(args[9], '^(%d) ?(%d?%d?)$')
+    cwmp = cwmp and string.gsub(cwmp, '^(%d)(%d)$', '%1.%2') or ''
+    local f = { ns = ns, cwmp = cwmp, address = args[10],
+                manufacturer = args[11],
                 oui = string.upper(args[12]), class = args[13], serial = args[14],
                 root = args[15], version = args[16], hardware = args[17],
                 url = args[18], parameterkey = args[19], informed = args[21],
@@ -1251,7 +1255,7 @@ local function inform(c, args)
     end
     local s = { s = CPE, r = '0', m = '0', a = 'inform', e = 0, c = 0, l = '0',
                 idle = tonumber(args[6]), outstanding = tonumber(args[7]) }
-    call('HSET', c.k[SESSION], 't', token, 'v', f.ns, 'to', args[6])
+    call('HSET', c.k[SESSION], 't', token, 'v', args[9], 'to', args[6])
     save(c, s, nonce, digest)
     return { 'inform', c.notes, token }
 end

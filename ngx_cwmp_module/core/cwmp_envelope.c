@@ -83,6 +83,8 @@ cwmp_envelope_create(cwmp_arena_t *arena, const cwmp_limits_t *limits,
     e->facts.method = cwmp_empty;
     e->facts.id = cwmp_empty;
     e->facts.fault_text = cwmp_empty;
+    e->facts.versions = cwmp_empty;
+    e->facts.not_understood = cwmp_empty;
 
     cwmp_repair_init(&e->repair, arena, cwmp_envelope_good, e);
     cwmp_guard_init(&e->guard, limits->text);

@@ -38,6 +38,12 @@ typedef struct {
     unsigned            fault_code; /* FAULT: 9002 when detail is missing */
     cwmp_str_t          fault_text; /* FAULT: FaultString, else faultstring */
     unsigned            session_timeout;    /* header of that name; 0: none */
+    unsigned            has_session_timeout:1;
+    unsigned            has_versions:1;
+    cwmp_str_t          versions;   /* SupportedCWMPVersions, as sent */
+    cwmp_str_t          not_understood;     /* the first header that is not
+                                               ours and must be understood */
+    const char         *misplaced;  /* a header that only an ACS sends */
     size_t              rows;       /* how many rows were handed over */
     size_t              repaired;   /* values that were, of rows and others */
     unsigned            extra:1;    /* more than blanks after the envelope */

@@ -13,13 +13,11 @@
 #include "cwmp_walk.h"
 
 
-#define CWMP_ID_TEXT      256
 #define CWMP_METHOD_TEXT  128
 
 
 static void cwmp_open_root(cwmp_envelope_t *e, const char *name);
 static void cwmp_open_part(cwmp_envelope_t *e, const char *name);
-static void cwmp_open_header(cwmp_envelope_t *e, const char *name);
 static void cwmp_open_message(cwmp_envelope_t *e, const char *name);
 static void cwmp_open_fault(cwmp_envelope_t *e, const char *name);
 static void cwmp_open_arg(cwmp_envelope_t *e, const char *name);
@@ -32,10 +30,7 @@ static cwmp_frame_t *cwmp_push(cwmp_envelope_t *e, unsigned in,
     const char *name, const cwmp_arg_t *arg);
 static void cwmp_push_row(cwmp_envelope_t *e, const char *name,
     const cwmp_arg_t *arg);
-static void cwmp_push_leaf(cwmp_envelope_t *e, const char *name,
-    const cwmp_arg_t *arg, cwmp_str_t *to, size_t max);
 
-static const char *cwmp_local(const char *name);
 static const cwmp_arg_t *cwmp_arg_find(const cwmp_arg_t *args,
     const char *name);
 static unsigned cwmp_leaves(const cwmp_arg_t *args, const cwmp_arg_t *end);
@@ -48,7 +43,7 @@ typedef void (*cwmp_open_pt)(cwmp_envelope_t *e, const char *name);
 
 static const cwmp_open_pt  cwmp_open[] = {
     cwmp_open_part,
-    cwmp_open_header,
+    cwmp_header_open,
     cwmp_open_message,
     cwmp_open_fault,
     cwmp_open_arg,
@@ -136,6 +131,7 @@ cwmp_walk_end(cwmp_envelope_t *e)
     }
 
     e->facts.session_timeout = cwmp_number(&e->session_timeout);
+    e->facts.has_session_timeout = e->session_timeout.data != NULL;
 
     if (e->facts.kind != CWMP_FAULT) {
         return;
@@ -203,9 +199,9 @@ cwmp_envelope_value(const cwmp_envelope_t *e, const char *path)
 static void
 cwmp_open_root(cwmp_envelope_t *e, const char *name)
 {
-    if (strcmp(cwmp_local(name), "Envelope") != 0) {
+    if (strcmp(cwmp_walk_local(name), "Envelope") != 0) {
         cwmp_envelope_refuse(e, "root element is '%.64s', not Envelope",
-                             cwmp_local(name));
+                             cwmp_walk_local(name));
         return;
     }
 
@@ -216,39 +212,12 @@ cwmp_open_root(cwmp_envelope_t *e, const char *name)
 static void
 cwmp_open_part(cwmp_envelope_t *e, const char *name)
 {
-    if (strcmp(cwmp_local(name), "Header") == 0) {
+    if (strcmp(cwmp_walk_local(name), "Header") == 0) {
         cwmp_push(e, CWMP_IN_HEADER, name, NULL);
 
-    } else if (strcmp(cwmp_local(name), "Body") == 0 && !e->body) {
+    } else if (strcmp(cwmp_walk_local(name), "Body") == 0 && !e->body) {
         e->body = 1;
         cwmp_push(e, CWMP_IN_BODY, name, NULL);
-
-    } else {
-        e->skip = 1;
-    }
-}
-
-
-static void
-cwmp_open_header(cwmp_envelope_t *e, const char *name)
-{
-    static const cwmp_arg_t  id = {
-        "ID", CWMP_T_STRING, 0, 0, NULL, NULL, NULL, NULL
-    };
-
-    static const cwmp_arg_t  timeout = {
-        "SessionTimeout", CWMP_T_UINT, 0, 0, NULL, NULL, NULL, NULL
-    };
-
-    if (strcmp(cwmp_local(name), id.name) == 0 && !e->facts.has_id) {
-        e->facts.has_id = 1;
-        cwmp_push_leaf(e, name, &id, &e->facts.id, CWMP_ID_TEXT);
-
-    } else if (strcmp(cwmp_local(name), timeout.name) == 0
-               && e->session_timeout.data == NULL)
-    {
-        cwmp_push_leaf(e, name, &timeout, &e->session_timeout,
-                       CWMP_SCALAR_TEXT);
 
     } else {
         e->skip = 1;
@@ -270,7 +239,7 @@ cwmp_open_message(cwmp_envelope_t *e, const char *name)
     }
 
     e->message = 1;
-    method = (const unsigned char *) cwmp_local(name);
+    method = (const unsigned char *) cwmp_walk_local(name);
     len = strlen((const char *) method);
 
     if (len > CWMP_METHOD_TEXT) {
@@ -338,10 +307,10 @@ cwmp_open_fault(cwmp_envelope_t *e, const char *name)
         "faultstring", CWMP_T_STRING, 0, 0, NULL, NULL, NULL, NULL
     };
 
-    local = cwmp_local(name);
+    local = cwmp_walk_local(name);
 
     if (strcmp(local, faultstring.name) == 0 && e->faultstring.data == NULL) {
-        cwmp_push_leaf(e, name, &faultstring, &e->faultstring,
+        cwmp_walk_leaf(e, name, &faultstring, &e->faultstring,
                        CWMP_SCALAR_TEXT);
         return;
     }
@@ -377,7 +346,7 @@ cwmp_open_arg(cwmp_envelope_t *e, const char *name)
     args = f->args;
     index = f->index;
 
-    arg = cwmp_arg_find(args, cwmp_local(name));
+    arg = cwmp_arg_find(args, cwmp_walk_local(name));
     if (arg == NULL) {
         e->skip = 1;
         return;
@@ -413,7 +382,7 @@ cwmp_open_arg(cwmp_envelope_t *e, const char *name)
     }
 
     e->used = 0;
-    cwmp_push_leaf(e, name, arg, &e->values[index], CWMP_SCALAR_TEXT);
+    cwmp_walk_leaf(e, name, arg, &e->values[index], CWMP_SCALAR_TEXT);
 }
 
 
@@ -437,7 +406,7 @@ cwmp_open_cell(cwmp_envelope_t *e, const char *name)
     const cwmp_arg_t  *arg;
 
     f = &e->frames[e->nframes - 1];
-    arg = cwmp_arg_find(f->args, cwmp_local(name));
+    arg = cwmp_arg_find(f->args, cwmp_walk_local(name));
     cell = f->index + cwmp_cells(f->args, arg);
 
     /* here too the first one of its name counts */
@@ -469,7 +438,7 @@ cwmp_open_cell(cwmp_envelope_t *e, const char *name)
         cwmp_text_read_type(e, e->atts);
     }
 
-    cwmp_push_leaf(e, name, arg, NULL, e->limits.text);
+    cwmp_walk_leaf(e, name, arg, NULL, e->limits.text);
 
     e->frames[e->nframes - 1].index = cell;
 }
@@ -484,7 +453,7 @@ cwmp_open_listed(cwmp_envelope_t *e, const char *name)
 
     f = &e->frames[e->nframes - 1];
 
-    cwmp_push_leaf(e, name, f->arg, NULL, e->limits.text);
+    cwmp_walk_leaf(e, name, f->arg, NULL, e->limits.text);
 
     e->frames[e->nframes - 1].index = f->index;
 }
@@ -514,7 +483,7 @@ cwmp_push(cwmp_envelope_t *e, unsigned in, const char *name,
 
     f->in = in;
     f->index = 0;
-    f->name = cwmp_local(name);
+    f->name = cwmp_walk_local(name);
     f->arg = arg;
     f->args = NULL;
     f->to = NULL;
@@ -534,7 +503,7 @@ cwmp_push_row(cwmp_envelope_t *e, const char *name, const cwmp_arg_t *arg)
     memset(e->cells, 0, sizeof(e->cells));
 
     if (arg->type == CWMP_T_STRINGS) {
-        cwmp_push_leaf(e, name, arg, NULL, e->limits.text);
+        cwmp_walk_leaf(e, name, arg, NULL, e->limits.text);
         return;
     }
 
@@ -546,8 +515,8 @@ cwmp_push_row(cwmp_envelope_t *e, const char *name, const cwmp_arg_t *arg)
 }
 
 
-static void
-cwmp_push_leaf(cwmp_envelope_t *e, const char *name, const cwmp_arg_t *arg,
+void
+cwmp_walk_leaf(cwmp_envelope_t *e, const char *name, const cwmp_arg_t *arg,
     cwmp_str_t *to, size_t max)
 {
     cwmp_frame_t  *f;
@@ -572,8 +541,8 @@ cwmp_push_leaf(cwmp_envelope_t *e, const char *name, const cwmp_arg_t *arg,
 
 /* a prefix that was not declared is still in the name */
 
-static const char *
-cwmp_local(const char *name)
+const char *
+cwmp_walk_local(const char *name)
 {
     const char  *colon;
 

@@ -1,6 +1,7 @@
 /*
  * Inside of an envelope: what cwmp_envelope.c (bytes, libxml2), cwmp_walk.c
- * (elements, facts) and cwmp_text.c (leaves, rows) share.  Nobody else
+ * (elements, facts), cwmp_header.c (header blocks), cwmp_ns.c (namespaces) and
+ * cwmp_text.c (leaves, rows) share.  Nobody else
  * includes it.
  */
 
@@ -64,7 +65,6 @@ struct cwmp_envelope_s {
     unsigned           optioned:1;  /* libxml2 was told its options */
     unsigned           done:1;      /* the root element was closed */
     unsigned           ending:1;    /* no more bytes will come */
-    unsigned           erring:1;    /* inside of libxml2's error handler */
     unsigned           body:1;
     unsigned           message:1;
     unsigned           mark:1;      /* CWMP_MARK was seen: what is next? */
@@ -113,6 +113,12 @@ void cwmp_walk_open(cwmp_envelope_t *e, const char *name, const char **atts);
 void cwmp_walk_close(cwmp_envelope_t *e);
 void cwmp_walk_text(cwmp_envelope_t *e, const unsigned char *p, size_t n);
 void cwmp_walk_end(cwmp_envelope_t *e);
+
+void cwmp_walk_leaf(cwmp_envelope_t *e, const char *name,
+    const cwmp_arg_t *arg, cwmp_str_t *to, size_t max);
+const char *cwmp_walk_local(const char *name);
+
+void cwmp_header_open(cwmp_envelope_t *e, const char *name);
 
 void cwmp_ns_declared(cwmp_envelope_t *e, const char **atts);
 void cwmp_ns_choose(cwmp_envelope_t *e, const char *name);

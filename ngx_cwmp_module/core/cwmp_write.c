@@ -18,6 +18,7 @@
 
 
 static void cwmp_begin(cwmp_out_t *out, cwmp_ns_t ns, const cwmp_str_t *id);
+static void cwmp_write_header(cwmp_out_t *out, const cwmp_str_t *id);
 static cwmp_rc_t cwmp_end(cwmp_out_t *out);
 static void cwmp_write_args(cwmp_out_t *out, const cwmp_arg_t *args,
     const cwmp_node_t *nodes, size_t n);
@@ -130,6 +131,23 @@ cwmp_write_fault(cwmp_out_t *out, cwmp_ns_t ns, const cwmp_str_t *id,
 }
 
 
+/* SOAP's own fault: one about a header has no detail */
+
+cwmp_rc_t
+cwmp_write_not_understood(cwmp_out_t *out, cwmp_ns_t ns, const cwmp_str_t *id,
+    const cwmp_str_t *header)
+{
+    cwmp_begin(out, ns, id);
+    cwmp_put_lit(out, "<soap-env:Fault>"
+                      "<faultcode>soap-env:MustUnderstand</faultcode>"
+                      "<faultstring>Header not understood: ");
+    cwmp_write_text(out, header);
+    cwmp_put_lit(out, "</faultstring></soap-env:Fault>");
+
+    return cwmp_end(out);
+}
+
+
 void
 cwmp_write_text(cwmp_out_t *out, const cwmp_str_t *text)
 {
@@ -217,14 +235,35 @@ cwmp_begin(cwmp_out_t *out, cwmp_ns_t ns, const cwmp_str_t *id)
     cwmp_put_str(out, cwmp_ns_uri(ns));
     cwmp_put_lit(out, "\">");
 
-    if (id) {
-        cwmp_put_lit(out, "<soap-env:Header>"
-                          "<cwmp:ID soap-env:mustUnderstand=\"1\">");
-        cwmp_write_text(out, id);
-        cwmp_put_lit(out, "</cwmp:ID></soap-env:Header>");
+    if (id || out->use_version) {
+        cwmp_write_header(out, id);
     }
 
     cwmp_put_lit(out, "<soap-env:Body>");
+}
+
+
+static void
+cwmp_write_header(cwmp_out_t *out, const cwmp_str_t *id)
+{
+    cwmp_put_lit(out, "<soap-env:Header>");
+
+    if (id) {
+        cwmp_put_lit(out, "<cwmp:ID soap-env:mustUnderstand=\"1\">");
+        cwmp_write_text(out, id);
+        cwmp_put_lit(out, "</cwmp:ID>");
+    }
+
+    if (out->use_version) {
+        cwmp_put_lit(out, "<cwmp:UseCWMPVersion"
+                          " soap-env:mustUnderstand=\"1\">");
+        cwmp_write_number(out, out->use_version / 10);
+        cwmp_put_lit(out, ".");
+        cwmp_write_number(out, out->use_version % 10);
+        cwmp_put_lit(out, "</cwmp:UseCWMPVersion>");
+    }
+
+    cwmp_put_lit(out, "</soap-env:Header>");
 }
 
 

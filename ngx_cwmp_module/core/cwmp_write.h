@@ -27,6 +27,8 @@ struct cwmp_out_s {
     cwmp_rc_t       (*more)(cwmp_out_t *out);
     void             *data;         /* the caller's */
     cwmp_rc_t         rc;           /* CWMP_OK at the start */
+    unsigned          use_version;  /* UseCWMPVersion in the header: 14 for
+                                       1.4; 0: no such header */
 };
 
 
@@ -63,6 +65,10 @@ cwmp_rc_t cwmp_write_response(cwmp_out_t *out, cwmp_ns_t ns,
 /* code: one of 8000..8899 */
 cwmp_rc_t cwmp_write_fault(cwmp_out_t *out, cwmp_ns_t ns,
     const cwmp_str_t *id, unsigned code);
+
+/* a header of this name must be understood, and is not (SOAP 1.1, 4.4.1) */
+cwmp_rc_t cwmp_write_not_understood(cwmp_out_t *out, cwmp_ns_t ns,
+    const cwmp_str_t *id, const cwmp_str_t *header);
 
 /* text with & < > " escaped; characters that XML 1.0 forbids become U+FFFD */
 void cwmp_write_text(cwmp_out_t *out, const cwmp_str_t *text);

@@ -4,11 +4,15 @@
  * object) are told apart here, by the state table's phase.  All texts are
  * copied to the arena: the JSON tree is gone when this returns.  Must not know
  * nginx, Redis, or a clock.
+ *
+ * stdio.h is here for snprintf() only.
  */
 
+#include <stdio.h>
 #include <string.h>
 
 #include "cwmp_build.h"
+#include "cwmp_version.h"
 
 
 static cwmp_rc_t cwmp_build_known(cwmp_build_t *b);
@@ -146,6 +150,33 @@ cwmp_build_members(cwmp_build_t *b, const cwmp_rpc_t *rpc)
 }
 
 
+/* an RPC that is newer than the device's CWMP would get fault 9000 at best */
+
+static cwmp_rc_t
+cwmp_build_version(cwmp_build_t *b, const char *method)
+{
+    char        text[80];
+    unsigned    since;
+    cwmp_str_t  reason;
+
+    since = cwmp_version_since(method);
+
+    if (b->order->version == CWMP_VERSION_NONE || b->order->version >= since) {
+        return CWMP_OK;
+    }
+
+    reason.data = (unsigned char *) text;
+    reason.len = snprintf(text, sizeof(text), "needs CWMP %u.%u, the device "
+                          "speaks %u.%u", since / 10, since % 10,
+                          b->order->version / 10, b->order->version % 10);
+
+    b->out->reason = cwmp_build_copy(b, &reason);
+
+    return cwmp_build_refuse(b, "method",
+                             b->out->reason ? b->out->reason : "");
+}
+
+
 /*
  * The RPC that the task names.  What can be wrong with the task is found here,
  * before anything is sent, whatever its phase.
@@ -162,6 +193,10 @@ cwmp_build_own(cwmp_build_t *b)
     method = json_string_value(json_object_get(b->task, "method"));
     if (method == NULL) {
         cwmp_build_refuse(b, "method", "is missing, or is not a text");
+        return NULL;
+    }
+
+    if (cwmp_build_version(b, method) != CWMP_OK) {
         return NULL;
     }
 

@@ -31,6 +31,8 @@ typedef struct {
                                        the task has none */
     cwmp_known_t *known;
     size_t        nknown;
+    unsigned      version;          /* of CWMP, that the device speaks: 14 for
+                                       1.4; 0 when it is not known */
 } cwmp_order_t;
 
 

@@ -1,0 +1,530 @@
+/*
+ * A POST's body, from nginx through the inflater into the parser, while it
+ * arrives.  It is never gathered: parameters of a long answer go to Redis in
+ * chunks, and no more of the body is read, or inflated, while two of them are
+ * unconfirmed.  Must not know what a message means.
+ */
+
+#include "ngx_http_cwmp.h"
+
+
+static ngx_int_t ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx);
+static void ngx_http_cwmp_tolerated(ngx_http_cwmp_ctx_t *ctx);
+static ngx_int_t ngx_http_cwmp_feed(ngx_http_cwmp_ctx_t *ctx);
+static ngx_int_t ngx_http_cwmp_pour(ngx_http_cwmp_ctx_t *ctx, ngx_buf_t *b);
+static ngx_int_t ngx_http_cwmp_pour_file(ngx_http_cwmp_ctx_t *ctx,
+    ngx_buf_t *b);
+static ngx_int_t ngx_http_cwmp_inflate(ngx_http_cwmp_ctx_t *ctx,
+    ngx_buf_t *b);
+static ngx_int_t ngx_http_cwmp_parse(ngx_http_cwmp_ctx_t *ctx, u_char *p,
+    size_t n);
+static ngx_int_t ngx_http_cwmp_inflated(ngx_http_cwmp_ctx_t *ctx,
+    cwmp_rc_t rc);
+static ngx_int_t ngx_http_cwmp_parsed(ngx_http_cwmp_ctx_t *ctx, cwmp_rc_t rc);
+static ngx_int_t ngx_http_cwmp_flush(ngx_http_cwmp_ctx_t *ctx);
+static void ngx_http_cwmp_end(ngx_http_cwmp_ctx_t *ctx);
+
+
+#define NGX_HTTP_CWMP_CHUNK_ROWS  500
+#define NGX_HTTP_CWMP_CHUNK_SIZE  65536
+
+
+/*
+ * What the body's bytes are.  A coding that we do not know is refused before
+ * the body is read; nginx discards it and keeps the connection, so that the
+ * CPE can send it again without.  Not NGX_OK: what the handler is to return.
+ */
+
+ngx_int_t
+ngx_http_cwmp_coding(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_uint_t           i;
+    cwmp_coding_t        coding, one;
+    ngx_list_part_t     *part;
+    ngx_table_elt_t     *h;
+    ngx_http_request_t  *r;
+
+    static ngx_str_t  name = ngx_string("Content-Encoding");
+    static ngx_str_t  ours = ngx_string("gzip, deflate");
+
+    r = ctx->request;
+    coding = CWMP_CODING_NONE;
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].key.len != name.len
+                || ngx_strncasecmp(h[i].key.data, name.data, name.len) != 0)
+            {
+                continue;
+            }
+
+            one = cwmp_coding_parse(h[i].value.data, h[i].value.len);
+
+            if (one != CWMP_CODING_NONE) {
+                coding = (coding == CWMP_CODING_NONE) ? one
+                                                      : CWMP_CODING_UNKNOWN;
+            }
+        }
+    }
+
+    if (coding == CWMP_CODING_NONE) {
+        return NGX_OK;
+    }
+
+    if (coding == CWMP_CODING_UNKNOWN) {
+        r->expect_tested = 1;       /* no 100 for a body that is not wanted */
+
+        if (ngx_http_cwmp_add_header(r, "Accept-Encoding", &ours) != NGX_OK
+            || ngx_http_discard_request_body(r) != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        r->main->count++;
+        ngx_http_cwmp_reply_error(ctx, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                                  "Content-Encoding can be gzip or deflate, "
+                                  "one of them");
+        return NGX_DONE;
+    }
+
+    ctx->inflate = cwmp_inflate_create(&ctx->arena, coding,
+                                       ctx->conf->max_envelope);
+
+    return ctx->inflate ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+/* Content-Type: text/xml; charset="utf-8" */
+
+void
+ngx_http_cwmp_charset(ngx_http_cwmp_ctx_t *ctx)
+{
+    u_char           *p, *last, *name;
+    ngx_table_elt_t  *type;
+
+    type = ctx->request->headers_in.content_type;
+
+    if (type == NULL) {
+        return;
+    }
+
+    last = type->value.data + type->value.len;
+    p = ngx_strlcasestrn(type->value.data, last, (u_char *) "charset=", 7);
+
+    if (p == NULL) {
+        return;
+    }
+
+    for (p += 8; p < last && (*p == '"' || *p == '\'' || *p == ' '); p++) {
+        /* void */
+    }
+
+    for (name = p; p < last && *p != '"' && *p != '\'' && *p != ';'
+                   && *p != ' '; p++)
+    {
+        /* void */
+    }
+
+    cwmp_envelope_charset(ctx->envelope, name, p - name);
+}
+
+
+void
+ngx_http_cwmp_body(ngx_http_request_t *r)
+{
+    ngx_http_cwmp_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_cwmp_module);
+
+    r->read_event_handler = ngx_http_cwmp_read;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    if (ngx_http_cwmp_keep(ctx) != NGX_OK) {
+        ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                  "out of memory");
+        return;
+    }
+
+    ngx_http_cwmp_read(r);
+}
+
+
+/*
+ * A body that a subrequest is to have as well (mirror) is there already, and
+ * is left as it is: we go through copies of its buffers' heads.
+ */
+
+static ngx_int_t
+ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_buf_t           *b;
+    ngx_chain_t         *cl, *in, **last;
+    ngx_http_request_t  *r;
+
+    static ngx_chain_t  *none;
+
+    r = ctx->request;
+
+    if (r->request_body == NULL) {
+        ctx->body = &none;
+        return NGX_OK;
+    }
+
+    ctx->body = &r->request_body->bufs;
+
+    if (!r->preserve_body) {
+        return NGX_OK;
+    }
+
+    ctx->body = &ctx->kept;
+    last = &ctx->kept;
+
+    for (in = r->request_body->bufs; in; in = in->next) {
+        cl = ngx_alloc_chain_link(r->pool);
+        b = ngx_alloc_buf(r->pool);
+
+        if (cl == NULL || b == NULL) {
+            return NGX_ERROR;
+        }
+
+        *b = *in->buf;
+        cl->buf = b;
+        cl->next = NULL;
+        *last = cl;
+        last = &cl->next;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * The body's next pieces, until there are none, or Redis must catch up.  Once
+ * the body is there the client is watched for going away.
+ */
+
+void
+ngx_http_cwmp_read(ngx_http_request_t *r)
+{
+    ngx_int_t             rc;
+    ngx_http_cwmp_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_cwmp_module);
+
+    for ( ;; ) {
+
+        if (ngx_http_cwmp_feed(ctx) != NGX_OK) {
+            return;
+        }
+
+        if (r->reading_body && !ctx->paused
+            && ngx_http_cwmp_flush(ctx) != NGX_OK)
+        {
+            return;
+        }
+
+        if (ctx->paused) {
+            if (r->connection->read->timer_set) {
+                ngx_del_timer(r->connection->read);
+            }
+
+            r->read_event_handler = ngx_http_block_reading;
+            return;
+        }
+
+        if (!r->reading_body) {
+            break;
+        }
+
+        rc = ngx_http_read_unbuffered_request_body(r);
+
+        if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+
+            if (rc == NGX_HTTP_REQUEST_TIME_OUT) {
+                ngx_log_error(NGX_LOG_INFO, r->connection->log,
+                              NGX_ETIMEDOUT, "client timed out");
+            }
+
+            ctx->done = 1;
+            ngx_http_cwmp_forget(ctx);
+            ngx_http_finalize_request(r, rc);
+            return;
+        }
+
+        if (rc == NGX_AGAIN && r->request_body->bufs == NULL) {
+            return;
+        }
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+
+    ngx_http_cwmp_end(ctx);
+}
+
+
+/*
+ * What has arrived goes into the parser; not NGX_OK: it was answered.  When
+ * Redis must catch up in the middle of it the rest stays in the chain.
+ */
+
+static ngx_int_t
+ngx_http_cwmp_feed(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_int_t             rc;
+    ngx_buf_t            *b;
+    ngx_chain_t          *cl;
+
+    while (*ctx->body) {
+        cl = *ctx->body;
+        b = cl->buf;
+
+        if (!ngx_buf_in_memory(b) && b->in_file) {
+            rc = ngx_http_cwmp_pour_file(ctx, b);
+
+        } else {
+            rc = ngx_http_cwmp_pour(ctx, b);
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        if (ctx->paused) {
+            return NGX_OK;
+        }
+
+        /* a long body would leave a link for each of its pieces */
+
+        *ctx->body = cl->next;
+        ngx_free_chain(ctx->request->pool, cl);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_pour(ngx_http_cwmp_ctx_t *ctx, ngx_buf_t *b)
+{
+    u_char  *p;
+
+    if (ctx->inflate) {
+        return ngx_http_cwmp_inflate(ctx, b);
+    }
+
+    p = b->pos;
+    b->pos = b->last;
+
+    return ngx_http_cwmp_parse(ctx, p, b->last - p);
+}
+
+
+/*
+ * Another module (mirror) has read the body before us, into a file.  Once
+ * more when all of it was read: the inflater may hold something back.
+ */
+
+static ngx_int_t
+ngx_http_cwmp_pour_file(ngx_http_cwmp_ctx_t *ctx, ngx_buf_t *b)
+{
+    u_char     bytes[16384];
+    ssize_t    n;
+    ngx_buf_t  piece;
+    ngx_int_t  rc;
+
+    do {
+        n = ngx_min(b->file_last - b->file_pos, (off_t) sizeof(bytes));
+
+        if (n && ngx_read_file(b->file, bytes, n, b->file_pos) != n) {
+            ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                      "the body's file cannot be read");
+            return NGX_DONE;
+        }
+
+        piece.pos = bytes;
+        piece.last = bytes + n;
+
+        rc = ngx_http_cwmp_pour(ctx, &piece);
+        b->file_pos += piece.pos - bytes;
+
+        if (rc == NGX_OK && !ctx->paused && b->file_pos < b->file_last) {
+            rc = ngx_http_cwmp_flush(ctx);
+        }
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+    } while (!ctx->paused && b->file_pos < b->file_last);
+
+    return NGX_OK;
+}
+
+
+/* sixteen kilobytes may be megabytes: chunks go to Redis in between */
+
+static ngx_int_t
+ngx_http_cwmp_inflate(ngx_http_cwmp_ctx_t *ctx, ngx_buf_t *b)
+{
+    cwmp_rc_t             rc;
+    cwmp_str_t            piece;
+    const unsigned char  *p;
+
+    for ( ;; ) {
+        p = b->pos;
+        rc = cwmp_inflate_next(ctx->inflate, &p, b->last, &piece);
+        b->pos = (u_char *) p;
+
+        if (rc != CWMP_OK) {
+            return ngx_http_cwmp_inflated(ctx, rc);
+        }
+
+        if (piece.len == 0) {
+            return NGX_OK;
+        }
+
+        if (ngx_http_cwmp_parse(ctx, piece.data, piece.len) != NGX_OK
+            || ngx_http_cwmp_flush(ctx) != NGX_OK)
+        {
+            return NGX_DONE;
+        }
+
+        if (ctx->paused) {
+            return NGX_OK;
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_parse(ngx_http_cwmp_ctx_t *ctx, u_char *p, size_t n)
+{
+    if (n == 0) {
+        return NGX_OK;
+    }
+
+    ngx_md5_update(&ctx->md5, p, n);
+
+    if (ngx_http_cwmp_parsed(ctx, cwmp_envelope_feed(ctx->envelope, p, n))
+        != NGX_OK)
+    {
+        return NGX_DONE;
+    }
+
+    /* nothing but an Inform is worth reading without a session */
+
+    if (ctx->id.len == 0 && ctx->facts->method.len
+        && !ngx_http_cwmp_is_inform(ctx))
+    {
+        ngx_http_cwmp_no_session(ctx);
+        return NGX_DONE;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * What came of it.  The connection of a refused body closes: where it was cut
+ * or overran its length, what follows must not be read as a request.
+ */
+
+static ngx_int_t
+ngx_http_cwmp_inflated(ngx_http_cwmp_ctx_t *ctx, cwmp_rc_t rc)
+{
+    ngx_uint_t  status;
+
+    if (rc != CWMP_REFUSED) {
+        return ngx_http_cwmp_parsed(ctx, rc);
+    }
+
+    status = cwmp_inflate_too_large(ctx->inflate)
+             ? NGX_HTTP_REQUEST_ENTITY_TOO_LARGE : NGX_HTTP_BAD_REQUEST;
+
+    ctx->request->keepalive = 0;
+
+    ngx_http_cwmp_reply_error(ctx, status, cwmp_inflate_reason(ctx->inflate));
+
+    return NGX_DONE;
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_parsed(ngx_http_cwmp_ctx_t *ctx, cwmp_rc_t rc)
+{
+    if (rc == CWMP_OK) {
+        return NGX_OK;
+    }
+
+    if (rc == CWMP_REFUSED) {
+        ctx->request->keepalive = 0;
+
+        ngx_http_cwmp_reply_error(ctx, NGX_HTTP_BAD_REQUEST,
+                                  cwmp_envelope_reason(ctx->envelope));
+    } else {
+        ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                  "out of memory");
+    }
+
+    return NGX_DONE;
+}
+
+
+/* enough rows for a chunk?  They go now: the answer may be of any length */
+
+static ngx_int_t
+ngx_http_cwmp_flush(ngx_http_cwmp_ctx_t *ctx)
+{
+    if (ctx->facts->kind != CWMP_RESPONSE || ctx->rows == NULL
+        || (ctx->rows->nelts < 2 * NGX_HTTP_CWMP_CHUNK_ROWS
+            && ctx->rows_size < NGX_HTTP_CWMP_CHUNK_SIZE))
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_cwmp_chunk(ctx);
+}
+
+
+/* what was let pass, once per message: somebody may want to know */
+
+static void
+ngx_http_cwmp_tolerated(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_log_t  *log;
+
+    log = ctx->request->connection->log;
+
+    if (ctx->facts->repaired) {
+        ngx_log_error(NGX_LOG_INFO, log, 0, "%uz values were repaired: bytes "
+                      "that are not UTF-8 or not allowed in XML, or bare "
+                      "'&' or '<'", ctx->facts->repaired);
+    }
+
+    if (ctx->facts->extra) {
+        ngx_log_error(NGX_LOG_INFO, log, 0,
+                      "what follows the first envelope was ignored");
+    }
+}
+
+
+/* the whole body is there */
+
+static void
+ngx_http_cwmp_end(ngx_http_cwmp_ctx_t *ctx)
+{
+    if (ctx->inflate
+        && ngx_http_cwmp_inflated(ctx, cwmp_inflate_end(ctx->inflate))
+           != NGX_OK)
+    {
+        return;
+    }
+
+    if (ngx_http_cwmp_parsed(ctx, cwmp_envelope_end(ctx->envelope)) == NGX_OK)
+    {
+        ngx_http_cwmp_tolerated(ctx);
+        ngx_http_cwmp_take(ctx);
+    }
+}
