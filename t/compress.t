@@ -258,7 +258,7 @@ subtest 'HTTP-20 bombs' => sub {
     }
     my ($r) = cost($bombs{'1 GB of NULs'});
     is $r->status, 413, 'HTTP-20 a bomb gets 413';
-    is $r->body, "body inflates to more than 100 times its size\n",
+    is $r->body, "body inflates to more than 150 times its size\n",
         'HTTP-20 and is told why';
 };
 

@@ -25,7 +25,7 @@ cwmp_coding_t cwmp_coding_parse(const unsigned char *p, size_t len);
 
 
 #define CWMP_INFLATE_FREE   (1 << 20)   /* bytes that may come of anything */
-#define CWMP_INFLATE_RATIO  100         /* beyond them: times what came in */
+#define CWMP_INFLATE_RATIO  150         /* beyond them: times what came in */
 
 
 typedef struct cwmp_inflate_s  cwmp_inflate_t;
