@@ -286,7 +286,7 @@ subtest 'SES-22 SES-23 headers of other days and directions' => sub {
     is scalar(grep { /HoldRequests|NoMoreRequests/ } map { $_->body } @got), 0,
         'SES-22 the ACS sends neither HoldRequests nor NoMoreRequests';
 
-    for my $name ('HoldRequests', 'UseCWMPVersion') {
+    for my $name ('HoldRequests', 'HoldRequest', 'UseCWMPVersion') {
         my $r = informed(device(), header =>
             qq(<cwmp:$name soap-env:mustUnderstand="1">1</cwmp:$name>));
         is $r->method, 'InformResponse', "SES-22 $name of a CPE is ignored";

@@ -29,6 +29,10 @@ static const cwmp_arg_t  cwmp_headers[] = {
     { "NoMoreRequests", CWMP_T_BOOLEAN, 0, 0, NULL, NULL, NULL, NULL },
     { "HoldRequests", CWMP_T_BOOLEAN, 0, 0, NULL, NULL, NULL, NULL },
     { "UseCWMPVersion", CWMP_T_STRING, 0, 0, NULL, NULL, NULL, NULL },
+
+    /* so spelled by some CPEs, in each Inform, and to be understood */
+
+    { "HoldRequest", CWMP_T_BOOLEAN, 0, 0, NULL, NULL, NULL, NULL },
     { NULL, CWMP_T_STRING, 0, 0, NULL, NULL, NULL, NULL }
 };
 
