@@ -29,7 +29,7 @@
   work side by side.  VERSION grows with every change of this file.
 ]]
 
-local VERSION = 2
+local VERSION = 3
 
 
 -- positions in KEYS, the same for every function that works on a device
@@ -1052,7 +1052,7 @@ end
 -- the CPE tells no more of a transfer that it has cancelled
 local function cancelled(c, name, key)
     for _, w in ipairs(waiting_for(c, name, key)) do
-        awaited(c, w, 'cancelled', { fault = reason_json(
+        awaited(c, w, 'cancelled', { answered = true, fault = reason_json(
                 'the CPE has cancelled the transfer: CancelTransfer') })
     end
 end

@@ -178,7 +178,8 @@ subtest 'VER-07 RPCs that came later' => sub {
                              UserMessage => '', MaxRetries => 0 }] }],
         ['CancelTransfer', '1.2', { CommandKey => 'k' }],
         ['ChangeDUState', '1.2', { Operations => [{
-            Operation => 'Uninstall', UUID => 'u' }] }],
+            Operation => 'Uninstall',
+            UUID => '2a68e9bf-3e8a-320c-9c4f-3fd9d71f6d87' }] }],
         ['GetAllQueuedTransfers', '1.1', {}]);
     my $served = 0;
 

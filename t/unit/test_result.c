@@ -268,7 +268,7 @@ static const struct {
       "\"StartTime\":\"\",\"CompleteTime\":\"\",\"Fault\":{\"FaultCode\":9022,"
       "\"FaultString\":\"x\"},\"OperationPerformed\":\"Install\"},{\"UUID\":\"v\","
       "\"DeploymentUnitRef\":\"\",\"Version\":\"\",\"CurrentState\":\"\","
-      "\"Resolved\":\"\",\"ExecutionUnitRefList\":\"\",\"StartTime\":\"\","
+      "\"Resolved\":false,\"ExecutionUnitRefList\":\"\",\"StartTime\":\"\","
       "\"CompleteTime\":\"\",\"Fault\":{\"FaultCode\":\"\",\"FaultString\":\"\"},"
       "\"OperationPerformed\":\"\"}]}",
       "RPC-30 a struct inside of a row, repeated rows" },
@@ -279,7 +279,7 @@ static const struct {
       "{\"OptionList\":[{\"OptionName\":\"a\",\"VoucherSN\":7,\"State\":3,"
       "\"Mode\":1,\"StartDate\":\"s\",\"IsTransferable\":false},{\"OptionName\":"
       "\"\",\"VoucherSN\":\"\",\"State\":\"\",\"Mode\":\"\",\"StartDate\":\"\","
-      "\"ExpirationDate\":\"e\",\"IsTransferable\":\"\"}]}",
+      "\"ExpirationDate\":\"e\",\"IsTransferable\":false}]}",
       "what is optional is there when it was sent" },
     { FAULT("<FaultCode>9899</FaultCode><FaultString>\"no\"\\</FaultString>"),
       "{\"FaultCode\":9899,\"FaultString\":\"\\\"no\\\"\\\\\"}",
