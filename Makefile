@@ -6,7 +6,8 @@
 #   run       a server to try things with, in the foreground
 #   test      deps, build, unit; then all tests
 #   check     the same tests under AddressSanitizer and UBSan
-#   fuzz      each of t/fuzz/ for TIME seconds (60), FUZZ="repair ...": these
+#   fuzz      each of t/fuzz/ for TIME seconds (60), TARGET=repair: that one
+#   mutate    whether the tests notice small changes; M=name: that one
 #   install   the module into MODULESDIR
 #   clean     remove build/
 #
@@ -24,7 +25,8 @@ MAKEFLAGS += -j$(shell nproc) --no-print-directory
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: build unit deps run test tested check fuzz install clean FORCE
+.PHONY: build unit deps run test tested check fuzz fuzz-seeds fuzz-corpus install clean \
+        FORCE
 
 
 # What is built, and where to.  SANITIZED is for "check": the module goes into
@@ -156,26 +158,40 @@ $(UNIT_OBJ)/t/unit/%.o: TEST_CFLAGS := -Wno-unused-function
 -include $(shell find $(UNIT_OBJ) -name '*.d' 2>/dev/null)
 
 
-# Fuzzing, by clang's libFuzzer.  What is found new is kept in build/fuzz/, what
-# breaks something there as well, as crash-NAME-*: it belongs into a test.
+# Fuzzing, by clang's libFuzzer.  Inputs that reach something new are kept in
+# build/fuzz/NAME.found/; what breaks a target as build/fuzz/crash-NAME-*: it
+# belongs into a test.  "fuzz-corpus" puts what is worth it of the found ones
+# into t/fuzz/corpus/, as few as reach the same.
 
 TIME = 60
-FUZZ = $(patsubst t/fuzz/fuzz_%.c,%,$(wildcard t/fuzz/fuzz_*.c))
+TARGETS := $(patsubst t/fuzz/fuzz_%.c,%,$(wildcard t/fuzz/fuzz_*.c))
+TARGET = $(TARGETS)
 FUZZ_CFLAGS := -O1 -g -fsanitize=fuzzer,address,undefined \
                -fno-sanitize-recover=all -fno-omit-frame-pointer -D_GNU_SOURCE
+FUZZ_BYTES = 4000
 
-fuzz: $(FUZZ:%=build/fuzz/%)
-	@for name in $(FUZZ); do \
-	    mkdir -p build/fuzz/$$name.found; \
-	    seeds="t/fuzz/corpus/$$name"; \
-	    case $$name in envelope|repair) \
-	        seeds="$$seeds $(wildcard ../shared/cwmp/examples)" ;; esac; \
-	    echo "$$name: $(TIME) s"; \
-	    build/fuzz/$$name -max_total_time=$(TIME) -max_len=20000 -timeout=10 \
-	        -artifact_prefix=build/fuzz/crash-$$name- -print_final_stats=1 \
-	        $(if $(V),,-verbosity=0) build/fuzz/$$name.found $$seeds \
-	        || exit 1; \
-	done
+fuzz: $(TARGET:%=fuzz-%)
+
+fuzz-seeds:
+	@perl t/fuzz/seeds build/fuzz $(wildcard ../shared/cwmp/examples)
+
+$(TARGETS:%=fuzz-%): fuzz-%: build/fuzz/% fuzz-seeds
+	@mkdir -p build/fuzz/$*.found t/fuzz/corpus/$*
+	@build/fuzz/$* -max_total_time=$(TIME) -max_len=20000 -timeout=10 \
+	    -artifact_prefix=build/fuzz/crash-$*- \
+	    $$(for d in build/fuzz/$*.dict; do [ -f $$d ] && echo -dict=$$d; done) \
+	    build/fuzz/$*.found t/fuzz/corpus/$* \
+	    $$(for d in build/fuzz/$*.seeds; do [ -d $$d ] && echo $$d; done) \
+	    > build/fuzz/$*.log 2>&1 || { tail -40 build/fuzz/$*.log; exit 1; }
+	@sed -n 's/.*DONE /$*: $(TIME) s,/p' build/fuzz/$*.log
+
+fuzz-corpus: $(TARGET:%=fuzz-corpus-%)
+
+$(TARGETS:%=fuzz-corpus-%): fuzz-corpus-%: build/fuzz/%
+	@rm -rf build/fuzz/$*.least && mkdir -p build/fuzz/$*.least
+	@build/fuzz/$* -merge=1 -max_len=$(FUZZ_BYTES) build/fuzz/$*.least \
+	    t/fuzz/corpus/$* build/fuzz/$*.found > build/fuzz/$*.merge.log 2>&1
+	@cp -n build/fuzz/$*.least/* t/fuzz/corpus/$*/
 
 build/fuzz/%: t/fuzz/fuzz_%.c t/fuzz/fuzz.h $(PURE) $(HDRS)
 	@mkdir -p $(@D)

@@ -222,7 +222,7 @@ cwmp_characters(const cwmp_str_t *s)
         n += (s->data[i] & 0xc0) != 0x80;
     }
 
-    return (n > s->len / 4) ? n : s->len / 4;
+    return (n > (s->len + 3) / 4) ? n : (s->len + 3) / 4;
 }
 
 

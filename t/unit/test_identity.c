@@ -83,6 +83,21 @@ test_identity(void)
         }
     }
 
+    /* bytes that continue nothing: what is accepted has a valid ID */
+
+    for (i = 24; i <= 25; i++) {
+        memset(text, '\x80', i);
+        text[i] = '\0';
+        oui = str(text);
+        class = str("");
+        serial = str("1");
+        is_num(cwmp_identity(&arena, &oui, &class, &serial, &id, &reason),
+               i == 24 ? CWMP_OK : CWMP_REFUSED,
+               i == 24 ? "OUI of 24 bytes that are no UTF-8"
+                       : "one of 25 is refused");
+        ok(i > 24 || cwmp_identity_valid(id.data, id.len), "and its ID");
+    }
+
     memset(text, '-', 64);
     text[64] = '\0';
     oui = str("00D09E");
