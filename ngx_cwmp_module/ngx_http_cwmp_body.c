@@ -27,6 +27,7 @@ static void ngx_http_cwmp_end(ngx_http_cwmp_ctx_t *ctx);
 
 #define NGX_HTTP_CWMP_CHUNK_ROWS  500
 #define NGX_HTTP_CWMP_CHUNK_SIZE  65536
+#define NGX_HTTP_CWMP_SLICE       16384
 
 
 /*
@@ -305,6 +306,8 @@ ngx_http_cwmp_feed(ngx_http_cwmp_ctx_t *ctx)
 }
 
 
+/* in slices: a buffer may be of megabytes, and chunks go to Redis in between */
+
 static ngx_int_t
 ngx_http_cwmp_pour(ngx_http_cwmp_ctx_t *ctx, ngx_buf_t *b)
 {
@@ -314,10 +317,26 @@ ngx_http_cwmp_pour(ngx_http_cwmp_ctx_t *ctx, ngx_buf_t *b)
         return ngx_http_cwmp_inflate(ctx, b);
     }
 
-    p = b->pos;
-    b->pos = b->last;
+    for ( ;; ) {
+        p = b->pos;
+        b->pos += ngx_min(b->last - p, NGX_HTTP_CWMP_SLICE);
 
-    return ngx_http_cwmp_parse(ctx, p, b->last - p);
+        if (ngx_http_cwmp_parse(ctx, p, b->pos - p) != NGX_OK) {
+            return NGX_DONE;
+        }
+
+        if (b->pos == b->last) {
+            return NGX_OK;
+        }
+
+        if (ngx_http_cwmp_flush(ctx) != NGX_OK) {
+            return NGX_DONE;
+        }
+
+        if (ctx->paused) {
+            return NGX_OK;
+        }
+    }
 }
 
 
@@ -329,7 +348,7 @@ ngx_http_cwmp_pour(ngx_http_cwmp_ctx_t *ctx, ngx_buf_t *b)
 static ngx_int_t
 ngx_http_cwmp_pour_file(ngx_http_cwmp_ctx_t *ctx, ngx_buf_t *b)
 {
-    u_char     bytes[16384];
+    u_char     bytes[NGX_HTTP_CWMP_SLICE];
     ssize_t    n;
     ngx_buf_t  piece;
     ngx_int_t  rc;

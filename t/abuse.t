@@ -48,6 +48,8 @@ my $t = CWMP::Test->new(redis_options => 'timeout=20s', server => <<'CONF');
         cwmp_acs;
         mirror /copy;
     }
+    location /roomy { cwmp_acs; client_body_buffer_size 8m; }
+    location /both { cwmp_acs; client_body_buffer_size 8m; mirror /copy; }
     location /copy {
         internal;
         client_max_body_size 32m;
@@ -206,6 +208,35 @@ subtest 'a hundred thousand parameters' => sub {
     is scalar(grep { ($params->{ $_->[0] }{value} // '') ne $_->[2] } @ROW), 0,
         '... with their values';
     same_worker();
+};
+
+
+# Of all calls to Redis since SLOWLOG RESET: arguments of the longest.
+sub longest_call {
+    my @lengths = map {
+        my @words = @{ $_->[3] };
+        @words + ($words[-1] =~ /\((\d+) more arguments\)/ ? $1 - 1 : 0)
+    } $redis->list('SLOWLOG', 'GET', 1000);
+    return (sort { $b <=> $a } @lengths)[0];
+}
+
+
+subtest 'chunks, where nginx reads all of an answer at once' => sub {
+    $redis->cmd('CONFIG', 'SET', 'slowlog-max-len', 1000);
+    $redis->cmd('CONFIG', 'SET', 'slowlog-log-slower-than', 0);
+    for my $where (qw(/cwmp /roomy /both /watched)) {
+        my $d = device(url => $t->url(0, $where));
+        my $r = reading($d);
+        $redis->cmd('SLOWLOG', 'RESET');
+        is $d->post(gpv_response($r->id, @ROW[0 .. 9999]))->status, 204,
+            "$where: an answer";
+        my $most = longest_call();
+        cmp_ok $most, '<', 2 * 700,
+            "RULE-4 $where: no call has over 700 parameters: $most arguments";
+        is scalar(keys %{ $redis->params($d->id, 'Device.Big.') }), 10_000,
+            "$where: all are there";
+    }
+    $redis->cmd('CONFIG', 'SET', 'slowlog-log-slower-than', -1);
 };
 
 
