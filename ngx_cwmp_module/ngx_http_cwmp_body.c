@@ -75,7 +75,14 @@ ngx_http_cwmp_coding(ngx_http_cwmp_ctx_t *ctx)
     }
 
     if (coding == CWMP_CODING_UNKNOWN) {
-        r->expect_tested = 1;       /* no 100 for a body that is not wanted */
+        if (r->headers_in.expect) {
+
+            /* no 100 for a body that is not wanted: whether it comes all the
+               same nobody knows, so no request can follow it */
+
+            r->expect_tested = 1;
+            r->keepalive = 0;
+        }
 
         if (ngx_http_cwmp_add_header(r, "Accept-Encoding", &ours) != NGX_OK
             || ngx_http_discard_request_body(r) != NGX_OK)

@@ -160,6 +160,7 @@ subtest 'HTTP-20 other codings' => sub {
     my $r = $d->post($d->inform_text, coded('br'), expect => 1);
     is $r->status, 415, 'HTTP-20 a CPE that waits for 100 gets 415 at once';
     ok !$r->continued, 'HTTP-20 and no 100';
+    ok $r->closes, 'HTTP-20 which closes: was the body sent all the same?';
 };
 
 
