@@ -39,6 +39,12 @@ cwmp_json_add(cwmp_result_t *r, const void *p, size_t n)
         return;
     }
 
+    /* of a row that is going to be taken back no more is gathered */
+
+    if (r->list && r->len > CWMP_RESULT_MAX) {
+        return;
+    }
+
     if (n > r->size - r->len) {
         size = r->size ? 2 * r->size : 512;
         while (size < r->len + n) {

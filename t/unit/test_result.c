@@ -381,6 +381,9 @@ test_size(const char *name, char *text, const char *list, size_t n,
 
     diag("%zu rows of %zu in %zu bytes", kept, n, a.json.len);
 
+    ok(a.kept.used < 1 << 20, "%s: less than 1 MB for it", name);
+    diag("%zu", a.kept.used);
+
     ok(a.json.len <= CWMP_RESULT_MAX + 512, "%s: at most 64 KB are kept",
        name);
 
@@ -437,6 +440,8 @@ test_sizes(void)
               "ParameterList", 1, 1);
     test_size("a value of 60,000 quotes", values(1, 60000, '"'),
               "ParameterList", 1, 1);
+    test_size("a value of 250,000 characters that JSON escapes",
+              values(1, 250000, 0x7f), "ParameterList", 1, 1);
     test_size("20,000 methods",
               rows_of(HEAD "<cwmp:GetRPCMethodsResponse><MethodList>",
                       "<string>A.%06zu_", "</string>", "</MethodList>"
