@@ -25,8 +25,8 @@ MAKEFLAGS += -j$(shell nproc) --no-print-directory
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: build unit deps run test tested check fuzz fuzz-seeds fuzz-corpus install clean \
-        FORCE
+.PHONY: build unit deps run test tested prove check fuzz fuzz-seeds fuzz-corpus \
+        mutate install clean FORCE
 
 
 # What is built, and where to.  SANITIZED is for "check": the module goes into
@@ -236,6 +236,17 @@ check:
 
 tested: build unit
 	@perl build-aux/prove.pl $(PROVE) $(T)
+
+prove:
+	@perl build-aux/prove.pl $(PROVE) $(T)
+
+
+# Whether the tests notice small changes, t/mutants; M='name other-*': these
+
+M =
+
+mutate:
+	@perl t/mutate $(foreach m,$(M),'$(m)')
 
 install: build
 	install -D -m 644 $(MODULE) \
