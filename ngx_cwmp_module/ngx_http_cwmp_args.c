@@ -242,6 +242,7 @@ ngx_http_cwmp_inform_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
 {
     u_char            *p;
     size_t             i;
+    ngx_int_t          retries;
     ngx_str_t         *event, *address;
     const cwmp_str_t  *fact;
 
@@ -288,10 +289,12 @@ ngx_http_cwmp_inform_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
         }
     }
 
+    fact = cwmp_envelope_value(ctx->envelope, "RetryCount");
+    retries = ngx_atoi(fact->data, fact->len);
+
     if (ngx_http_cwmp_arg_number(args, ctx->parameter_key_seen) != NGX_OK
         || ngx_http_cwmp_arg_md5(args, &ctx->informed) != NGX_OK
-        || ngx_http_cwmp_arg(args, ctx->events_text.data, ctx->events_text.len)
-           != NGX_OK
+        || ngx_http_cwmp_arg_number(args, ngx_max(retries, 0)) != NGX_OK
         || ngx_http_cwmp_arg_number(args, ctx->events ? ctx->events->nelts / 2
                                                       : 0)
            != NGX_OK)

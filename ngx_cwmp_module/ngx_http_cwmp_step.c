@@ -441,24 +441,27 @@ ngx_http_cwmp_known(ngx_http_cwmp_ctx_t *ctx, redisReply *reply, size_t from,
 
 
 /*
- * "2 14": the session's namespace and version of CWMP, as its Inform left them.
- * A session that an older node opened has the first only.
+ * "2 14 1": the session's namespace and version of CWMP, as its Inform left
+ * them, and 1 when the device lists the method that the task asks for.  A
+ * session that an older node opened has no version.
  */
 
 static cwmp_ns_t
-ngx_http_cwmp_version(redisReply *e, unsigned *version)
+ngx_http_cwmp_version(redisReply *e, cwmp_order_t *order)
 {
     ngx_int_t  ns;
 
     ns = -1;
-    *version = CWMP_VERSION_NONE;
+    order->version = CWMP_VERSION_NONE;
+    order->listed = 0;
 
     if (e->type == REDIS_REPLY_STRING && e->len >= 1) {
         ns = ngx_atoi((u_char *) e->str, 1);
     }
 
-    if (ns >= 0 && e->len == 4 && e->str[1] == ' ') {
-        *version = (unsigned) ngx_atoi((u_char *) e->str + 2, 2);
+    if (ns >= 0 && e->len == 6 && e->str[1] == ' ') {
+        order->version = (unsigned) ngx_atoi((u_char *) e->str + 2, 2);
+        order->listed = (e->str[5] == '1');
     }
 
     if (ns < 0 || ns >= CWMP_NS_COUNT) {
@@ -494,7 +497,7 @@ ngx_http_cwmp_verb_rpc(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
     ctx->task.data = task.data;
     ctx->task.len = task.len;
 
-    ns = ngx_http_cwmp_version(reply->element[8], &order.version);
+    ns = ngx_http_cwmp_version(reply->element[8], &order);
 
     rc = cwmp_task_rpc(&ctx->arena, &order, &rpc);
 

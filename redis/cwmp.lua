@@ -45,6 +45,8 @@ local SHARED = { 'due', 'events', 'index:seen', 'index:model', 'index:version',
 -- states of a session (the CPE's turn, the ACS's turn, after our 204)
 local CPE, ACS, CLOSING = '1', '2', '3'
 
+local FORGOTTEN = 'sent, but the CPE has been reset since (0 BOOTSTRAP) and '
+                  .. 'has forgotten it'
 local VERIFIES = 3                  -- reads of what an interrupted task set
 local SLICE = 1000                  -- what unpack() can take at once, safely
 local INTAKE = 16                   -- inbox entries taken at once
@@ -57,7 +59,10 @@ local RESULTS_MAX = 200             -- of a device
 local EVENTS_MAX = 100000           -- of a partition
 local TOLD_MAX = 8192               -- of a CPE's request, in an event
 local SWEEP_AFTER = 32              -- completed reads
-local URGENT, LATER = -1e12, 1e15   -- bands of the queue's scores
+local METHODS_MAX = 100             -- in the list of what a device can do
+
+-- bands of the queue's scores; all of them exact in a double
+local URGENT, LATER, AFTER = -1e12, 1e15, 2e15
 
 --[[
   lost: what is done when the session ended with the RPC outstanding:
@@ -76,7 +81,7 @@ local URGENT, LATER = -1e12, 1e15   -- bands of the queue's scores
   hand in a voucher of the same serial number.
 ]]
 local METHODS = {
-    GetRPCMethods      = { lost = 'again' },
+    GetRPCMethods      = { lost = 'again', lists = true },
     GetParameterValues = { lost = 'again', reads = true },
     GetParameterNames  = { lost = 'again' },
     SetParameterValues = { lost = 'verify', list = 'ParameterList' },
@@ -105,6 +110,36 @@ local METHODS = {
     SetVouchers        = { lost = 'again' },
     GetOptions         = { lost = 'again' },
 }
+
+--[[
+  Events of an Inform (TR-069 A6 3.7.1.5).  CPEs misspell them; the number
+  tells which it is.  What an event ends is in METHODS, what it starts is told
+  by tasks ("after"); besides, it may have a duty:
+    resets  the CPE has forgotten what it was told, and what it was to do
+    values  the parameters that have changed are told in events
+    light   a sign of life: with no other event the session is over at once
+  To add an event: a row, the number being its index.
+]]
+local CODES = {
+    [0] = { 'BOOTSTRAP', resets = true },
+    { 'BOOT' },
+    { 'PERIODIC' },
+    { 'SCHEDULED' },
+    { 'VALUE CHANGE', values = true },
+    { 'KICKED' },
+    { 'CONNECTION REQUEST' },
+    { 'TRANSFER COMPLETE' },
+    { 'DIAGNOSTICS COMPLETE' },
+    { 'REQUEST DOWNLOAD' },
+    { 'AUTONOMOUS TRANSFER COMPLETE' },
+    { 'DU STATE CHANGE COMPLETE' },
+    { 'AUTONOMOUS DU STATE CHANGE COMPLETE' },
+    { 'WAKEUP' },
+    { 'HEARTBEAT', light = true },
+}
+
+-- the event that says that this RPC of the CPE follows in the same session
+local ANNOUNCED = { TransferComplete = '7', DUStateChangeComplete = '11' }
 
 local function call(...)            -- redis.call is not there at load time
     return redis.call(...)
@@ -163,6 +198,32 @@ end
 local function event(c, kind, ...)
     call('XADD', c.k[EVENTS], 'MAXLEN', '~', EVENTS_MAX, '*', 'type', kind,
          'device', c.id, ...)
+end
+
+-- An EventCode as it should be spelled, what it is known by (its number, or all
+-- of it), and its row.
+local function event_code(text)
+    text = string.gsub(string.match(text, '^%s*(.-)%s*$'), '%s+', ' ')
+    local number = string.match(text, '^%d+')
+    if number then
+        number = string.match(number, '^0*(%d.*)$')
+        local row = CODES[tonumber(number)]
+        return row and number .. ' ' .. row[1] or text, number, row
+    end
+    local kind, rest = string.match(text, '^([MXmx]) (.+)$')
+    if kind then
+        for name in pairs(METHODS) do
+            rest = string.lower(name) == string.lower(rest) and name or rest
+        end
+        text = string.upper(kind) .. ' ' .. rest
+        return text, text
+    end
+    for n = 0, #CODES do
+        if CODES[n][1] == string.upper(text) then
+            return n .. ' ' .. CODES[n][1], tostring(n), CODES[n]
+        end
+    end
+    return text, text
 end
 
 -- What each key must be.  A wrong one is said by name before anything is
@@ -388,9 +449,10 @@ end
 --[[
   live: id -> "QUEUED-MS JSON"; besides "=a ID" -> how often it was sent,
   "=p ID" -> its phase, "=v ID" -> how often it was read back, "=s ID" -> when
-  it was sent last, "=u ID" -> 1 when what it did then is unknown, and
-  "=k COMMANDKEY" -> id.  queue: id by order.  A task that may not run yet
-  (notBefore) sits above LATER, at LATER + its time in ms.
+  it was sent last, "=u ID" -> 1 when what it did then is unknown, "=w ID" ->
+  the event that it waits for, and "=k COMMANDKEY" -> id.  queue: id by order.
+  A task that may not run yet sits above LATER, at LATER + its time in ms
+  (notBefore), or above AFTER, until an Inform brings its event.
 ]]
 
 -- what a CPE echoes of the task: its CommandKey (TR-069 limits it to 32)
@@ -462,7 +524,8 @@ local function finish(c, id, status, more)
                       fault = more.fault, response = more.response,
                       queued = queued, sent = sent })
     call('HDEL', c.k[LIVE], id, '=a ' .. id, '=p ' .. id, '=v ' .. id,
-         '=s ' .. id, '=u ' .. id, '=k ' .. command_key(id, task))
+         '=s ' .. id, '=u ' .. id, '=w ' .. id,
+         '=k ' .. command_key(id, task))
     call('ZREM', c.k[QUEUE], id)
     if task.expires then
         not_due(c, 'x', id)
@@ -486,6 +549,15 @@ local FIELDS = {
       function(v) return whole(v, 0, 1e11) end },
     { 'attempts', 'a whole number from 1 to 100',
       function(v) return whole(v, 1, 100) end },
+    { 'after', 'an event such as 8, "8 DIAGNOSTICS COMPLETE" or "M Reboot"',
+      function(v)
+          if type(v) ~= 'string' then
+              return whole(v, 0, 99999)
+          end
+          local _, code = event_code(string.sub(v, 1, 64))
+          return #v <= 64 and (string.find(code, '^%d+$')
+                               or string.find(code, '^[MX] ')) ~= nil
+      end },
     { 'priority', 'true or false', function(v) return type(v) == 'boolean' end },
     { 'wake', 'true or false', function(v) return type(v) == 'boolean' end },
     { 'new', 'true or false', function(v) return type(v) == 'boolean' end },
@@ -533,6 +605,17 @@ local function next_number(c)
     return n, string.format('t%x-%d', c.now, n)
 end
 
+-- where the task stands in the queue, once nothing but time holds it back
+local function place(c, task, order)
+    local score = order or call('HINCRBY', c.k[DEVICE], 'order', 1)
+    if task.notBefore and task.notBefore * 1000 > c.now then
+        score = LATER + task.notBefore * 1000
+    elseif task.priority then
+        score = URGENT + score
+    end
+    return string.format('%.0f', score)
+end
+
 -- Gives the task an id and a place in the queue: nil when refused.
 local function accept(c, task, json)
     local id = task.id
@@ -546,12 +629,13 @@ local function accept(c, task, json)
         return nil, 'CommandKey', 'a task of this CommandKey lives'
     end
     call('HSET', c.k[LIVE], id, c.now .. ' ' .. json)
-    if task.notBefore and task.notBefore * 1000 > c.now then
-        order = LATER + task.notBefore * 1000
-    elseif task.priority then
-        order = URGENT + order
+    local score
+    if task.after then
+        call('HSET', c.k[LIVE], '=w ' .. id,
+             (select(2, event_code(tostring(task.after)))))
+        score = string.format('%.0f', AFTER + order)
     end
-    call('ZADD', c.k[QUEUE], string.format('%.0f', order), id)
+    call('ZADD', c.k[QUEUE], score or place(c, task, order), id)
     if task.expires then
         due(c, 'x', id, task.expires * 1000)
     end
@@ -614,11 +698,30 @@ local function ripen(c)
     local ripe = call('ZRANGEBYSCORE', c.k[QUEUE], LATER, LATER + c.now,
                       'LIMIT', 0, SLICE)
     for _, id in ipairs(ripe) do
-        local task = load_task(c, id)
-        local order = call('HINCRBY', c.k[DEVICE], 'order', 1)
-        call('ZADD', c.k[QUEUE], string.format('%.0f', task and task.priority
-             and URGENT + order or order), id)
+        call('ZADD', c.k[QUEUE], place(c, load_task(c, id) or {}), id)
     end
+end
+
+-- so do those whose event this Inform brings; true when there is one
+local function release(c, codes)
+    local ids = call('ZRANGEBYSCORE', c.k[QUEUE], AFTER, '+inf', 'LIMIT', 0,
+                     QUEUE_MAX)
+    if #ids == 0 then
+        return false
+    end
+    local names, found = {}, false
+    for i, id in ipairs(ids) do
+        names[i] = '=w ' .. id
+    end
+    for i, code in ipairs(call('HMGET', c.k[LIVE], unpack(names))) do
+        if not code or codes[code] then
+            local task = load_task(c, ids[i])
+            call('HDEL', c.k[LIVE], names[i])
+            call('ZADD', c.k[QUEUE], place(c, task or {}), ids[i])
+            found = true
+        end
+    end
+    return found
 end
 
 -- The next task that may run: id, its score, task, JSON, when it was queued.
@@ -650,8 +753,9 @@ end
 
 --[[
   running: id, method, rpc (the ID header of its envelope), attempts, sent,
-  phase, instance, key (CommandKey or ParameterKey), before (the device's
-  ParameterKey when it was sent), gen, score.
+  phase, instance, key (CommandKey or ParameterKey), before (what the device
+  had when it was sent: its ParameterKey, or its SoftwareVersion if that is to
+  change), gen, score.
 
   phase of a task of more than one RPC, passed on to whoever writes the RPC:
     ''       the task's own RPC
@@ -720,11 +824,14 @@ end
 
 --[[
   rpc, notes, RPC's ID, phase, instance, key, task's id, JSON, namespace and
-  version, name, type letter, value, name, type letter, value, ...
+  version and whether the device says that it can do it, name, type letter,
+  value, name, type letter, value, ...
 ]]
 local function rpc_reply(c, run, task, json, ns)
+    local can = ',' .. (call('HGET', c.k[DEVICE], 'methods') or '') .. ','
+    local listed = string.find(can, ',' .. run.method .. ',', 1, true)
     local reply = { 'rpc', c.notes, run.rpc, run.phase, run.instance or '',
-                    run.key, run.id, json, ns }
+                    run.key, run.id, json, ns .. (listed and ' 1' or ' 0') }
     local list, prefix = to_set(run, task)
     if list and (run.method == 'SetParameterValues' or run.phase == 'set'
                  or run.instance ~= '')
@@ -789,6 +896,25 @@ local function close(c, s)
     return { 'end', c.notes }
 end
 
+-- is it a download that changes the SoftwareVersion?
+local function is_firmware(task, m)
+    return m.event == 'TransferComplete' and type(task.FileType) == 'string'
+           and string.find(task.FileType, '^%s*1%f[%D]') ~= nil
+end
+
+-- What an interrupted task set is read back; but not for ever, and not after
+-- the CPE has forgotten it: why not, or nil.
+local function not_to_verify(c, id)
+    if call('HINCRBY', c.k[LIVE], '=v ' .. id, 1) > VERIFIES then
+        return 'sent, but the session ended before the answer; reading back '
+               .. 'failed ' .. VERIFIES .. ' times'
+    end
+    local reset = tonumber(call('HGET', c.k[DEVICE], 'bootstrap') or 0) * 1000
+    if reset > tonumber(call('HGET', c.k[LIVE], '=s ' .. id) or c.now) then
+        return FORGOTTEN
+    end
+end
+
 local next_task
 
 -- the next task of the queue, or the end of the session
@@ -818,12 +944,9 @@ function next_task(c, s)
     end
     call('ZREM', c.k[QUEUE], id)
     local phase = call('HGET', c.k[LIVE], '=p ' .. id) or ''
-    if phase == 'verify'
-       and call('HINCRBY', c.k[LIVE], '=v ' .. id, 1) > VERIFIES
-    then
-        finish(c, id, 'lost', { fault = reason_json('sent, but the session '
-               .. 'ended before the answer; reading back failed ' .. VERIFIES
-               .. ' times') })
+    local why = phase == 'verify' and not_to_verify(c, id)
+    if why then
+        finish(c, id, 'lost', { fault = reason_json(why) })
         return next_task(c, s)
     end
     local run = { id = id, method = task.method, phase = phase, instance = '',
@@ -833,6 +956,8 @@ function next_task(c, s)
     if METHODS[task.method].lost == 'verify' then
         run.key = parameter_key(id, task, phase)
         run.before = call('HGET', c.k[DEVICE], 'parameterkey') or ''
+    elseif is_firmware(task, METHODS[task.method]) then
+        run.before = call('HGET', c.k[DEVICE], 'version') or ''
     end
     return send(c, s, run, task, json)
 end
@@ -975,22 +1100,39 @@ local function verify(c, w, task, reported, keeps)
 end
 
 -- does this Inform bring the event that the task waits for?
-local function has_event(w, m, events)
-    local boot
-    for i = 1, #events, 2 do
-        local code, key = events[i], events[i + 1]
-        if m.event == '0' and string.match(code, '^0 ') then
-            return code
-        end
-        if code == m.event and key == w.key then
-            return code
-        end
-        if string.match(code, '^1 ') then
-            boot = code
+local function has_event(w, m, f)
+    for i = 1, #f.list, 2 do
+        if f.list[i] == m.event and f.list[i + 1] == w.key then
+            return f.list[i]
         end
     end
-    -- a CPE that took the Reboot and has booted, but forgot the CommandKey
-    return m.event == 'M Reboot' and w.answered and boot or nil
+    if m.event == 'M Reboot' and w.answered then
+        -- a CPE that has booted, but forgot the CommandKey
+        return f.codes['1']
+    end
+    return m.event == '0' and f.codes['0'] or nil
+end
+
+-- What waits when the CPE was reset; unless this Inform tells more of it.
+local function forgotten(c, w, task, m, f)
+    local announced = ANNOUNCED[m.event]
+    if announced and f.codes[announced] then
+        return
+    end
+    if m.lost == 'verify' and f.reported == w.key and w.before ~= w.key then
+        return verify(c, w, task, f.reported, f.keeps)
+    end
+    if is_firmware(task, m) and f.version ~= '' and w.before ~= ''
+       and f.version ~= w.before
+    then
+        return awaited(c, w, 'done',
+                       { response = '{"verified":"SoftwareVersion"}' })
+    end
+    if task.retry and not w.answered then
+        no_longer_waits(c, w)
+        return send_again(c, w, task)
+    end
+    awaited(c, w, 'lost', { fault = reason_json(FORGOTTEN) })
 end
 
 -- An entry of waiting and its task; a damaged one ends here.
@@ -1006,18 +1148,20 @@ local function load_waiting(c, id, entry)
            'its entry in waiting was damaged') })
 end
 
-local function inform_waiting(c, events, reported, keeps)
+local function inform_waiting(c, f)
     local all = call('HGETALL', c.k[WAITING])
     for i = 1, #all, 2 do
         local w, task, m = load_waiting(c, all[i], all[i + 1])
-        local code = w and has_event(w, m, events)
+        local code = w and has_event(w, m, f)
         if not w then
             -- it ended
-        elseif m.lost == 'verify' then
-            verify(c, w, task, reported, keeps)
         elseif code then
             awaited(c, w, 'done',
                     { response = '{"event":' .. quote(code) .. '}' })
+        elseif f.resets then
+            forgotten(c, w, task, m, f)
+        elseif m.lost == 'verify' then
+            verify(c, w, task, f.reported, f.keeps)
         elseif task.retry and not w.answered then
             no_longer_waits(c, w)
             send_again(c, w, task)
@@ -1148,7 +1292,12 @@ end
 
 local DEV = { 'first', 'manufacturer', 'oui', 'class', 'serial', 'root',
               'version', 'hardware', 'url', 'address', 'parameterkey', 'ns',
-              'cwmp', 'informed', 'gen', 'keeps', 'lastkey' }
+              'cwmp', 'informed', 'gen', 'keeps', 'lastkey', 'events',
+              'retries', 'methods' }
+
+-- what a reset makes untrue; :params as well
+local RESET = { 'parameterkey', 'keeps', 'lastkey', 'methods', 'url',
+                'informed', 'sweep' }
 
 local function index(c, key, old, new)
     if old then
@@ -1157,9 +1306,47 @@ local function index(c, key, old, new)
     call('ZADD', c.k[key], 0, string.gsub(new, '%c', '?') .. '\t' .. c.id)
 end
 
+--[[
+  Does BOOTSTRAP stand here for a second time only?  A CPE lists it until it
+  knows that it was delivered, some until a whole session went well.  It then
+  says that it tries again; a ParameterKey that is gone, or a FactoryReset that
+  was sent, speaks for another reset.
+]]
+local function is_repeated(c, f, d)
+    local events = ',' .. (d.events or '') .. ','
+    if f.retries == '0' or not string.find(events, ',0 BOOTSTRAP,', 1, true)
+       or f.reported == '' and (d.parameterkey or '') ~= ''
+       or call('HGET', c.k[RUNNING], 'method') == 'FactoryReset'
+    then
+        return false
+    end
+    for _, entry in ipairs(call('HVALS', c.k[WAITING])) do
+        if string.find(entry, '"method":"FactoryReset"', 1, true) then
+            return false
+        end
+    end
+    return true
+end
+
+-- the device begins anew; its tasks: inform_waiting
+local function reset(c, d)
+    call('DEL', c.k[PARAMS])
+    call('HDEL', c.k[DEVICE], unpack(RESET))
+    for _, name in ipairs(RESET) do
+        d[name] = nil
+    end
+    call('HSET', c.k[DEVICE], 'bootstrap', seconds(c.now))
+end
+
 -- what the Inform says of the device; only what changed is written
-local function device(c, f, events)
+local function device(c, f)
     local d = hash_fields(c.k[DEVICE], DEV)
+    if f.resets and is_repeated(c, f, d) then
+        f.resets = false
+    end
+    if f.resets then
+        reset(c, d)
+    end
     local set = { 'seen', seconds(c.now), 'events', f.events }
     for i = 2, 13 do
         local name = DEV[i]
@@ -1169,6 +1356,10 @@ local function device(c, f, events)
             set[#set + 1] = name
             set[#set + 1] = f[name]
         end
+    end
+    if f.retries ~= (d.retries or '0') then
+        set[#set + 1] = 'retries'
+        set[#set + 1] = f.retries
     end
     if not d.first then
         set[#set + 1] = 'first'
@@ -1181,9 +1372,8 @@ local function device(c, f, events)
         set[#set + 1] = '1'
         d.keeps = '1'
     end
-    if f.bootstrap then
-        call('DEL', c.k[PARAMS])
-        d.informed = nil
+    if d.methods and f.version ~= '' and f.version ~= d.version then
+        call('HDEL', c.k[DEVICE], 'methods')    -- another firmware
     end
     if d.informed ~= f.informed then
         set[#set + 1] = 'informed'
@@ -1204,10 +1394,73 @@ local function device(c, f, events)
 end
 
 --[[
+  The values that this Inform brings and that were not known, or all of them
+  when it brings none such, as JSON for events; args from first: name, letter
+  and value, ...
+]]
+local function new_values(c, args, first)
+    local news, all = {}, {}
+    for i = first, #args, 2 * SLICE do
+        local names = {}
+        for j = i, math.min(i + 2 * SLICE, #args) - 1, 2 do
+            names[#names + 1] = args[j]
+        end
+        for j, old in ipairs(call('HMGET', c.k[PARAMS], unpack(names))) do
+            local now = args[i + 2 * j - 1]
+            local pair = quote(names[j]) .. ':' .. quote(string.sub(now, 2))
+            all[#all + 1] = pair
+            if not old or string.match(old, '^%d*(.*)$') ~= now then
+                news[#news + 1] = pair
+            end
+        end
+    end
+    return told('{' .. table.concat(news[1] and news or all, ',') .. '}')
+end
+
+-- A sign of life, and nothing else: false when it must be taken as any Inform.
+local function is_light(c, f)
+    if not f.light or call('HEXISTS', c.k[DEVICE], 'first') == 0 then
+        return false
+    end
+    call('HSET', c.k[DEVICE], 'seen', seconds(c.now))
+    call('ZADD', c.k[SEEN], seconds(c.now), c.id)
+    return true
+end
+
+-- the facts of args (see inform), and the number of the first parameter's
+local function inform_facts(args)
+    local ns, cwmp = string.match(args[9], '^(%d) ?(%d?%d?)$')
+    cwmp = cwmp and string.gsub(cwmp, '^(%d)(%d)$', '%1.%2') or ''
+    local f = { ns = ns, cwmp = cwmp, address = args[10],
+                manufacturer = args[11],
+                oui = string.upper(args[12]), class = args[13],
+                serial = args[14],
+                root = args[15], version = args[16], hardware = args[17],
+                url = args[18], parameterkey = args[19], informed = args[21],
+                reported = args[20] == '1' and args[19] or nil,
+                retries = args[22], list = {}, codes = {} }
+    local first, texts = 24 + 2 * args[23], {}
+    f.light = first > 24
+    for i = 24, first - 1, 2 do
+        local text, code, row = event_code(args[i])
+        texts[#texts + 1] = text
+        f.list[#f.list + 1] = text
+        f.list[#f.list + 1] = args[i + 1]
+        f.codes[code] = text
+        f.resets = f.resets or row and row.resets
+        f.values = f.values or row and row.values
+        f.light = f.light and row and row.light
+    end
+    f.events = table.concat(texts, ',')
+    return f, first
+end
+
+--[[
   args: id, token, nonce, digest, 'inform', idle ms, outstanding ms, most,
   namespace and version ("2 14": cwmp-1-2, CWMP 1.4), address, manufacturer,
-  oui, class, serial, root, version, hardware, url, ParameterKey, 1 if it was reported, digest of the parameters, events as
-  text, number of events, code, CommandKey, ..., name, letter and value, ...
+  oui, class, serial, root, version, hardware, url, ParameterKey, 1 if it was
+  reported, digest of the parameters, RetryCount, number of events, code,
+  CommandKey, ..., name, letter and value, ...
 ]]
 local function inform(c, args)
     local token, nonce, digest = args[2], args[3], args[4]
@@ -1220,41 +1473,45 @@ local function inform(c, args)
         return { 'inform', c.notes, old.t }
     end
 
-    local ns, cwmp = string.match(args[9], '^(%d) ?(%d?%d?)$')
-    cwmp = cwmp and string.gsub(cwmp, '^(%d)(%d)$', '%1.%2') or ''
-    local f = { ns = ns, cwmp = cwmp, address = args[10],
-                manufacturer = args[11],
-                oui = string.upper(args[12]), class = args[13], serial = args[14],
-                root = args[15], version = args[16], hardware = args[17],
-                url = args[18], parameterkey = args[19], informed = args[21],
-                events = args[22], reported = args[20] == '1' }
-    local reported = f.reported and f.parameterkey or nil
-    local events, first = {}, 24 + 2 * args[23]
-    for i = 24, first - 1 do
-        events[#events + 1] = args[i]
-    end
-    for i = 1, #events, 2 do
-        f.bootstrap = f.bootstrap or string.match(events[i], '^0 ') ~= nil
-    end
-
-    local carries = old.t
-                    or call('EXISTS', c.k[RUNNING], c.k[WAITING]) > 0
+    local f, first = inform_facts(args)
+    local carries = old.t or call('EXISTS', c.k[RUNNING], c.k[WAITING],
+                                  c.k[TASKS], c.k[QUEUE]) > 0
+    local awake = false
     if carries then
         check_keys(c)
+        -- what was pushed before this Inform may wait for what it brings
+        for _ = 1, INTAKES do
+            if not intake(c, INTAKE) then
+                break
+            end
+        end
+        awake = release(c, f.codes)
     end
-    local d = device(c, f, events)
-    if d.informed ~= f.informed then
-        write_params(c, d.gen or '0', args, first)
+
+    local light = not awake and is_light(c, f)
+    if not light then
+        local d = device(c, f)
+        event(c, 'inform', 'events', f.events, 'address', f.address)
+        if d.informed ~= f.informed then
+            if f.values then
+                event(c, 'value change', 'parameters',
+                      new_values(c, args, first))
+            end
+            write_params(c, d.gen or '0', args, first)
+        end
+        f.keeps = d.keeps
     end
-    event(c, 'inform', 'events', f.events, 'address', f.address)
 
     if carries then
         lose(c, 'a new Inform')
-        inform_waiting(c, events, reported, d.keeps)
+        if not light then
+            inform_waiting(c, f)
+        end
         call('DEL', c.k[SESSION])
     end
-    local s = { s = CPE, r = '0', m = '0', a = 'inform', e = 0, c = 0, l = '0',
-                idle = tonumber(args[6]), outstanding = tonumber(args[7]) }
+    local s = { s = CPE, r = '0', m = '0', a = 'inform', e = 0, c = 0,
+                l = light and '1' or '0', idle = tonumber(args[6]),
+                outstanding = tonumber(args[7]) }
     call('HSET', c.k[SESSION], 't', token, 'v', args[9], 'to', args[6])
     save(c, s, nonce, digest)
     return { 'inform', c.notes, token }
@@ -1326,6 +1583,19 @@ local function changed(c, run, task)
     end
 end
 
+-- What the device says that it can do, by names and commas.
+local function remember_methods(c, json)
+    local list, names = (decode(json) or {}).MethodList, {}
+    for _, name in ipairs(type(list) == 'table' and list or {}) do
+        if type(name) == 'string' and #name <= 64 and #names < METHODS_MAX
+           and string.find(name, '^[%w_.-]+$')
+        then
+            names[#names + 1] = name
+        end
+    end
+    call('HSET', c.k[DEVICE], 'methods', table.concat(names, ','))
+end
+
 local function done(c, s, run, task, json, r)
     local m = METHODS[run.method]
     if m.lost == 'verify' then
@@ -1354,6 +1624,9 @@ local function done(c, s, run, task, json, r)
         await(c, run, task, true)
         s.l = m.closes and '1' or s.l
         return next_task(c, s)
+    end
+    if m.lists then
+        remember_methods(c, r.json)
     end
     local response = r.json
     if run.instance ~= '' then

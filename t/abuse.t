@@ -130,12 +130,12 @@ subtest 'a subrequest' => sub {
 
 subtest 'events' => sub {
     my $d = device(class => 'Events');
-    my $code = '2 ' . 'P' x 20_000;
+    my $code = '92 ' . 'P' x 20_000;
     $d->inform(map { ["$code $_", 'k' x 20_000] } 1 .. 64);
     my $events = $redis->device($d->id)->{events};
     cmp_ok length $events, '<=', 64 * 65,
         'RULE-4 EventCodes are cut in the device record';
-    like $events, qr/^2 P+,2 P/, '... not dropped';
+    like $events, qr/^92 P+,92 P/, '... not dropped';
     my ($event) = grep { $_->{type} eq 'inform' && $_->{device} eq $d->id }
                   $redis->events;
     cmp_ok length join('', %{ $event->{raw} }), '<=', 8192,

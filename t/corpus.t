@@ -33,6 +33,9 @@ my %REFUSED = (
 my %TYPE = map { ($_ => 1) } qw(string boolean int long unsignedInt
     unsignedLong decimal dateTime base64Binary hexBinary);
 
+# Events that some spell in their own way, and what they are called in Redis.
+my %SPELLED = ('4 VALUECHANGE' => '4 VALUE CHANGE');
+
 my $t = CWMP::Test->new;
 my $redis = $t->redis;
 
@@ -100,7 +103,8 @@ sub facts {
         who => [map { trimmed($leaf->($device, $_)) }
                 qw(OUI ProductClass SerialNumber)],
         manufacturer => trimmed($leaf->($device, 'Manufacturer')),
-        events => [map { trimmed(plain($charset, $_)) } ($event // '') =~
+        events => [map { $SPELLED{$_} // $_ }
+                   map { trimmed(plain($charset, $_)) } ($event // '') =~
             m{<(?:[\w.-]+:)?EventCode[^>]*>([^<]*)</}g],
     );
     ($f{ns}) = $text =~ /(urn:dslforum-org:cwmp-1-\d)/;

@@ -170,37 +170,96 @@ subtest 'VER-06 without it' => sub {
 
 # --- what a device is too old for ------------------------------------------
 
-subtest 'VER-07 RPCs that came later' => sub {
-    my @tasks = (['ScheduleDownload', '1.2', {
+my %LATER = (
+    ScheduleDownload => ['1.2', 1, {
         FileType => '1 Firmware Upgrade Image', URL => 'http://fs.example/x',
         TimeWindowList => [{ WindowStart => 1, WindowEnd => 60,
-                             WindowMode => '1 At Any Time',
-                             UserMessage => '', MaxRetries => 0 }] }],
-        ['CancelTransfer', '1.2', { CommandKey => 'k' }],
-        ['ChangeDUState', '1.2', { Operations => [{
-            Operation => 'Uninstall',
-            UUID => '2a68e9bf-3e8a-320c-9c4f-3fd9d71f6d87' }] }],
-        ['GetAllQueuedTransfers', '1.1', {}]);
-    my $served = 0;
+                             WindowMode => '1 At Any Time' }] }],
+    CancelTransfer => ['1.2', 1, { CommandKey => 'k' }],
+    ChangeDUState => ['1.2', 1, { Operations => [{ Operation => 'Uninstall',
+        UUID => '2a68e9bf-3e8a-320c-9c4f-3fd9d71f6d87' }] }],
+    GetAllQueuedTransfers => ['1.1', 0, {}],
+);
 
-    for my $task (@tasks) {
-        my ($method, $since, $args) = @$task;
-        my $d = device(ns => ns(0));
-        $d->give({ %$args, method => $method, id => 'new' });
-        is $d->begin->status, 204, "VER-07 $method is not sent to CWMP 1.0";
-        is $d->status('new'), 'rejected', 'VER-07 it is rejected';
-        my $why = $d->result('new')->{fault};
-        next if $why->{reason} =~ /unknown method/;     # not served at all
-
-        $served++;
-        is $why->{field}, 'method', 'VER-07 for its method';
-        is $why->{reason}, "needs CWMP $since, the device speaks 1.0",
-            'VER-07 with the reason';
-        $d = device(ns => ns(2));
-        $d->give({ %$args, method => $method, id => 'new' });
-        is $d->begin->method, $method, 'VER-07 and sent to CWMP 1.2';
+# Is this task sent to the device, or rejected, and why?
+sub said {
+    my ($d, $task) = @_;
+    $d->give({ %$task, id => 'new' . ++$n });
+    my $r = $d->begin;
+    if ($r->status == 200) {
+        $d->refuse($r, 9001);
+        return $r->method;
     }
-    note("$served of these RPCs are served");
+    my $fault = $d->result("new$n")->{fault};
+    return "$fault->{field}: $fault->{reason}";
+}
+
+
+# This device lists these methods.
+sub lists {
+    my ($d, @methods) = @_;
+    $d->give({ method => 'GetRPCMethods', id => 'm' . ++$n });
+    $d->post(rpc_methods_response($d->begin->id, @methods));
+    return $d;
+}
+
+
+subtest 'VER-07 RPCs that came later' => sub {
+    for my $method (sort keys %LATER) {
+        my ($since, $old, $args) = @{ $LATER{$method} };
+        my $task = { %$args, method => $method };
+        is said(device(ns => ns($old)), $task),
+            "method: needs CWMP $since, the device speaks 1.$old",
+            "VER-07 $method is rejected for CWMP 1.$old";
+        is said(device(ns => ns($old + 1)), $task), $method,
+            'VER-07 and sent to the next one';
+        is said(lists(device(ns => ns($old)), 'Reboot', $method), $task),
+            $method, 'VER-07 to an old one as well that lists it';
+        like said(lists(device(ns => ns($old)), 'Reboot', "${method}X",
+                        "X_$method"), $task),
+            qr/^method: needs/, 'VER-07 but not to one that lists others';
+    }
+};
+
+
+subtest 'VER-07 what a device lists' => sub {
+    my $task = { %{ $LATER{ChangeDUState}[2] }, method => 'ChangeDUState' };
+    my $d = lists(device(ns => ns(0)), 'Reboot', 'ChangeDUState');
+    is fact($d, 'methods'), 'Reboot,ChangeDUState', 'VER-07 is kept';
+    is said($d, $task), 'ChangeDUState', '(and used)';
+    $d->{params} = [['Device.DeviceInfo.SoftwareVersion', 'string', '5']];
+    like said($d, $task), qr/needs CWMP 1.2/,
+        'VER-07 until it has another SoftwareVersion';
+    is fact($d, 'methods'), undef, 'VER-07 then it is forgotten';
+
+    lists($d, 'ChangeDUState');
+    $d->give({ method => 'GetRPCMethods', id => 'fails' });
+    $d->refuse($d->begin, 9002);
+    is fact($d, 'methods'), 'ChangeDUState', 'VER-07 a fault changes nothing';
+    lists($d, 'a,ChangeDUState', 'n' x 65, '', "b\tc",
+          map { "X_$_" } 1 .. 300);
+    is fact($d, 'methods'), join(',', map { "X_$_" } 1 .. 100),
+        'VER-07 no more than a hundred, and only what may be one';
+};
+
+
+subtest 'VER-07 lightweight notifications' => sub {
+    my $row = sub { return { method => 'SetParameterAttributes',
+        ParameterList => [map { { Name => "Device.$_", Notification => $_ } }
+                          @_] } };
+
+    for my $old ({ ns => ns(0) }, { ns => ns(2) }, { timeout => 60 },
+                 { versions => '1.3' }) {
+        my $d = lists(device(%$old), 'SetParameterAttributes');
+        my $version = fact($d, 'cwmp');
+        is said($d, $row->(0, 1, 2)), 'SetParameterAttributes',
+            "VER-07 0 to 2 are sent to CWMP $version";
+        is said($d, $row->(2, $_)), 'ParameterList[1].Notification: '
+            . "needs CWMP 1.4, the device speaks $version",
+            "VER-07 $_ is rejected" for 3 .. 6;
+    }
+    is said(device(versions => '1.4'), $row->(0 .. 6)),
+        'SetParameterAttributes', 'VER-07 all are sent to CWMP 1.4';
 };
 
 

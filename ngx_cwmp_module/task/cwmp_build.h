@@ -28,6 +28,8 @@ cwmp_rc_t cwmp_build_args(cwmp_build_t *b, const cwmp_arg_t *arg,
     json_t *object, const char *path, cwmp_node_t *node);
 cwmp_rc_t cwmp_build_refuse(cwmp_build_t *b, const char *path,
     const char *reason);
+cwmp_rc_t cwmp_build_too_new(cwmp_build_t *b, const char *path,
+    unsigned since);
 int cwmp_build_is_field(const cwmp_arg_t *args, const char *name);
 cwmp_rc_t cwmp_build_canonical(cwmp_build_t *b, cwmp_value_type_t type,
     const char *path, const char *text, size_t len, cwmp_str_t *out);

@@ -2,22 +2,28 @@
  * What may be wrong with an argument besides its type: bounds and forms that
  * its row tells, and what concerns several arguments of one RPC, which is a
  * row in cwmp_checks[].  All of it is found before anything is sent.
+ *
+ * stdio.h is here for snprintf() only.
  */
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cwmp_build.h"
 
 
 static cwmp_rc_t cwmp_check_windows(cwmp_build_t *b, const cwmp_node_t *args);
+static cwmp_rc_t cwmp_check_notifications(cwmp_build_t *b,
+    const cwmp_node_t *args);
 
 
 static const struct {
     const char   *rpc;
     cwmp_rc_t   (*check)(cwmp_build_t *b, const cwmp_node_t *args);
 } cwmp_checks[] = {
-    { "ScheduleDownload", cwmp_check_windows }
+    { "ScheduleDownload", cwmp_check_windows },
+    { "SetParameterAttributes", cwmp_check_notifications }
 };
 
 
@@ -82,6 +88,31 @@ cwmp_check_windows(cwmp_build_t *b, const cwmp_node_t *args)
         }
 
         last = end;
+    }
+
+    return CWMP_OK;
+}
+
+
+/* those of lightweight notifications came with CWMP 1.4 */
+
+static cwmp_rc_t
+cwmp_check_notifications(cwmp_build_t *b, const cwmp_node_t *args)
+{
+    char                path[64];
+    size_t              i;
+    const cwmp_node_t  *list;
+
+    list = &args[0];
+
+    for (i = 0; i < list->nitems; i++) {
+        snprintf(path, sizeof(path), "ParameterList[%zu].Notification", i);
+
+        if (cwmp_check_number(&list->items[i].items[2].text) >= 3
+            && cwmp_build_too_new(b, path, 14) != CWMP_OK)
+        {
+            return b->rc;
+        }
     }
 
     return CWMP_OK;

@@ -25,7 +25,7 @@ static cwmp_rc_t cwmp_build_set(cwmp_build_t *b);
 /* fields that are ours, of any task (redis/cwmp.lua checks them) */
 static const char  *cwmp_task_fields[] = {
     "method", "id", "expires", "notBefore", "priority", "wake", "retry",
-    "attempts", "note", "new", NULL
+    "attempts", "note", "new", "after", NULL
 };
 
 
@@ -150,16 +150,13 @@ cwmp_build_members(cwmp_build_t *b, const cwmp_rpc_t *rpc)
 }
 
 
-/* an RPC that is newer than the device's CWMP would get fault 9000 at best */
+/* REFUSED when the device speaks an older CWMP, if that is known */
 
-static cwmp_rc_t
-cwmp_build_version(cwmp_build_t *b, const char *method)
+cwmp_rc_t
+cwmp_build_too_new(cwmp_build_t *b, const char *path, unsigned since)
 {
     char        text[80];
-    unsigned    since;
     cwmp_str_t  reason;
-
-    since = cwmp_version_since(method);
 
     if (b->order->version == CWMP_VERSION_NONE || b->order->version >= since) {
         return CWMP_OK;
@@ -172,8 +169,7 @@ cwmp_build_version(cwmp_build_t *b, const char *method)
 
     b->out->reason = cwmp_build_copy(b, &reason);
 
-    return cwmp_build_refuse(b, "method",
-                             b->out->reason ? b->out->reason : "");
+    return cwmp_build_refuse(b, path, b->out->reason ? b->out->reason : "");
 }
 
 
@@ -196,7 +192,12 @@ cwmp_build_own(cwmp_build_t *b)
         return NULL;
     }
 
-    if (cwmp_build_version(b, method) != CWMP_OK) {
+    /* an unknown RPC would get fault 9000 at best */
+
+    if (!b->order->listed
+        && cwmp_build_too_new(b, "method", cwmp_version_since(method))
+           != CWMP_OK)
+    {
         return NULL;
     }
 

@@ -33,6 +33,7 @@ typedef struct {
     size_t        nknown;
     unsigned      version;          /* of CWMP, that the device speaks: 14 for
                                        1.4; 0 when it is not known */
+    unsigned      listed:1;         /* the device says that it can do it */
 } cwmp_order_t;
 
 
