@@ -83,6 +83,10 @@ ngx_http_cwmp_event(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
     ngx_str_t   *event;
     ngx_pool_t  *pool;
 
+    if (row->cells[0].len == 0) {
+        return CWMP_OK;                     /* something else in the array */
+    }
+
     pool = ctx->request->pool;
 
     if (ctx->events == NULL) {

@@ -34,7 +34,6 @@ static void cwmp_push_row(cwmp_envelope_t *e, const char *name,
 static const cwmp_arg_t *cwmp_arg_find(const cwmp_arg_t *args,
     const char *name);
 static unsigned cwmp_leaves(const cwmp_arg_t *args, const cwmp_arg_t *end);
-static unsigned cwmp_number(const cwmp_str_t *text);
 
 
 typedef void (*cwmp_open_pt)(cwmp_envelope_t *e, const char *name);
@@ -114,7 +113,7 @@ cwmp_walk_close(cwmp_envelope_t *e)
     if (f->in == CWMP_IN_LEAF) {
         cwmp_text_close_leaf(e, f);
 
-    } else if (f->in == CWMP_IN_ROW) {
+    } else if (f->in == CWMP_IN_ROW && e->row_known) {
         cwmp_text_close_row(e, f->arg);
     }
 }
@@ -130,14 +129,14 @@ cwmp_walk_end(cwmp_envelope_t *e)
         return;
     }
 
-    e->facts.session_timeout = cwmp_number(&e->session_timeout);
+    e->facts.session_timeout = cwmp_text_number(&e->session_timeout);
     e->facts.has_session_timeout = e->session_timeout.data != NULL;
 
     if (e->facts.kind != CWMP_FAULT) {
         return;
     }
 
-    e->facts.fault_code = cwmp_number(cwmp_envelope_value(e, "FaultCode"));
+    e->facts.fault_code = cwmp_text_number(cwmp_envelope_value(e, "FaultCode"));
 
     text = cwmp_envelope_value(e, "FaultString");
 
@@ -386,7 +385,10 @@ cwmp_open_arg(cwmp_envelope_t *e, const char *name)
 }
 
 
-/* any child of an array is an item: their names vary in the field */
+/*
+ * Any child of an array is an item, since their names vary in the field; one
+ * that turns out to have nothing of an item in it is none.
+ */
 
 static void
 cwmp_open_item(cwmp_envelope_t *e, const char *name)
@@ -408,6 +410,7 @@ cwmp_open_cell(cwmp_envelope_t *e, const char *name)
     f = &e->frames[e->nframes - 1];
     arg = cwmp_arg_find(f->args, cwmp_walk_local(name));
     cell = f->index + cwmp_cells(f->args, arg);
+    e->row_known |= (arg != NULL);
 
     /* here too the first one of its name counts */
 
@@ -500,6 +503,7 @@ cwmp_push_row(cwmp_envelope_t *e, const char *name, const cwmp_arg_t *arg)
     e->used = 0;
     e->type_len = 0;
     e->row_repaired = 0;
+    e->row_known = 0;
     memset(e->cells, 0, sizeof(e->cells));
 
     if (arg->type == CWMP_T_STRINGS) {
@@ -580,25 +584,6 @@ cwmp_leaves(const cwmp_arg_t *args, const cwmp_arg_t *end)
         } else if (args->type < CWMP_T_STRINGS) {
             n++;
         }
-    }
-
-    return n;
-}
-
-
-static unsigned
-cwmp_number(const cwmp_str_t *text)
-{
-    size_t    i;
-    unsigned  n;
-
-    for (i = 0, n = 0; i < text->len; i++) {
-
-        if (text->data[i] < '0' || text->data[i] > '9' || n > 100000000) {
-            return 0;
-        }
-
-        n = n * 10 + (text->data[i] - '0');
     }
 
     return n;

@@ -70,6 +70,7 @@ struct cwmp_envelope_s {
     unsigned           mark:1;      /* CWMP_MARK was seen: what is next? */
     unsigned           leaf_repaired:1;
     unsigned           row_repaired:1;
+    unsigned           row_known:1; /* it has one of its cells */
 
     unsigned           depth;       /* open elements */
     unsigned           skip;        /* of which inside a skipped one */
@@ -129,6 +130,7 @@ void cwmp_text_open_list(cwmp_envelope_t *e, unsigned cell);
 void cwmp_text_read_type(cwmp_envelope_t *e, const char **atts);
 int cwmp_text_copy(cwmp_envelope_t *e, cwmp_str_t *to, const void *p,
     size_t len);
+unsigned cwmp_text_number(const cwmp_str_t *text);
 
 /* stops the parse; rc is not CWMP_OK */
 void cwmp_envelope_stop(cwmp_envelope_t *e, cwmp_rc_t rc);

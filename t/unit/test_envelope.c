@@ -409,7 +409,8 @@ test_refused(void)
 
     begin(&t);
     t.stop = 2;
-    feed(&t, GPVR "<P/><P/><P/>" GPVE, sizeof(GPVR GPVE) - 1 + 12, 0);
+    feed(&t, GPVR "<P><Name/></P><P/><P><Name/></P>" GPVE,
+         sizeof(GPVR GPVE) - 1 + 32, 0);
     ok(t.rc == CWMP_REFUSED && t.nrows == 2, "a row can be refused");
     is_str(cwmp_envelope_reason(t.e), "row 2 of ParameterList is too much",
            "with its reason");
