@@ -7,8 +7,8 @@
   The model.  A POST is one call of cwmp_step_1.  The caller has parsed the
   envelope into facts; this code decides and answers with a verb:
 
-    inform TOKEN      send an InformResponse and this session's token
-    answer            answer the CPE's request
+    inform TOKEN STYLE  send an InformResponse and this session's token
+    answer STYLE      answer the CPE's request
     rpc ...           send this RPC (see rpc_reply)
     end               nothing to send: 204
     unknown           no such session, or the token is another session's
@@ -34,13 +34,13 @@ local VERSION = 3
 
 -- positions in KEYS, the same for every function that works on a device
 local DEVICE, PARAMS, TASKS, QUEUE, LIVE, RUNNING, WAITING, SESSION, RESULTS,
-      DUE, EVENTS, SEEN, MODEL, SOFTWARE, WAKE =
-      1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
+      DUE, EVENTS, SEEN, MODEL, SOFTWARE, QUIRKS, WAKE =
+      1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16
 
 local SUFFIX = { '', ':params', ':tasks', ':queue', ':live', ':running',
                  ':waiting', ':session', ':results' }
 local SHARED = { 'due', 'events', 'index:seen', 'index:model', 'index:version',
-                 'wake' }
+                 'quirks', 'wake' }
 
 -- states of a session (the CPE's turn, the ACS's turn, after our 204)
 local CPE, ACS, CLOSING = '1', '2', '3'
@@ -60,6 +60,9 @@ local EVENTS_MAX = 100000           -- of a partition
 local TOLD_MAX = 8192               -- of a CPE's request, in an event
 local SWEEP_AFTER = 32              -- completed reads
 local METHODS_MAX = 100             -- in the list of what a device can do
+local QUIRKS_MAX = 500              -- rows of quirks in a partition
+local QUIRKS_BYTES = 1024           -- of such a row
+local MATCH_BYTES = 256             -- of what it is for
 
 -- bands of the queue's scores; all of them exact in a double
 local URGENT, LATER, AFTER = -1e12, 1e15, 2e15
@@ -749,6 +752,282 @@ local function pick(c)
 end
 
 
+-- ------------------------------------------------------------------ quirks
+
+--[[
+  What differs between models is data: rows "OUI/ProductClass/SoftwareVersion"
+  -> JSON of quirks, those that come with us and those in the QUIRKS key.  An
+  Inform merges the rows that match its device, the more specific over the
+  less (a quirk that is as usual is left out); the device keeps the outcome as
+  long as neither it nor the rows change, and the session has it as q.
+
+  In QUIRKS the field "." is a number that grows with each change.
+
+  To add a quirk: its row here and in docs/quirks.md, and who heeds it: by
+  quirk(s, NAME), or, when it is about how envelopes are written, by its name
+  in STYLE and a row of cwmp_style_words[] (core/cwmp_style.c).
+]]
+local GENERATION = '.'
+
+local function a_switch(v)
+    return type(v) == 'boolean'
+end
+
+local function a_count(v)
+    return whole(v, 1, 100000)
+end
+
+local function one_of(...)
+    local words = { ... }
+    return function(v)
+        for _, word in ipairs(words) do
+            if v == word then
+                return true
+            end
+        end
+        return false
+    end
+end
+
+local SWITCH, COUNT = 'true or false', 'a whole number from 1 to 100000'
+
+-- what is usual, what may be written, and whether this is it
+local QUIRK = {
+    booleans   = { 'digits', '"digits" or "words"', one_of('digits', 'words') },
+    nextLevel  = { '', '"digits" or "words"', one_of('digits', 'words') },
+    emptyTags  = { 'long', '"long" or "short"', one_of('long', 'short') },
+    prefix     = { 'soap-env',
+                   '"soap-env", "SOAP-ENV", "soap", "soapenv" or "s"',
+                   one_of('soap-env', 'SOAP-ENV', 'soap', 'soapenv', 's') },
+    declaration      = { true, SWITCH, a_switch },
+    rootNames        = { true, SWITCH, a_switch },
+    transferComplete = { true, SWITCH, a_switch },
+    commandKey       = { true, SWITCH, a_switch },
+    valuesAtMost     = { 100000, COUNT, a_count },
+    namesAtMost      = { 100000, COUNT, a_count },
+    partialPaths     = { true, SWITCH, a_switch },
+    confirmSet       = { false, SWITCH, a_switch },
+}
+
+-- what the writer of envelopes needs to know, in its words
+local STYLE = { 'booleans', 'nextLevel', 'emptyTags', 'prefix', 'declaration' }
+
+-- rows that come with us, each seen at a device or an agent as it is delivered
+local BUILT_IN = {
+    -- answers hold 256 values, and no word of the others; Status 0 is no proof
+    { '*/HN8145X6N/*', '{"valuesAtMost":256,"confirmSet":true}' },
+    -- agents that take a declaration for no XML: netcwmp, Orange's tr069agent
+    { 'A00001/OT2800/*', '{"declaration":false}' },
+    { '0016AE/TR69Generic/*', '{"declaration":false}' },
+}
+
+-- This one of the session's device (of whatever holds the JSON as q), or nil
+-- when it is as usual.  False is a value: compare with it.
+local function quirk(s, name)
+    if not s.q or s.q == '' then
+        return nil
+    end
+    s.quirks = s.quirks or decode(s.q) or {}
+    return s.quirks[name]
+end
+
+local function sorted_names(t)
+    local names = {}
+    for name in pairs(t) do
+        names[#names + 1] = name
+    end
+    table.sort(names)
+    return names
+end
+
+-- a row's quirks, or nil, which one, and what is wrong with it
+local function parse_quirks(json)
+    if #json > QUIRKS_BYTES then
+        return nil, 'quirks', 'are longer than ' .. QUIRKS_BYTES .. ' bytes'
+    end
+    local quirks, why = decode(json)
+    if not quirks then
+        return nil, 'quirks', why
+    end
+    for _, name in ipairs(sorted_names(quirks)) do
+        local known = QUIRK[name]
+        if not known then
+            return nil, shown(name, 64), 'is no quirk; there are '
+                   .. table.concat(sorted_names(QUIRK), ', ')
+        end
+        if not known[3](quirks[name]) then
+            return nil, name, 'is not ' .. known[2]
+        end
+    end
+    return quirks
+end
+
+-- the three parts of a match; in each, * is any text and %XX a character
+local function split_match(match)
+    return string.match(match, '^([^/]*)/([^/]*)/([^/]*)$')
+end
+
+-- a match in its one form, or nil and what is wrong with it
+local function parse_match(match)
+    if #match > MATCH_BYTES then
+        return nil, 'is longer than ' .. MATCH_BYTES .. ' bytes'
+    end
+    local oui, class, version = split_match(match)
+    if not oui then
+        return nil, 'is not OUI/ProductClass/SoftwareVersion; write * for any,'
+               .. ' and %2F for a / in one of them'
+    end
+    if oui == '' then
+        return nil, 'has no OUI; write * for any'
+    end
+    if string.find(match, '[%c\127]') then
+        return nil, 'has control characters; write them as %XX'
+    end
+    if string.find((string.gsub(match, '%%%x%x', '')), '%', 1, true) then
+        return nil, 'has a % that begins no %XX; write %25'
+    end
+    return string.upper(oui) .. '/' .. class .. '/' .. version
+end
+
+-- the texts between the stars, and how many characters they have
+local function pieces_of(part)
+    local pieces, literal = {}, 0
+    for piece in string.gmatch(part .. '*', '([^*]*)%*') do
+        piece = string.gsub(piece, '%%(%x%x)', function(hex)
+            return string.char(tonumber(hex, 16))
+        end)
+        pieces[#pieces + 1] = piece
+        literal = literal + #piece
+    end
+    return pieces, literal
+end
+
+-- does the text have these pieces, in this order, and nothing at its ends?
+local function fits(pieces, text)
+    local n = #pieces
+    if n == 1 then
+        return text == pieces[1]
+    end
+    local first, last = pieces[1], pieces[n]
+    if string.sub(text, 1, #first) ~= first then
+        return false
+    end
+    local at, rest = #first + 1, #text - #last + 1
+    for i = 2, n - 1 do
+        local from, to = string.find(text, pieces[i], at, true)
+        if not from then
+            return false
+        end
+        at = to + 1
+    end
+    return at <= rest and string.sub(text, rest) == last
+end
+
+-- how many characters of the device's match say; nil: it is another device's
+local function specific(match, oui, class, version)
+    local total, texts = 0, { oui, class, version }
+    for i, part in ipairs({ split_match(match) }) do
+        local pieces, literal = pieces_of(part)
+        if not fits(pieces, texts[i]) then
+            return nil
+        end
+        total = total + literal
+    end
+    return total
+end
+
+-- own rows after ours when both are as specific; else in the order of bytes
+local function less_specific(a, b)
+    if a.literal ~= b.literal then
+        return a.literal < b.literal
+    end
+    if a.own ~= b.own then
+        return b.own
+    end
+    return a.match < b.match
+end
+
+-- all rows: match, JSON, whether it is an admin's
+local function each_quirk(key, take)
+    for _, row in ipairs(BUILT_IN) do
+        take(row[1], row[2], false)
+    end
+    local raw = key and redis.pcall('HGETALL', key) or {}
+    for i = 1, raw.err and 0 or #raw, 2 do
+        if raw[i] ~= GENERATION then
+            take(raw[i], raw[i + 1], true)
+        end
+    end
+end
+
+-- the JSON of what holds for this device; '' for nothing
+local function merge_quirks(c, oui, class, version)
+    local rows, merged = {}, {}
+    each_quirk(c.k[QUIRKS], function(match, json, own)
+        local literal = specific(match, oui, class, version)
+        if literal then
+            rows[#rows + 1] = { literal = literal, own = own, match = match,
+                                json = json }
+        end
+    end)
+    table.sort(rows, less_specific)
+    for _, row in ipairs(rows) do
+        local quirks, name, why = parse_quirks(row.json)
+        if not quirks then
+            note(c, 'quirks of ' .. shown(row.match, 64) .. ' are ignored: '
+                    .. name .. ' ' .. why)
+        end
+        for name, value in pairs(quirks or {}) do
+            merged[name] = value
+        end
+    end
+    for name, value in pairs(merged) do
+        if value == QUIRK[name][1] then
+            merged[name] = nil
+        end
+    end
+    return next(merged) and cjson.encode(merged) or ''
+end
+
+-- What holds for the device of this Inform; made anew, and noted in set, when
+-- it or the rows have changed since.
+local function device_quirks(c, d, f, set)
+    local generation = c.k[QUIRKS]
+                       and redis.pcall('HGET', c.k[QUIRKS], GENERATION)
+    if type(generation) == 'table' then
+        note(c, c.k[QUIRKS] .. ' is not a hash: delete it, and use '
+                .. 'cwmp_quirk')
+        generation = nil
+    end
+    local version = f.version ~= '' and f.version or d.version or ''
+    local of = VERSION .. '.' .. (generation or 0) .. ' ' .. f.oui .. '/'
+               .. f.class .. '/' .. version
+    if d.quirksof == of then
+        return d.quirks or ''
+    end
+    local quirks = merge_quirks(c, f.oui, f.class, version)
+    for name, value in pairs({ quirksof = of, quirks = quirks }) do
+        set[#set + 1] = name
+        set[#set + 1] = value
+    end
+    return quirks
+end
+
+-- the same for the writer of envelopes: "prefix=s declaration=false"
+local function style_of(s, root)
+    local words = {}
+    for _, name in ipairs(STYLE) do
+        if quirk(s, name) ~= nil then
+            words[#words + 1] = name .. '=' .. tostring(quirk(s, name))
+        end
+    end
+    if quirk(s, 'rootNames') == false and string.find(root, '^%a[%w_]*$') then
+        words[#words + 1] = 'root=' .. root
+    end
+    return table.concat(words, ' ')
+end
+
+
 -- --------------------------------------------------------- running, waiting
 
 --[[
@@ -823,15 +1102,16 @@ local function to_set(run, task)
 end
 
 --[[
-  rpc, notes, RPC's ID, phase, instance, key, task's id, JSON, namespace and
-  version and whether the device says that it can do it, name, type letter,
-  value, name, type letter, value, ...
+  rpc, notes, RPC's ID, phase, instance, key, task's id, JSON, how it is spoken
+  to (namespace, version, 1 when it says that it can do it, style), name, type
+  letter, value, name, type letter, value, ...
 ]]
-local function rpc_reply(c, run, task, json, ns)
+local function rpc_reply(c, s, run, task, json)
     local can = ',' .. (call('HGET', c.k[DEVICE], 'methods') or '') .. ','
     local listed = string.find(can, ',' .. run.method .. ',', 1, true)
     local reply = { 'rpc', c.notes, run.rpc, run.phase, run.instance or '',
-                    run.key, run.id, json, ns .. (listed and ' 1' or ' 0') }
+                    run.key, run.id, json, s.v .. (listed and ' 1' or ' 0')
+                    .. ' ' .. (s.y or '') }
     local list, prefix = to_set(run, task)
     if list and (run.method == 'SetParameterValues' or run.phase == 'set'
                  or run.instance ~= '')
@@ -885,7 +1165,7 @@ local function send(c, s, run, task, json, typed)
     call('HSET', c.k[RUNNING], unpack(flat))
     due(c, 's', nil, c.now + s.outstanding, 'NX')
     s.s, s.a = ACS, 'rpc'
-    return rpc_reply(c, run, task, json, s.v)
+    return rpc_reply(c, s, run, task, json)
 end
 
 local function close(c, s)
@@ -1256,9 +1536,10 @@ local REQUESTS = {
   POST, r 1 when it was answered twice, m 1 when it answered an RPC by its ID,
   a the verb it got, e empty POSTs in a row while an RPC is outstanding, c RPCs
   sent, v namespace and version of CWMP, to time-out, l 1 when no more RPCs may
-  be sent
+  be sent, q quirks, y style of what is written (both only when there are any)
 ]]
-local STEP = { 't', 's', 'n', 'd', 'r', 'm', 'a', 'e', 'c', 'v', 'to', 'l' }
+local STEP = { 't', 's', 'n', 'd', 'r', 'm', 'a', 'e', 'c', 'v', 'to', 'l',
+               'q', 'y' }
 
 local function save(c, s, nonce, digest)
     call('HSET', c.k[SESSION], 's', s.s, 'n', nonce, 'd', digest, 'r', s.r,
@@ -1278,7 +1559,7 @@ local function same_rpc(c, s)
         task, json = load_task(c, run.id)
     end
     if task then
-        return rpc_reply(c, run, task, json, s.v)
+        return rpc_reply(c, s, run, task, json)
     end
     return next_task(c, s)
 end
@@ -1287,13 +1568,13 @@ local function replay(c, s)
     if s.a == 'rpc' then
         return same_rpc(c, s)
     end
-    return { s.a, c.notes }
+    return { s.a, c.notes, s.y or '' }
 end
 
 local DEV = { 'first', 'manufacturer', 'oui', 'class', 'serial', 'root',
               'version', 'hardware', 'url', 'address', 'parameterkey', 'ns',
               'cwmp', 'informed', 'gen', 'keeps', 'lastkey', 'events',
-              'retries', 'methods' }
+              'retries', 'methods', 'quirks', 'quirksof' }
 
 -- what a reset makes untrue; :params as well
 local RESET = { 'parameterkey', 'keeps', 'lastkey', 'methods', 'url',
@@ -1379,6 +1660,7 @@ local function device(c, f)
         set[#set + 1] = 'informed'
         set[#set + 1] = f.informed
     end
+    c.q = device_quirks(c, d, f, set)
     call('HSET', c.k[DEVICE], unpack(set))
 
     local model = f.oui .. ' ' .. f.class
@@ -1466,11 +1748,11 @@ local function inform(c, args)
     local token, nonce, digest = args[2], args[3], args[4]
     local old = hash_fields(c.k[SESSION], STEP)
     if old.n == nonce then
-        return { 'inform', c.notes, old.t }
+        return { 'inform', c.notes, old.t, old.y or '' }
     end
     if old.d == digest and old.a == 'inform' and old.r == '0' then
         call('HSET', c.k[SESSION], 'n', nonce, 'r', '1')
-        return { 'inform', c.notes, old.t }
+        return { 'inform', c.notes, old.t, old.y or '' }
     end
 
     local f, first = inform_facts(args)
@@ -1488,8 +1770,10 @@ local function inform(c, args)
         awake = release(c, f.codes)
     end
 
-    local light = not awake and is_light(c, f)
-    if not light then
+    local light, root = not awake and is_light(c, f), f.root
+    if light then
+        c.q = call('HGET', c.k[DEVICE], 'quirks') or ''
+    else
         local d = device(c, f)
         event(c, 'inform', 'events', f.events, 'address', f.address)
         if d.informed ~= f.informed then
@@ -1500,6 +1784,7 @@ local function inform(c, args)
             write_params(c, d.gen or '0', args, first)
         end
         f.keeps = d.keeps
+        root = root ~= '' and root or d.root or ''
     end
 
     if carries then
@@ -1513,8 +1798,13 @@ local function inform(c, args)
                 l = light and '1' or '0', idle = tonumber(args[6]),
                 outstanding = tonumber(args[7]) }
     call('HSET', c.k[SESSION], 't', token, 'v', args[9], 'to', args[6])
+    local style = ''
+    if c.q ~= '' then
+        style = style_of(c, root)
+        call('HSET', c.k[SESSION], 'q', c.q, 'y', style)
+    end
     save(c, s, nonce, digest)
-    return { 'inform', c.notes, token }
+    return { 'inform', c.notes, token, style }
 end
 
 -- the end of the RPC outstanding, whatever came of it; the next one follows
@@ -1713,7 +2003,7 @@ local function on_request(c, s, args)
         s.s = CPE
     end
     -- an RPC that is outstanding stays so
-    return { 'answer', c.notes }
+    return { 'answer', c.notes, s.y or '' }
 end
 
 -- The caller could not send it, or found it done: args from 9: task's id,
@@ -2003,6 +2293,55 @@ local function cwmp_cancel(keys, args)
                              .. ' lives')
 end
 
+-- FCALL cwmp_quirk 1 cwmp:{0}:quirks MATCH JSON: what was done
+local function cwmp_quirk(keys, args)
+    if not string.find(keys[1], ':{%d+}:quirks$') then
+        return redis.error_reply('ERR ' .. keys[1] .. ' is no key of quirks: '
+                                 .. 'use cwmp:{0}:quirks')
+    end
+    local match, why = parse_match(args[1] or '')
+    if not match then
+        return redis.error_reply('ERR quirk refused: match ' .. why)
+    end
+    local quirks, name, wrong = parse_quirks(args[2] or '')
+    if not quirks then
+        return redis.error_reply('ERR quirk refused: ' .. name .. ' ' .. wrong)
+    end
+    local done = 'stored'
+    if next(quirks) == nil then
+        if call('HDEL', keys[1], match) == 0 then
+            return 'no such row'
+        end
+        done = 'removed'
+    elseif call('HLEN', keys[1]) > QUIRKS_MAX
+           and call('HEXISTS', keys[1], match) == 0
+    then
+        return redis.error_reply('ERR there are ' .. QUIRKS_MAX .. ' rows of '
+               .. 'quirks: make one of several by *, or remove some')
+    else
+        call('HSET', keys[1], match, args[2])
+    end
+    call('HINCRBY', keys[1], GENERATION, 1)
+    return done
+end
+
+-- FCALL_RO cwmp_quirks 1 cwmp:{0}:quirks: match, JSON, whose it is, ...
+local function cwmp_quirks(keys)
+    local rows, out = {}, {}
+    call('HLEN', keys[1])           -- an error when it is another type
+    each_quirk(keys[1], function(match, json, own)
+        rows[#rows + 1] = { match = match, json = json, own = own,
+                            literal = 0 }
+    end)
+    table.sort(rows, less_specific)
+    for _, row in ipairs(rows) do
+        out[#out + 1] = row.match
+        out[#out + 1] = row.json
+        out[#out + 1] = row.own and 'own' or 'built in'
+    end
+    return out
+end
+
 -- keys: cwmp:meta; args: the number of partitions that the caller works with
 local function cwmp_meta_1(keys, args)
     call('HSETNX', keys[1], 'partitions', args[1])
@@ -2027,6 +2366,9 @@ redis.register_function('cwmp_due_1', cwmp_due_1)
 redis.register_function('cwmp_meta_1', cwmp_meta_1)
 redis.register_function('cwmp_push', cwmp_push)
 redis.register_function('cwmp_cancel', cwmp_cancel)
+redis.register_function('cwmp_quirk', cwmp_quirk)
+redis.register_function{ function_name = 'cwmp_quirks',
+                         callback = cwmp_quirks, flags = { 'no-writes' } }
 redis.register_function{ function_name = 'cwmp_params',
                          callback = cwmp_params, flags = { 'no-writes' } }
 redis.register_function{ function_name = 'cwmp_version',

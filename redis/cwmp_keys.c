@@ -14,7 +14,7 @@ static const char  *cwmp_suffixes[CWMP_DEVICE_KEYS] = {
 };
 
 static const char  *cwmp_shared[CWMP_PARTITION_KEYS] = {
-    "due", "events", "index:seen", "index:model", "index:version"
+    "due", "events", "index:seen", "index:model", "index:version", "quirks"
 };
 
 

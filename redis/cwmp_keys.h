@@ -11,7 +11,7 @@
 
 /* of a device, then of its partition; the order is cwmp.lua's */
 #define CWMP_DEVICE_KEYS     9
-#define CWMP_PARTITION_KEYS  5
+#define CWMP_PARTITION_KEYS  6
 #define CWMP_KEYS            (CWMP_DEVICE_KEYS + CWMP_PARTITION_KEYS)
 
 
