@@ -88,6 +88,8 @@ struct ngx_http_cwmp_ctx_s {
     ngx_array_t                *rows;       /* of ngx_str_t */
     size_t                      rows_size;
 
+    cwmp_style_t                style;      /* of what this device is sent */
+
     /* of an Inform */
     cwmp_session_version_t      cwmp;
     ngx_array_t                *events;     /* of ngx_str_t: code, key, ... */

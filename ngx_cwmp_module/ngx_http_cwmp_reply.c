@@ -238,6 +238,7 @@ ngx_http_cwmp_out_init(ngx_http_cwmp_ctx_t *ctx, cwmp_out_t *out,
     data->pool = ctx->request->pool;
     data->last = &data->first;
 
+    out->style = ctx->style;
     out->more = ngx_http_cwmp_out_more;
     out->data = data;
 }

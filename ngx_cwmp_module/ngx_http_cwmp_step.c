@@ -337,6 +337,22 @@ ngx_http_cwmp_copy_reply(ngx_http_cwmp_ctx_t *ctx, redisReply *reply,
 }
 
 
+/* how what follows is written; a library of functions that is older does not
+   say */
+
+static void
+ngx_http_cwmp_style(ngx_http_cwmp_ctx_t *ctx, redisReply *reply, size_t i)
+{
+    cwmp_str_t  words;
+
+    if (i < reply->elements
+        && ngx_http_cwmp_copy_reply(ctx, reply, i, &words) == NGX_OK)
+    {
+        cwmp_style_read(&ctx->style, &words);
+    }
+}
+
+
 /* the token is an older one's when the same Inform came a second time */
 
 static void
@@ -350,6 +366,7 @@ ngx_http_cwmp_verb_inform(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
         return;
     }
 
+    ngx_http_cwmp_style(ctx, reply, 3);
     ngx_http_cwmp_reply_inform(ctx);
 }
 
@@ -360,6 +377,7 @@ ngx_http_cwmp_verb_answer(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
     const cwmp_rpc_t  *rpc;
 
     rpc = ctx->facts->rpc;
+    ngx_http_cwmp_style(ctx, reply, 2);
 
     if (rpc && (rpc->from & CWMP_FROM_CPE)) {
         ngx_http_cwmp_reply_answer(ctx);
@@ -441,27 +459,30 @@ ngx_http_cwmp_known(ngx_http_cwmp_ctx_t *ctx, redisReply *reply, size_t from,
 
 
 /*
- * "2 14 1": the session's namespace and version of CWMP, as its Inform left
- * them, and 1 when the device lists the method that the task asks for.  A
- * session that an older node opened has no version.
+ * "2 14 1 prefix=s": the session's namespace and version of CWMP, as its Inform
+ * left them, 1 when the device lists the method that the task asks for, and
+ * its style.
  */
 
 static cwmp_ns_t
-ngx_http_cwmp_version(redisReply *e, cwmp_order_t *order)
+ngx_http_cwmp_spoken(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *spoken,
+    cwmp_order_t *order)
 {
-    ngx_int_t  ns;
+    ngx_int_t    ns;
+    cwmp_str_t   words;
 
-    ns = -1;
+    ns = spoken->len ? ngx_atoi(spoken->data, 1) : NGX_ERROR;
     order->version = CWMP_VERSION_NONE;
     order->listed = 0;
 
-    if (e->type == REDIS_REPLY_STRING && e->len >= 1) {
-        ns = ngx_atoi((u_char *) e->str, 1);
-    }
+    if (spoken->len >= 7 && spoken->data[4] == ' ') {
+        order->version = (unsigned) ngx_max(ngx_atoi(spoken->data + 2, 2),
+                                            CWMP_VERSION_NONE);
+        order->listed = (spoken->data[5] == '1');
 
-    if (ns >= 0 && e->len == 6 && e->str[1] == ' ') {
-        order->version = (unsigned) ngx_atoi((u_char *) e->str + 2, 2);
-        order->listed = (e->str[5] == '1');
+        words.data = spoken->data + 7;
+        words.len = spoken->len - 7;
+        cwmp_style_read(&ctx->style, &words);
     }
 
     if (ns < 0 || ns >= CWMP_NS_COUNT) {
@@ -477,7 +498,7 @@ ngx_http_cwmp_verb_rpc(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 {
     cwmp_rc_t         rc;
     cwmp_ns_t         ns;
-    cwmp_str_t        id, task;
+    cwmp_str_t        id, task, spoken;
     cwmp_order_t      order;
     cwmp_task_rpc_t   rpc;
 
@@ -487,6 +508,7 @@ ngx_http_cwmp_verb_rpc(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
         || ngx_http_cwmp_copy_reply(ctx, reply, 5, &order.key) != NGX_OK
         || ngx_http_cwmp_copy_reply(ctx, reply, 6, &task) != NGX_OK
         || ngx_http_cwmp_copy_reply(ctx, reply, 7, &order.json) != NGX_OK
+        || ngx_http_cwmp_copy_reply(ctx, reply, 8, &spoken) != NGX_OK
         || ngx_http_cwmp_known(ctx, reply, 9, &order) != NGX_OK)
     {
         ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
@@ -497,7 +519,8 @@ ngx_http_cwmp_verb_rpc(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
     ctx->task.data = task.data;
     ctx->task.len = task.len;
 
-    ns = ngx_http_cwmp_version(reply->element[8], &order);
+    ns = ngx_http_cwmp_spoken(ctx, &spoken, &order);
+    order.root = ctx->style.root;
 
     rc = cwmp_task_rpc(&ctx->arena, &order, &rpc);
 

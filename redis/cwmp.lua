@@ -821,8 +821,8 @@ local BUILT_IN = {
     { '0016AE/TR69Generic/*', '{"declaration":false}' },
 }
 
--- This one of the session's device (of whatever holds the JSON as q), or nil
--- when it is as usual.  False is a value: compare with it.
+-- This one of the session's device, or nil when it is as usual; s is a session
+-- or a context, or whatever holds the JSON as q.  False is a value: compare.
 local function quirk(s, name)
     if not s.q or s.q == '' then
         return nil
@@ -1052,6 +1052,14 @@ local function load_running(c)
     return run.id and run or nil
 end
 
+-- does it, when it succeeds, change the SoftwareVersion?
+local function is_firmware(task)
+    local m = METHODS[task.method]
+    return m.event == 'TransferComplete' and task.method ~= 'Upload'
+           and type(task.FileType) == 'string'
+           and string.find(task.FileType, '^%s*1%f[%D]') ~= nil
+end
+
 -- names whose type only the device can tell: those without a type of their own
 local function untyped(list)
     local names = {}
@@ -1176,12 +1184,6 @@ local function close(c, s)
     return { 'end', c.notes }
 end
 
--- is it a download that changes the SoftwareVersion?
-local function is_firmware(task, m)
-    return m.event == 'TransferComplete' and type(task.FileType) == 'string'
-           and string.find(task.FileType, '^%s*1%f[%D]') ~= nil
-end
-
 -- What an interrupted task set is read back; but not for ever, and not after
 -- the CPE has forgotten it: why not, or nil.
 local function not_to_verify(c, id)
@@ -1236,7 +1238,7 @@ function next_task(c, s)
     if METHODS[task.method].lost == 'verify' then
         run.key = parameter_key(id, task, phase)
         run.before = call('HGET', c.k[DEVICE], 'parameterkey') or ''
-    elseif is_firmware(task, METHODS[task.method]) then
+    elseif is_firmware(task) then
         run.before = call('HGET', c.k[DEVICE], 'version') or ''
     end
     return send(c, s, run, task, json)
@@ -1402,7 +1404,7 @@ local function forgotten(c, w, task, m, f)
     if m.lost == 'verify' and f.reported == w.key and w.before ~= w.key then
         return verify(c, w, task, f.reported, f.keeps)
     end
-    if is_firmware(task, m) and f.version ~= '' and w.before ~= ''
+    if is_firmware(task) and f.version ~= '' and w.before ~= ''
        and f.version ~= w.before
     then
         return awaited(c, w, 'done',
@@ -1449,21 +1451,65 @@ local function inform_waiting(c, f)
     end
 end
 
--- tasks that wait for this RPC of the CPE with this CommandKey
+-- Tasks that wait for this RPC of the CPE with this CommandKey, or with any;
+-- what was sent first comes first.
+local ANY = {}
+
 local function waiting_for(c, name, key)
     local all, found = call('HGETALL', c.k[WAITING]), {}
     for i = 1, #all, 2 do
         local w, _, m = load_waiting(c, all[i], all[i + 1])
-        if w and m.event == name and w.key == key then
+        if w and m.event == name and (key == ANY or w.key == key) then
             found[#found + 1] = w
         end
     end
+    table.sort(found, function(a, b)
+        return (tonumber(a.sent) or 0) < (tonumber(b.sent) or 0)
+    end)
     return found
+end
+
+-- The quirk transferComplete: a firmware's installation shows by another
+-- SoftwareVersion only.  It is that of the first that waits.
+local function installed(c, version)
+    if version == '' or quirk(c, 'transferComplete') ~= false then
+        return
+    end
+    local first
+    for _, w in ipairs(waiting_for(c, 'TransferComplete', ANY)) do
+        if (w.before or '') == '' or w.before == version then
+            -- nothing is known, or nothing has changed
+        elseif not first then
+            first = w
+            awaited(c, w, 'done', { response = '{"verified":"SoftwareVersion",'
+                    .. '"SoftwareVersion":' .. quote(version) .. '}' })
+        else
+            w.before = version
+            call('HSET', c.k[WAITING], w.id, cjson.encode(w))
+        end
+    end
+end
+
+-- The quirk commandKey: the CPE gives another one than it was told.  It is
+-- taken for that of what it accepted last.
+local function accepted_last(c, name, key)
+    if quirk(c, 'commandKey') ~= false then
+        return nil
+    end
+    local last
+    for _, w in ipairs(waiting_for(c, name, ANY)) do
+        last = w.answered and w or last
+    end
+    if last then
+        note(c, name .. ' with CommandKey ' .. shown(key, 64) .. ' is taken '
+                .. 'for that of task ' .. last.id .. ': quirk commandKey')
+    end
+    return last
 end
 
 -- what the ACS asked for is over: CommandKey, FaultCode, JSON of the whole
 local function completed(c, name, key, code, json)
-    local w = waiting_for(c, name, key)[1]
+    local w = waiting_for(c, name, key)[1] or accepted_last(c, name, key)
     if not w then
         note(c, name .. ' for no task that waits, CommandKey ' .. quote(key))
     elseif code == '0' then
@@ -1790,6 +1836,7 @@ local function inform(c, args)
     if carries then
         lose(c, 'a new Inform')
         if not light then
+            installed(c, f.version)
             inform_waiting(c, f)
         end
         call('DEL', c.k[SESSION])
@@ -2074,6 +2121,7 @@ local function cwmp_step_1(keys, args)
     s.outstanding = tonumber(args[7])
     s.most = tonumber(args[8])
     s.idle = math.max(tonumber(args[6]), tonumber(s.to or 0))
+    c.q = s.q
     if s.n == nonce then
         return replay(c, s)
     end
@@ -2153,8 +2201,14 @@ local function waiting_due(c, id)
         no_longer_waits(c, w)
         return send_again(c, w, task)
     end
+    local device = { q = call('HGET', c.k[DEVICE], 'quirks') }
+    local tells = quirk(device, 'transferComplete') ~= false
+                  or (w.before or '') == ''
     awaited(c, w, 'lost', { fault = reason_json(w.answered
-            and 'the CPE accepted it, but the event that ends it did not come'
+            and (tells and 'the CPE accepted it, but the event that ends it '
+                           .. 'did not come'
+                 or 'the CPE accepted it, but its SoftwareVersion is still '
+                    .. w.before)
             or 'sent, but the session ended before the answer, and nothing '
                .. 'that came later tells whether it was done') })
 end

@@ -66,13 +66,13 @@ static const cwmp_arg_t  cwmp_event[] = {
 };
 
 static const cwmp_arg_t  cwmp_parameter_value[] = {
-    cwmp_text("Name", 256, CWMP_TRIM|CWMP_NONEMPTY, NULL),
+    cwmp_text("Name", 256, CWMP_TRIM|CWMP_NONEMPTY|CWMP_NAME, NULL),
     cwmp_simple("Value", CWMP_T_VALUE, NULL),
     cwmp_args_end
 };
 
 static const cwmp_arg_t  cwmp_parameter_info[] = {
-    cwmp_text("Name", 256, CWMP_TRIM, NULL),
+    cwmp_text("Name", 256, CWMP_TRIM|CWMP_NAME, NULL),
     cwmp_simple("Writable", CWMP_T_BOOLEAN, NULL),
     cwmp_args_end
 };
@@ -84,7 +84,7 @@ static const cwmp_arg_t  cwmp_fault_struct[] = {
 };
 
 static const cwmp_arg_t  cwmp_parameter_fault[] = {
-    cwmp_text("ParameterName", 256, CWMP_TRIM, NULL),
+    cwmp_text("ParameterName", 256, CWMP_TRIM|CWMP_NAME, NULL),
     cwmp_simple("FaultCode", CWMP_T_UINT, NULL),
     cwmp_text("FaultString", 256, 0, NULL),
     cwmp_args_end
@@ -133,7 +133,8 @@ static const cwmp_arg_t  cwmp_transfer_complete[] = {
 };
 
 static const cwmp_arg_t  cwmp_get_values[] = {
-    cwmp_strings("ParameterNames", 256, CWMP_NONEMPTY|CWMP_TRIM, NULL),
+    cwmp_strings("ParameterNames", 256, CWMP_NONEMPTY|CWMP_TRIM|CWMP_NAME,
+                 NULL),
     cwmp_args_end
 };
 
@@ -151,7 +152,7 @@ static const cwmp_arg_t  cwmp_set_values[] = {
 };
 
 static const cwmp_arg_t  cwmp_get_names[] = {
-    cwmp_text("ParameterPath", 256, CWMP_TRIM, ""),
+    cwmp_text("ParameterPath", 256, CWMP_TRIM|CWMP_NAME, ""),
     cwmp_simple("NextLevel", CWMP_T_BOOLEAN, "0"),
     cwmp_args_end
 };
@@ -199,7 +200,7 @@ static const cwmp_arg_t  cwmp_transfer_response[] = {
 /* attributes of parameters */
 
 static const cwmp_arg_t  cwmp_set_attributes_row[] = {
-    cwmp_text("Name", 256, CWMP_TRIM, NULL),
+    cwmp_text("Name", 256, CWMP_TRIM|CWMP_NAME, NULL),
     cwmp_number("NotificationChange", CWMP_T_BOOLEAN, 0, CWMP_CHANGE, "0"),
     cwmp_number("Notification", CWMP_T_INT, 6, 0, "0"),
     cwmp_number("AccessListChange", CWMP_T_BOOLEAN, 0, CWMP_CHANGE, "0"),
@@ -214,7 +215,7 @@ static const cwmp_arg_t  cwmp_set_attributes[] = {
 };
 
 static const cwmp_arg_t  cwmp_attribute[] = {
-    cwmp_text("Name", 256, CWMP_TRIM, NULL),
+    cwmp_text("Name", 256, CWMP_TRIM|CWMP_NAME, NULL),
     cwmp_simple("Notification", CWMP_T_INT, NULL),
     cwmp_strings("AccessList", 64, CWMP_TRIM, NULL),
     cwmp_args_end

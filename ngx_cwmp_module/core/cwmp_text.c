@@ -27,6 +27,7 @@ static void cwmp_text_close_listed(cwmp_envelope_t *e, unsigned cell,
     const unsigned char *text, size_t len);
 static void cwmp_text_trim(const cwmp_arg_t *arg, const unsigned char **text,
     size_t *len);
+static void cwmp_text_root(unsigned char *text, size_t len);
 static void cwmp_text_refuse(cwmp_envelope_t *e, const char *what,
     size_t max);
 
@@ -159,6 +160,10 @@ cwmp_text_close_leaf(cwmp_envelope_t *e, cwmp_frame_t *f)
 
     e->cells[f->index].start = len ? (size_t) (text - e->text) : 0;
     e->cells[f->index].len = len;
+
+    if (len && (f->arg->flags & CWMP_NAME)) {
+        cwmp_text_root(e->text + e->cells[f->index].start, len);
+    }
 
     if (f->arg->type == CWMP_T_STRINGS) {
         cwmp_text_close_row(e, f->arg);
@@ -357,6 +362,32 @@ cwmp_text_trim(const cwmp_arg_t *arg, const unsigned char **text, size_t *len)
     {
         *text = p;
         *len = last - p;
+    }
+}
+
+
+/* some devices report "InternetGateWayDevice." now and then (D48) */
+
+static void
+cwmp_text_root(unsigned char *text, size_t len)
+{
+    size_t  i, j, n;
+
+    static const char  *roots[] = { "InternetGatewayDevice.", "Device." };
+
+    for (i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
+        n = strlen(roots[i]);
+
+        for (j = 0; j < n && j < len
+                    && (text[j] | 0x20) == (roots[i][j] | 0x20); j++)
+        {
+            /* void */
+        }
+
+        if (j == n) {
+            memcpy(text, roots[i], n);
+            return;
+        }
     }
 }
 

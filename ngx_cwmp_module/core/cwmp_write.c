@@ -13,18 +13,18 @@
 #include "cwmp_write.h"
 
 
-#define cwmp_put_lit(out, s)  cwmp_put(out, s, sizeof(s) - 1)
-#define cwmp_put_str(out, s)  cwmp_put(out, s, strlen(s))
-
-
 static void cwmp_begin(cwmp_out_t *out, cwmp_ns_t ns, const cwmp_str_t *id);
 static void cwmp_write_header(cwmp_out_t *out, const cwmp_str_t *id);
 static cwmp_rc_t cwmp_end(cwmp_out_t *out);
+static void cwmp_write_soap(cwmp_out_t *out, const char *open,
+    const char *name);
 static void cwmp_write_args(cwmp_out_t *out, const cwmp_arg_t *args,
     const cwmp_node_t *nodes, size_t n);
 static void cwmp_write_arg(cwmp_out_t *out, const cwmp_arg_t *arg,
     const cwmp_node_t *node);
 static void cwmp_write_array(cwmp_out_t *out, const cwmp_arg_t *arg,
+    const cwmp_node_t *node);
+static void cwmp_write_scalar(cwmp_out_t *out, const cwmp_arg_t *arg,
     const cwmp_node_t *node);
 static void cwmp_write_variants(cwmp_out_t *out, const cwmp_arg_t *arg,
     const cwmp_node_t *node);
@@ -33,9 +33,8 @@ static void cwmp_write_array_open(cwmp_out_t *out, const cwmp_arg_t *arg,
     size_t n);
 static void cwmp_write_tag(cwmp_out_t *out, const char *open,
     const char *name, const char *suffix);
+static void cwmp_write_opened(cwmp_out_t *out);
 static void cwmp_write_number(cwmp_out_t *out, size_t n);
-static void cwmp_put(cwmp_out_t *out, const void *p, size_t n);
-static size_t cwmp_utf8(const unsigned char *p, const unsigned char *end);
 
 
 static const char  *cwmp_uris[CWMP_NS_COUNT] = {
@@ -117,15 +116,15 @@ cwmp_write_fault(cwmp_out_t *out, cwmp_ns_t ns, const cwmp_str_t *id,
     }
 
     cwmp_begin(out, ns, id);
-    cwmp_put_lit(out, "<soap-env:Fault><faultcode>");
+    cwmp_write_soap(out, "<", "Fault><faultcode>");
     cwmp_put_str(out, fault->type);
     cwmp_put_lit(out, "</faultcode><faultstring>CWMP fault</faultstring>"
                       "<detail><cwmp:Fault><FaultCode>");
     cwmp_write_number(out, code);
     cwmp_put_lit(out, "</FaultCode><FaultString>");
     cwmp_put_str(out, fault->text);
-    cwmp_put_lit(out, "</FaultString></cwmp:Fault></detail>"
-                      "</soap-env:Fault>");
+    cwmp_put_lit(out, "</FaultString></cwmp:Fault></detail>");
+    cwmp_write_soap(out, "</", "Fault>");
 
     return cwmp_end(out);
 }
@@ -138,97 +137,30 @@ cwmp_write_not_understood(cwmp_out_t *out, cwmp_ns_t ns, const cwmp_str_t *id,
     const cwmp_str_t *header)
 {
     cwmp_begin(out, ns, id);
-    cwmp_put_lit(out, "<soap-env:Fault>"
-                      "<faultcode>soap-env:MustUnderstand</faultcode>"
-                      "<faultstring>Header not understood: ");
+    cwmp_write_soap(out, "<", "Fault><faultcode>");
+    cwmp_write_soap(out, "", "MustUnderstand</faultcode>"
+                             "<faultstring>Header not understood: ");
     cwmp_write_text(out, header);
-    cwmp_put_lit(out, "</faultstring></soap-env:Fault>");
+    cwmp_put_lit(out, "</faultstring>");
+    cwmp_write_soap(out, "</", "Fault>");
 
     return cwmp_end(out);
-}
-
-
-void
-cwmp_write_text(cwmp_out_t *out, const cwmp_str_t *text)
-{
-    size_t                n;
-    const char           *instead;
-    const unsigned char  *p, *start, *end;
-
-    p = text->data;
-    end = p + text->len;
-
-    for (start = p; p < end; /* void */ ) {
-
-        n = 1;
-        instead = NULL;
-
-        switch (*p) {
-
-        case '&':
-            instead = "&amp;";
-            break;
-
-        case '<':
-            instead = "&lt;";
-            break;
-
-        case '>':
-            instead = "&gt;";
-            break;
-
-        case '"':
-            instead = "&quot;";
-            break;
-
-        case '\r':
-
-            /* a parser would make a line feed of it, and an ID must come
-               back byte by byte */
-
-            instead = "&#13;";
-            break;
-
-        case '\t':
-        case '\n':
-            break;
-
-        default:
-
-            if (*p < 0x20) {
-                instead = "\xef\xbf\xbd";
-
-            } else if (*p >= 0x80) {
-                n = cwmp_utf8(p, end);
-
-                if (n == 0) {
-                    n = 1;
-                    instead = "\xef\xbf\xbd";
-                }
-            }
-        }
-
-        if (instead) {
-            cwmp_put(out, start, p - start);
-            cwmp_put_str(out, instead);
-            start = p + n;
-        }
-
-        p += n;
-    }
-
-    cwmp_put(out, start, p - start);
 }
 
 
 static void
 cwmp_begin(cwmp_out_t *out, cwmp_ns_t ns, const cwmp_str_t *id)
 {
+    if (!out->style.bare) {
+        cwmp_put_lit(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
+    }
+
+    cwmp_write_soap(out, "<", "Envelope xmlns:");
+    cwmp_put_str(out, cwmp_style_envelope(&out->style));
+    cwmp_put_lit(out, "=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:");
+    cwmp_put_str(out, cwmp_style_encoding(&out->style));
     cwmp_put_lit(out,
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>"
-        "<soap-env:Envelope"
-        " xmlns:soap-env=\"http://schemas.xmlsoap.org/soap/envelope/\""
-        " xmlns:soap-enc=\"http://schemas.xmlsoap.org/soap/encoding/\""
+        "=\"http://schemas.xmlsoap.org/soap/encoding/\""
         " xmlns:xsd=\"http://www.w3.org/2001/XMLSchema\""
         " xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\""
         " xmlns:cwmp=\"");
@@ -239,40 +171,53 @@ cwmp_begin(cwmp_out_t *out, cwmp_ns_t ns, const cwmp_str_t *id)
         cwmp_write_header(out, id);
     }
 
-    cwmp_put_lit(out, "<soap-env:Body>");
+    cwmp_write_soap(out, "<", "Body>");
 }
 
 
 static void
 cwmp_write_header(cwmp_out_t *out, const cwmp_str_t *id)
 {
-    cwmp_put_lit(out, "<soap-env:Header>");
+    cwmp_write_soap(out, "<", "Header>");
 
     if (id) {
-        cwmp_put_lit(out, "<cwmp:ID soap-env:mustUnderstand=\"1\">");
+        cwmp_write_soap(out, "<cwmp:ID ", "mustUnderstand=\"1\"");
+        cwmp_write_opened(out);
         cwmp_write_text(out, id);
-        cwmp_put_lit(out, "</cwmp:ID>");
+        cwmp_write_tag(out, "</cwmp:", "ID", "");
     }
 
     if (out->use_version) {
-        cwmp_put_lit(out, "<cwmp:UseCWMPVersion"
-                          " soap-env:mustUnderstand=\"1\">");
+        cwmp_write_soap(out, "<cwmp:UseCWMPVersion ", "mustUnderstand=\"1\">");
         cwmp_write_number(out, out->use_version / 10);
         cwmp_put_lit(out, ".");
         cwmp_write_number(out, out->use_version % 10);
         cwmp_put_lit(out, "</cwmp:UseCWMPVersion>");
     }
 
-    cwmp_put_lit(out, "</soap-env:Header>");
+    cwmp_write_soap(out, "</", "Header>");
 }
 
 
 static cwmp_rc_t
 cwmp_end(cwmp_out_t *out)
 {
-    cwmp_put_lit(out, "</soap-env:Body></soap-env:Envelope>");
+    cwmp_write_soap(out, "</", "Body>");
+    cwmp_write_soap(out, "</", "Envelope>");
 
     return out->rc;
+}
+
+
+/* a name of SOAP's, and whatever ends it */
+
+static void
+cwmp_write_soap(cwmp_out_t *out, const char *open, const char *name)
+{
+    cwmp_put_str(out, open);
+    cwmp_put_str(out, cwmp_style_envelope(&out->style));
+    cwmp_put_lit(out, ":");
+    cwmp_put_str(out, name);
 }
 
 
@@ -320,7 +265,8 @@ cwmp_write_arg(cwmp_out_t *out, const cwmp_arg_t *arg,
             cwmp_put_lit(out, "string");
         }
 
-        cwmp_put_lit(out, "\">");
+        cwmp_put_lit(out, "\"");
+        cwmp_write_opened(out);
 
     } else {
         cwmp_write_tag(out, "<", arg->name, "");
@@ -330,10 +276,40 @@ cwmp_write_arg(cwmp_out_t *out, const cwmp_arg_t *arg,
         cwmp_write_args(out, arg->fields, node->items, node->nitems);
 
     } else {
-        cwmp_write_text(out, &node->text);
+        cwmp_write_scalar(out, arg, node);
     }
 
     cwmp_write_tag(out, "</", arg->name, "");
+}
+
+
+/* a boolean comes as 1 or 0; the device may want words */
+
+static void
+cwmp_write_scalar(cwmp_out_t *out, const cwmp_arg_t *arg,
+    const cwmp_node_t *node)
+{
+    int                words;
+    const cwmp_str_t  *text;
+
+    text = &node->text;
+    words = out->style.words;
+
+    if (out->style.next_level && strcmp(arg->name, "NextLevel") == 0) {
+        words = out->style.next_level == CWMP_STYLE_WORDS;
+    }
+
+    if (words && text->len == 1
+        && (arg->type == CWMP_T_BOOLEAN
+            || (arg->type == CWMP_T_VALUE
+                && node->type.len == sizeof("boolean") - 1
+                && memcmp(node->type.data, "boolean", node->type.len) == 0)))
+    {
+        cwmp_put_str(out, text->data[0] == '1' ? "true" : "false");
+        return;
+    }
+
+    cwmp_write_text(out, text);
 }
 
 
@@ -401,7 +377,8 @@ cwmp_write_variants(cwmp_out_t *out, const cwmp_arg_t *arg,
         cwmp_write_tag(out, "<", arg->name, NULL);
         cwmp_put_lit(out, " xsi:type=\"");
         cwmp_put_str(out, variant->array_type);
-        cwmp_put_lit(out, "\">");
+        cwmp_put_lit(out, "\"");
+        cwmp_write_opened(out);
         cwmp_write_args(out, variant->fields, item->items, item->nitems);
         cwmp_write_tag(out, "</", arg->name, "");
     }
@@ -438,11 +415,14 @@ static void
 cwmp_write_array_open(cwmp_out_t *out, const cwmp_arg_t *arg, size_t n)
 {
     cwmp_write_tag(out, "<", arg->name, NULL);
-    cwmp_put_lit(out, " soap-enc:arrayType=\"");
+    cwmp_put_lit(out, " ");
+    cwmp_put_str(out, cwmp_style_encoding(&out->style));
+    cwmp_put_lit(out, ":arrayType=\"");
     cwmp_put_str(out, arg->array_type);
     cwmp_put_lit(out, "[");
     cwmp_write_number(out, n);
-    cwmp_put_lit(out, "]\">");
+    cwmp_put_lit(out, "]\"");
+    cwmp_write_opened(out);
 }
 
 
@@ -452,13 +432,42 @@ static void
 cwmp_write_tag(cwmp_out_t *out, const char *open, const char *name,
     const char *suffix)
 {
+    if (out->opened && open[1] == '/') {
+        out->opened = 0;
+        cwmp_put_lit(out, "/>");
+        return;
+    }
+
     cwmp_put_str(out, open);
     cwmp_put_str(out, name);
 
-    if (suffix) {
-        cwmp_put_str(out, suffix);
-        cwmp_put_lit(out, ">");
+    if (suffix == NULL) {
+        return;
     }
+
+    cwmp_put_str(out, suffix);
+
+    if (open[1] == '/') {
+        cwmp_put_lit(out, ">");
+
+    } else {
+        cwmp_write_opened(out);
+    }
+}
+
+
+/* a start tag ends here; or, when what is empty is written as one tag, by what
+   comes next */
+
+static void
+cwmp_write_opened(cwmp_out_t *out)
+{
+    if (out->style.short_tags) {
+        out->opened = 1;
+        return;
+    }
+
+    cwmp_put_lit(out, ">");
 }
 
 
@@ -475,68 +484,4 @@ cwmp_write_number(cwmp_out_t *out, size_t n)
     } while (n);
 
     cwmp_put(out, p, text + sizeof(text) - p);
-}
-
-
-static void
-cwmp_put(cwmp_out_t *out, const void *p, size_t n)
-{
-    size_t                room;
-    const unsigned char  *src = p;
-
-    while (n && out->rc == CWMP_OK) {
-        room = out->end - out->pos;
-
-        if (room == 0) {
-            if (out->more(out) != CWMP_OK) {
-                out->rc = CWMP_ERROR;
-            }
-
-            continue;
-        }
-
-        if (room > n) {
-            room = n;
-        }
-
-        memcpy(out->pos, src, room);
-        out->pos += room;
-        src += room;
-        n -= room;
-    }
-}
-
-
-/* bytes of the character at p; 0 when it is none that XML 1.0 allows */
-
-static size_t
-cwmp_utf8(const unsigned char *p, const unsigned char *end)
-{
-    size_t    i, n;
-    uint32_t  c;
-
-    n = (*p >= 0xc2 && *p < 0xe0) ? 2 : (*p >= 0xe0 && *p < 0xf0) ? 3
-        : (*p >= 0xf0 && *p < 0xf5) ? 4 : 0;
-
-    if (n == 0 || (size_t) (end - p) < n) {
-        return 0;
-    }
-
-    c = *p & (0x7f >> n);
-
-    for (i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-
-        c = (c << 6) | (p[i] & 0x3f);
-    }
-
-    if ((n == 3 && c < 0x800) || (n == 4 && c < 0x10000) || c > 0x10ffff
-        || (c >= 0xd800 && c < 0xe000) || c == 0xfffe || c == 0xffff)
-    {
-        return 0;
-    }
-
-    return n;
 }

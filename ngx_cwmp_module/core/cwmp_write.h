@@ -3,33 +3,16 @@
  * Conservative form (TR-069 field experience): XML declaration, soap-env and
  * soap-enc and xsd and xsi and cwmp prefixes on the Envelope, double quotes,
  * no white space between elements, explicit end tags for arguments, booleans
- * as 0/1.  Knows no nginx and no clock.
+ * as 0/1; what a device wants otherwise is in its style.  Knows no nginx and
+ * no clock.
  */
 
 #ifndef CWMP_WRITE_H
 #define CWMP_WRITE_H
 
 #include "cwmp_types.h"
+#include "cwmp_out.h"
 #include "cwmp_rpc.h"
-
-
-/*
- * Bytes go to [pos, end).  When it is full, more() is called and must set pos
- * and end to the next piece (of any size above 0) and return CWMP_OK, or
- * return CWMP_ERROR, after which everything written is swallowed and
- * cwmp_write_*() returns CWMP_ERROR.
- */
-typedef struct cwmp_out_s  cwmp_out_t;
-
-struct cwmp_out_s {
-    unsigned char    *pos;
-    unsigned char    *end;
-    cwmp_rc_t       (*more)(cwmp_out_t *out);
-    void             *data;         /* the caller's */
-    cwmp_rc_t         rc;           /* CWMP_OK at the start */
-    unsigned          use_version;  /* UseCWMPVersion in the header: 14 for
-                                       1.4; 0: no such header */
-};
 
 
 /*
@@ -69,9 +52,6 @@ cwmp_rc_t cwmp_write_fault(cwmp_out_t *out, cwmp_ns_t ns,
 /* a header of this name must be understood, and is not (SOAP 1.1, 4.4.1) */
 cwmp_rc_t cwmp_write_not_understood(cwmp_out_t *out, cwmp_ns_t ns,
     const cwmp_str_t *id, const cwmp_str_t *header);
-
-/* text with & < > " escaped; characters that XML 1.0 forbids become U+FFFD */
-void cwmp_write_text(cwmp_out_t *out, const cwmp_str_t *text);
 
 /* the namespace's URI, NUL-terminated */
 const char *cwmp_ns_uri(cwmp_ns_t ns);

@@ -17,6 +17,8 @@ static cwmp_rc_t cwmp_build_structs(cwmp_build_t *b, const cwmp_arg_t *arg,
     json_t *v, const char *path, cwmp_node_t *node);
 static cwmp_rc_t cwmp_build_scalar(cwmp_build_t *b, const cwmp_arg_t *arg,
     json_t *v, const char *path, cwmp_node_t *node);
+static cwmp_rc_t cwmp_build_root(cwmp_build_t *b, const cwmp_arg_t *arg,
+    cwmp_node_t *node);
 
 
 cwmp_rc_t
@@ -162,7 +164,7 @@ cwmp_build_arg(cwmp_build_t *b, const cwmp_arg_t *arg, json_t *v,
         }
 
         cwmp_node_text(node, arg->fallback);
-        return CWMP_OK;
+        return cwmp_build_root(b, arg, node);
     }
 
     switch (arg->type) {
@@ -264,7 +266,8 @@ cwmp_build_strings(cwmp_build_t *b, const cwmp_arg_t *arg, json_t *v,
 
     one = *arg;
     one.type = (arg->flags & CWMP_ENCODED) ? CWMP_T_BASE64 : CWMP_T_STRING;
-    one.flags = (arg->flags & CWMP_ENCODED) ? CWMP_NONEMPTY : 0;
+    one.flags = (arg->flags & CWMP_NAME)
+                | ((arg->flags & CWMP_ENCODED) ? CWMP_NONEMPTY : 0);
 
     json_array_foreach(v, i, item) {
 
@@ -515,6 +518,31 @@ cwmp_build_scalar(cwmp_build_t *b, const cwmp_arg_t *arg, json_t *v,
     }
 
     node->given = 1;
+
+    return cwmp_build_root(b, arg, node);
+}
+
+
+/* the empty path is the whole data model, which not every device knows */
+
+static cwmp_rc_t
+cwmp_build_root(cwmp_build_t *b, const cwmp_arg_t *arg, cwmp_node_t *node)
+{
+    char  *root;
+
+    if (node->text.len || !(arg->flags & CWMP_NAME) || b->order->root.len == 0)
+    {
+        return CWMP_OK;
+    }
+
+    root = cwmp_build_copy(b, &b->order->root);
+    root = root ? cwmp_build_path(b, root, ".", "") : NULL;
+
+    if (root == NULL) {
+        return b->rc;
+    }
+
+    cwmp_node_text(node, root);
 
     return CWMP_OK;
 }

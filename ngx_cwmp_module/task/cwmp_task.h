@@ -34,6 +34,8 @@ typedef struct {
     unsigned      version;          /* of CWMP, that the device speaks: 14 for
                                        1.4; 0 when it is not known */
     unsigned      listed:1;         /* the device says that it can do it */
+    cwmp_str_t    root;             /* goes for an empty path, without its dot;
+                                       len 0: the empty path goes */
 } cwmp_order_t;
 
 
