@@ -974,8 +974,8 @@ local function merge_quirks(c, oui, class, version)
     for _, row in ipairs(rows) do
         local quirks, name, why = parse_quirks(row.json)
         if not quirks then
-            note(c, 'quirks of ' .. shown(row.match, 64) .. ' are ignored: '
-                    .. name .. ' ' .. why)
+            note(c, 'quirks of ' .. string.sub(row.match, 1, 64)
+                    .. ' are ignored: ' .. name .. ' ' .. why)
         end
         for name, value in pairs(quirks or {}) do
             merged[name] = value
@@ -1464,7 +1464,11 @@ local function waiting_for(c, name, key)
         end
     end
     table.sort(found, function(a, b)
-        return (tonumber(a.sent) or 0) < (tonumber(b.sent) or 0)
+        local first, second = tonumber(a.sent) or 0, tonumber(b.sent) or 0
+        if first == second then     -- in one millisecond: in order
+            first, second = tonumber(a.score) or 0, tonumber(b.score) or 0
+        end
+        return first < second
     end)
     return found
 end

@@ -283,10 +283,59 @@ test_text(void)
 }
 
 
+/* how a style is said, and that it holds whatever the pieces are */
+
+static void
+test_style(void)
+{
+    size_t            i;
+    cwmp_out_t        out;
+    cwmp_style_t      style;
+    cwmp_str_t        words;
+    const cwmp_str_t  id = S("");
+    cwmp_node_t       args[2] = {
+        { S(""), S(""), NULL, 0, 1 }, { S("0"), S(""), NULL, 0, 1 }
+    };
+
+    static const struct {
+        const char  *words;
+        const char  *want;
+    } cases[] = {
+        { "", "\"?><soap-env:E" },
+        { "prefix=s prefix=x  unknown=1 =", "\"?><s:E" },
+        { "prefix=SOAP-ENV declaration=false", "<SOAP-ENV:E" },
+        { "nextLevel=digits booleans=words", "<NextLevel>0</" },
+        { "booleans=words", "<NextLevel>false</" },
+        { "nextLevel=words", "<NextLevel>false</" },
+        { "nextLevel=word", "<NextLevel>0</" },
+        { "emptyTags=short root=", "<cwmp:ID soap-env:mustUnderstand=\"1\"/>"
+          "</soap-env:Header><soap-env:Body><cwmp:GetParameterNames>"
+          "<ParameterPath/><NextLevel>" }
+    };
+
+    for (i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+        words.len = strlen(cases[i / 2].words);
+        words.data = (unsigned char *) cases[i / 2].words;
+
+        start(&out, i % 2 ? 1 : sizeof(buf));
+        cwmp_style_read(&out.style, &words);
+        cwmp_write_request(&out, CWMP_NS_1_2, &id, find("GetParameterNames"),
+                           args);
+        ok(has(cases[i / 2].want), "TOL-35 \"%s\"", cases[i / 2].words);
+        validate(cases[i / 2].words);
+    }
+
+    words = (cwmp_str_t) S("prefix=s root=Device");
+    cwmp_style_read(&style, &words);
+    is_mem(style.root.data, style.root.len, "Device", "the root");
+}
+
+
 int
 main(void)
 {
     test_requests();
+    test_style();
     test_replies();
     test_text();
 

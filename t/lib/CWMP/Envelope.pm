@@ -22,7 +22,8 @@ use CWMP::XML qw(xml_escape xml_unescape);
 
 our @EXPORT_OK = qw(
     envelope inform request response fault transfer_complete
-    autonomous_transfer_complete gpv_response gpn_response gpa_response
+    autonomous_transfer_complete default_params gpv_response gpn_response
+    gpa_response
     spv_response add_response delete_response download_response
     rpc_methods_response parameter_list string_list xml_escape xml_unescape
     iso_time $UNKNOWN_TIME
