@@ -10,12 +10,15 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cwmp_walk.h"
 
 
 #define cwmp_blank(c)                                                         \
-    ((c) == ' ' || (c) == '\t' || (c) == '\n' || (c) == '\r')
+    ((c) == ' ' || (c) == '\t' || cwmp_newline(c))
+
+#define cwmp_newline(c)  ((c) == '\n' || (c) == '\r')
 
 
 static const unsigned char *cwmp_text_mark(const unsigned char *p,
@@ -25,8 +28,8 @@ static void cwmp_text_add(cwmp_envelope_t *e, const unsigned char *p,
 static int cwmp_text_room(cwmp_envelope_t *e, size_t n);
 static void cwmp_text_close_listed(cwmp_envelope_t *e, unsigned cell,
     const unsigned char *text, size_t len);
-static void cwmp_text_trim(const cwmp_arg_t *arg, const unsigned char **text,
-    size_t *len);
+static void cwmp_text_trim(const cwmp_envelope_t *e, const cwmp_arg_t *arg,
+    const unsigned char **text, size_t *len);
 static void cwmp_text_root(unsigned char *text, size_t len);
 static void cwmp_text_refuse(cwmp_envelope_t *e, const char *what,
     size_t max);
@@ -146,7 +149,7 @@ cwmp_text_close_leaf(cwmp_envelope_t *e, cwmp_frame_t *f)
         return;
     }
 
-    cwmp_text_trim(f->arg, &text, &len);
+    cwmp_text_trim(e, f->arg, &text, &len);
 
     if (f->to) {
         cwmp_text_copy(e, f->to, text, len);
@@ -334,15 +337,30 @@ cwmp_text_room(cwmp_envelope_t *e, size_t n)
 }
 
 
+/* the type that the value has, said or not */
+
+static int
+cwmp_text_is_string(const cwmp_envelope_t *e)
+{
+    return e->type_len == 0
+           || (e->type_len == sizeof("string") - 1
+               && strncasecmp((const char *) e->type, "string", e->type_len)
+                  == 0);
+}
+
+
 /*
  * Blanks are part of a string unless they are indentation, which shows by its
- * line breaks; they are never part of a name, a number or a time.
+ * line breaks; they are never part of a name, a number or a time.  A line
+ * break at the very end of a string value, with none before the value, belongs
+ * to it: devices report logs and lines of files so.
  */
 
 static void
-cwmp_text_trim(const cwmp_arg_t *arg, const unsigned char **text, size_t *len)
+cwmp_text_trim(const cwmp_envelope_t *e, const cwmp_arg_t *arg,
+    const unsigned char **text, size_t *len)
 {
-    int                   newline;
+    int                   newline, indent;
     const unsigned char  *p, *last;
 
     newline = 0;
@@ -350,11 +368,19 @@ cwmp_text_trim(const cwmp_arg_t *arg, const unsigned char **text, size_t *len)
     last = p + *len;
 
     for ( /* void */ ; p < last && cwmp_blank(*p); p++) {
-        newline |= (*p == '\n' || *p == '\r');
+        newline |= cwmp_newline(*p);
     }
 
+    indent = (arg->type != CWMP_T_VALUE || !cwmp_text_is_string(e));
+
     for ( /* void */ ; p < last && cwmp_blank(last[-1]); last--) {
-        newline |= (last[-1] == '\n' || last[-1] == '\r');
+
+        if (cwmp_newline(last[-1])) {
+            newline |= indent;
+
+        } else {
+            indent = 1;
+        }
     }
 
     if (newline || (arg->flags & CWMP_TRIM)

@@ -248,6 +248,17 @@ test_messages(void)
            "ParameterList|C| |:long\n", "TYP-06 blanks kept, indent not");
     end(&t);
 
+    parse(&t, GPVR "<P><Name>A\n</Name><Value>51.9\n</Value></P><P><Name>B"
+          "</Name><Value type='x:String'> a\n\n</Value></P><P><Name>C</Name>"
+          "<Value type='x:int'>5\n</Value></P><P><Name>D</Name><Value>d\n  "
+          "</Value></P><P><Name>E</Name><Value>\ne\n</Value></P><P><Name>F"
+          "</Name><Value>\n</Value></P>" GPVE);
+    is_str(t.rows, "ParameterList|A|51.9\n|:string\nParameterList|B| a\n\n|"
+           ":String\nParameterList|C|5|:int\nParameterList|D|d|:string\n"
+           "ParameterList|E|e|:string\nParameterList|F||:string\n",
+           "TYP-06 a last line break is a string's own");
+    end(&t);
+
     parse(&t, HEAD "<s:Fault><faultcode>Client</faultcode><faultstring>CWMP "
           "fault</faultstring><detail><cwmp:Fault><FaultCode>9899</FaultCode>"
           "<FaultString>bad</FaultString><SetParameterValuesFault>"

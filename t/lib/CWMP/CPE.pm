@@ -10,7 +10,8 @@ package CWMP::CPE;
 #   is_deeply $cpe->complaints, [];
 #
 # Options: urls (taken in turn, one a POST), oui, class, serial, ns, model
-# (CWMP::Model), versions, timeout, new_connection => 1, log => sub ($line),
+# (CWMP::Model), device => FILE (a real device's dump: its model and identity;
+# its clocks stand still), versions, timeout, new_connection => 1, log => sub ($line),
 # before_post => sub ($cpe, $post), after_post => sub ($cpe, $post, $answer),
 # on_rpc => { Method => sub ($cpe, $node) }, faults => { Method => 9001 },
 # download => { status => 0|1, when => 'next'|'same', refuse => code,
@@ -39,10 +40,11 @@ use CWMP::Redis;
 
 sub new {
     my ($class, %opt) = @_;
-    my $model = delete $opt{model} || CWMP::Model->tr181;
+    my $dump = $opt{device} && CWMP::Model->load_csv($opt{device});
+    my $model = delete $opt{model} || $dump || CWMP::Model->tr181;
     my $self = bless {
         oui => '00D09E', class => 'HG1', serial => '0001',
-        manufacturer => 'Acme', ns => 'urn:dslforum-org:cwmp-1-2',
+        manufacturer => 'Acme', $dump ? identity_of($dump) : (), ns => 'urn:dslforum-org:cwmp-1-2',
         model => $model, events => [], transfers => [], done => [],
         complaints => [], sessions => 0, retry => 0, posts => 0, sent => 0,
         booted => time(), max_posts => 2000, %opt,
@@ -52,9 +54,18 @@ sub new {
     $self->{raw} = CWMP::Raw->new(url => $self->{urls}[0],
         timeout => $self->{timeout} // 10,
         new_connection => $self->{new_connection}, %{ $opt{raw} || {} });
-    $self->identify_model;
+    $self->identify_model unless $dump;
     $self->{factory} = $model->clone;
     return $self;
+}
+
+
+# Who we are, as a device's dump has it.
+sub identity_of {
+    my ($dump) = @_;
+    my $id = $dump->identity;
+    return (manufacturer => $id->{Manufacturer}, oui => $id->{OUI},
+            class => $id->{ProductClass}, serial => $id->{SerialNumber});
 }
 
 
@@ -230,6 +241,7 @@ sub inform_params {
 
 sub refresh_clock {
     my ($self) = @_;
+    return if $self->{device};
     my %now = ('DeviceInfo.UpTime' => int(time() - $self->{booted}),
                'Time.CurrentLocalTime' => iso_time());
     for my $leaf (keys %now) {

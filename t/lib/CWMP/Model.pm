@@ -3,7 +3,9 @@ package CWMP::Model;
 # A device's data model: parameters (path => type, value, writable), objects,
 # and the tables that rows can be added to.  Two sources: tr181(), a small
 # gateway written below, and load_csv(), a real device's dump with the columns
-# path,object,writable,type,value.
+# path,object,writable,type,value.  A dump is told as it is: types are spelled
+# as the device spells them, and no value is hidden, since the device that was
+# asked had hidden its own.
 #
 # What goes wrong dies with a CWMP::Model::Fault: {code}, {string} and, for
 # SetParameterValues, {spv} as a list of [path, code, string].
@@ -101,13 +103,15 @@ my %HIDDEN = map { ($_ => 1) } qw(Password ConnectionRequestPassword
 
 sub new {
     my ($class) = @_;
-    return bless { param => {}, object => {}, next => {}, row => {} }, $class;
+    return bless { param => {}, object => {}, next => {}, row => {},
+                   hidden => {} }, $class;
 }
 
 
 sub tr181 {
     my ($class) = @_;
     my $self = $class->new;
+    $self->{hidden} = \%HIDDEN;
 
     for my $line (split(/\n/, Encode::decode_utf8($TR181))) {
         my ($path, $type, $writable, $value) = split(/ /, $line, 4);
@@ -138,6 +142,7 @@ sub load_csv {
 
     for my $row (@rows) {
         my ($path, $object, $writable, $type, $value) = @$row;
+        $self->{id}{$1} = $value if $path =~ /^DeviceID\.(\w+)$/;
         next unless $path =~ /^(?:Device|InternetGatewayDevice)\./;
         next if $path =~ /[^\x20-\x7e]/;
         if ($object eq 'true') {
@@ -146,6 +151,7 @@ sub load_csv {
         }
         $self->add_param($path, csv_type($type), $value // '',
                          $writable eq 'true');
+        $self->{param}{$path}{spelled} = $type =~ s/^xsd://r;
     }
     $self->learn_rows;
     return $self;
@@ -177,7 +183,8 @@ sub csv_type {
     my ($type) = @_;
     $type =~ s/^xsd://;
     my %known = (unsignedint => 'unsignedInt', Int => 'int', '' => 'string',
-                 base64 => 'base64');
+                 integer => 'int', Boolean => 'boolean',
+                 base64 => 'base64Binary');
     return $known{$type} // $type;
 }
 
@@ -222,7 +229,7 @@ sub clone {
     $copy->{param}{$_} = { %{ $self->{param}{$_} } } for keys %{ $self->{param} };
     $copy->{object} = { %{ $self->{object} } };
     $copy->{next} = { %{ $self->{next} } };
-    $copy->{row} = $self->{row};
+    @$copy{qw(row hidden id)} = @$self{qw(row hidden id)};
     return $copy;
 }
 
@@ -236,6 +243,8 @@ sub root {
 }
 
 
+# What a dump says of the device itself: OUI, ProductClass, ...
+sub identity { return $_[0]{id} }
 sub count { return scalar keys %{ $_[0]{param} } }
 sub has { return exists $_[0]{param}{ $_[1] } }
 sub paths { return sort keys %{ $_[0]{param} } }
@@ -260,7 +269,8 @@ sub shown {
     my ($self, $path) = @_;
     my $p = $self->{param}{$path};
     my ($leaf) = $path =~ /([^.]+)$/;
-    return [$path, $p->{type}, $HIDDEN{$leaf} ? '' : $p->{value}];
+    return [$path, $p->{spelled} // $p->{type},
+            $self->{hidden}{$leaf} ? '' : $p->{value}];
 }
 
 
