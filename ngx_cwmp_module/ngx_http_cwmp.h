@@ -141,6 +141,7 @@ cwmp_rc_t ngx_http_cwmp_row(void *data, const cwmp_row_t *row);
 /* ngx_http_cwmp_step.c: ends in exactly one of the replies */
 void ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx);
 ngx_int_t ngx_http_cwmp_chunk(ngx_http_cwmp_ctx_t *ctx);
+void ngx_http_cwmp_broke(ngx_http_cwmp_ctx_t *ctx, const char *why);
 void ngx_http_cwmp_forget(ngx_http_cwmp_ctx_t *ctx);
 
 /* ngx_http_cwmp_args.c: what a step is called with */

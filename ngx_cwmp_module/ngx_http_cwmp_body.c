@@ -10,6 +10,7 @@
 
 static ngx_int_t ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx);
 static void ngx_http_cwmp_tolerated(ngx_http_cwmp_ctx_t *ctx);
+static const char *ngx_http_cwmp_unread(ngx_int_t rc);
 static ngx_int_t ngx_http_cwmp_feed(ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_pour(ngx_http_cwmp_ctx_t *ctx, ngx_buf_t *b);
 static ngx_int_t ngx_http_cwmp_pour_file(ngx_http_cwmp_ctx_t *ctx,
@@ -255,6 +256,7 @@ ngx_http_cwmp_read(ngx_http_request_t *r)
                               NGX_ETIMEDOUT, "client timed out");
             }
 
+            ngx_http_cwmp_broke(ctx, ngx_http_cwmp_unread(rc));
             ctx->done = 1;
             ngx_http_cwmp_forget(ctx);
             ngx_http_finalize_request(r, rc);
@@ -269,6 +271,25 @@ ngx_http_cwmp_read(ngx_http_request_t *r)
     r->read_event_handler = ngx_http_test_reading;
 
     ngx_http_cwmp_end(ctx);
+}
+
+
+/* why the rest of a body cannot be read, as nginx has it */
+
+static const char *
+ngx_http_cwmp_unread(ngx_int_t rc)
+{
+    switch (rc) {
+
+    case NGX_HTTP_REQUEST_TIME_OUT:
+        return "the rest of it did not come in time";
+
+    case NGX_HTTP_REQUEST_ENTITY_TOO_LARGE:
+        return "it is larger than cwmp_max_envelope";
+
+    default:
+        return "the connection ended before it";
+    }
 }
 
 
@@ -471,6 +492,7 @@ ngx_http_cwmp_inflated(ngx_http_cwmp_ctx_t *ctx, cwmp_rc_t rc)
 
     ctx->request->keepalive = 0;
 
+    ngx_http_cwmp_broke(ctx, cwmp_inflate_reason(ctx->inflate));
     ngx_http_cwmp_reply_error(ctx, status, cwmp_inflate_reason(ctx->inflate));
 
     return NGX_DONE;
@@ -487,6 +509,7 @@ ngx_http_cwmp_parsed(ngx_http_cwmp_ctx_t *ctx, cwmp_rc_t rc)
     if (rc == CWMP_REFUSED) {
         ctx->request->keepalive = 0;
 
+        ngx_http_cwmp_broke(ctx, cwmp_envelope_reason(ctx->envelope));
         ngx_http_cwmp_reply_error(ctx, NGX_HTTP_BAD_REQUEST,
                                   cwmp_envelope_reason(ctx->envelope));
     } else {

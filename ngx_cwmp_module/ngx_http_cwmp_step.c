@@ -11,6 +11,8 @@ static void ngx_http_cwmp_step_done(void *data, redisReply *reply,
     const char *error);
 static void ngx_http_cwmp_chunk_done(void *data, redisReply *reply,
     const char *error);
+static void ngx_http_cwmp_broke_done(void *data, redisReply *reply,
+    const char *error);
 static ngx_int_t ngx_http_cwmp_check(ngx_http_cwmp_ctx_t *ctx,
     redisReply *reply, const char *error);
 static void ngx_http_cwmp_notes(ngx_http_cwmp_ctx_t *ctx, redisReply *notes);
@@ -139,6 +141,41 @@ ngx_http_cwmp_chunk(ngx_http_cwmp_ctx_t *ctx)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * An answer did not come to its end, which its task's result may have to say
+ * one day.  Nobody waits for the reply: the POST is over.
+ */
+
+void
+ngx_http_cwmp_broke(ngx_http_cwmp_ctx_t *ctx, const char *why)
+{
+    const char   *error;
+    ngx_array_t  *args;
+
+    if (ctx->facts->kind != CWMP_RESPONSE || ctx->id.len == 0 || ctx->done) {
+        return;
+    }
+
+    args = ngx_http_cwmp_call(ctx, ctx->request->pool, "cwmp_broke_1");
+
+    if (args
+        && ngx_http_cwmp_arg(args, ctx->token.data, ctx->token.len) == NGX_OK
+        && ngx_http_cwmp_arg(args, why, ngx_strlen(why)) == NGX_OK)
+    {
+        (void) ngx_cwmp_redis_send(ctx->conf->redis->client, args->elts,
+                                   args->nelts, ngx_http_cwmp_broke_done, NULL,
+                                   &error);
+    }
+}
+
+
+static void
+ngx_http_cwmp_broke_done(void *data, redisReply *reply, const char *error)
+{
+    /* void */
 }
 
 

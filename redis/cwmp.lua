@@ -1034,7 +1034,8 @@ end
   running: id, method, rpc (the ID header of its envelope), attempts, sent,
   phase, instance, key (CommandKey or ParameterKey), before (what the device
   had when it was sent: its ParameterKey, or its SoftwareVersion if that is to
-  change), gen, score.
+  change), gen, score; came: parameters of a long
+  answer that are stored; broke: why the last answer did not come to its end.
 
   phase of a task of more than one RPC, passed on to whoever writes the RPC:
     ''       the task's own RPC
@@ -1045,7 +1046,7 @@ end
     check    the same, when it may not be sent again
 ]]
 local RUN = { 'id', 'method', 'rpc', 'attempts', 'sent', 'phase', 'instance',
-              'key', 'before', 'gen', 'score' }
+              'key', 'before', 'gen', 'score', 'came', 'broke' }
 
 local function load_running(c)
     local run = hash_fields(c.k[RUNNING], RUN)
@@ -1161,7 +1162,7 @@ local function send(c, s, run, task, json, typed)
     end
     s.c = (tonumber(s.c) or 0) + 1
     run.rpc = string.format('%x.%d', c.micros, s.c)
-    run.sent = c.now
+    run.sent, run.came, run.broke = c.now, '0', ''
     if m.reads or m.lost == 'verify' then
         run.gen = call('HINCRBY', c.k[DEVICE], 'gen', 1)
     end
@@ -1263,11 +1264,21 @@ local function give_up(c, run, reason)
             .. reason)
 end
 
+-- what there is of an answer that did not come to its end
+local function part_of_it(run)
+    local came, broke = tonumber(run.came) or 0, run.broke or ''
+    if came == 0 and broke == '' then
+        return ''
+    end
+    return '; its last answer broke off' .. (broke == '' and '' or ' ('
+           .. broke .. ')') .. ', ' .. came .. ' parameters of it are stored'
+end
+
 -- back to its old place in the queue, when it may be sent again
 local function send_again(c, run, task, phase, disproved)
     if not phase and tonumber(run.attempts) >= (task.attempts or 3) then
-        return give_up(c, run, 'sent ' .. run.attempts
-                               .. ' times without an answer')
+        return give_up(c, run, 'sent ' .. run.attempts .. ' times without an '
+                               .. 'answer' .. part_of_it(run))
     end
     call('ZADD', c.k[QUEUE], run.score, run.id)
     -- disproved: what was sent is known to have had no effect
@@ -1325,6 +1336,7 @@ local function lose(c, why)
     if not task then
         return
     end
+    why = why .. part_of_it(run)
     event(c, 'session', 'state', 'lost', 'task', run.id, 'reason', why)
     note(c, 'session ended with an RPC outstanding (' .. why .. '): task '
             .. run.id)
@@ -2156,10 +2168,24 @@ local function cwmp_chunk_1(keys, args)
     local run = load_running(c)
     if run then
         write_params(c, run.gen, args, 4)
+        call('HINCRBY', c.k[RUNNING], 'came', (#args - 3) / 2)
         call('HDEL', c.k[DEVICE], 'informed')
     end
     call('PEXPIRE', c.k[SESSION], args[3], 'GT')
     return { 'more', c.notes }
+end
+
+-- An answer that was refused, or whose end did not come: the RPC stays
+-- outstanding.  keys as for the step; args: id, token, why
+local function cwmp_broke_1(keys, args)
+    local c = context(keys, args[1])
+    if call('HGET', c.k[SESSION], 't') == args[2]
+       and call('EXISTS', c.k[RUNNING]) == 1
+    then
+        call('HSET', c.k[RUNNING], 'broke', (string.gsub(
+             string.sub(args[3], 1, 200), '[^\32-\126]', '?')))
+    end
+    return { 'ok', c.notes }
 end
 
 
@@ -2419,6 +2445,7 @@ end
 -- at load time Lua has no pairs() and no redis.call
 redis.register_function('cwmp_step_1', cwmp_step_1)
 redis.register_function('cwmp_chunk_1', cwmp_chunk_1)
+redis.register_function('cwmp_broke_1', cwmp_broke_1)
 redis.register_function('cwmp_deadline_1', cwmp_deadline_1)
 redis.register_function('cwmp_due_1', cwmp_due_1)
 redis.register_function('cwmp_meta_1', cwmp_meta_1)
