@@ -59,7 +59,6 @@ sub wire {
     print $s join("\r\n", 'POST /cwmp HTTP/1.1', 'Host: acs',
                   "Content-Length: $length", '', $body);
     $s->flush;
-    $s->timeout(10);
     local $/;
     return scalar(<$s>);
 }

@@ -6,34 +6,27 @@
  */
 
 #include <string.h>
+#include <strings.h>
 
 #include "cwmp_walk.h"
 
 
-/* xmlns:cwmp="urn:dslforum-org:cwmp-1-2", blanks around it met in the field */
+static int cwmp_ns_of(const char *uri, cwmp_ns_t *ns);
+
+
+/* xmlns:cwmp="urn:dslforum-org:cwmp-1-2" */
 
 void
 cwmp_ns_declared(cwmp_envelope_t *e, const char **atts)
 {
-    size_t       len;
-    const char  *uri;
-
-    static const char  cwmp[] = "urn:dslforum-org:cwmp-1-";
+    cwmp_ns_t  ns;
 
     for ( /* void */ ; atts[0]; atts += 2) {
 
         if (strncmp(atts[0], "xmlns", 5) != 0 || atts[1] == NULL
             || (atts[0][5] != ':' && atts[0][5] != '\0')
-            || e->nprefixes == CWMP_PREFIXES)
-        {
-            continue;
-        }
-
-        uri = atts[1] + strspn(atts[1], " \t\r\n");
-        len = strcspn(uri, " \t\r\n");
-
-        if (len != sizeof(cwmp) || strncmp(uri, cwmp, sizeof(cwmp) - 1) != 0
-            || uri[len - 1] < '0' || uri[len - 1] >= '0' + CWMP_NS_COUNT)
+            || e->nprefixes == CWMP_PREFIXES
+            || !cwmp_ns_of(atts[1], &ns))
         {
             continue;
         }
@@ -41,9 +34,45 @@ cwmp_ns_declared(cwmp_envelope_t *e, const char **atts)
         /* libxml2's dictionary keeps the name of the attribute */
 
         e->prefixes[e->nprefixes].prefix = atts[0] + 5 + (atts[0][5] == ':');
-        e->prefixes[e->nprefixes].ns = uri[len - 1] - '0';
+        e->prefixes[e->nprefixes].ns = ns;
         e->nprefixes++;
     }
+}
+
+
+/*
+ * Met in the field: blanks around it, and its letters in either case.  One of
+ * a later CWMP is taken as the last that we know, which is the nearest.
+ */
+
+static int
+cwmp_ns_of(const char *uri, cwmp_ns_t *ns)
+{
+    size_t    i, len;
+    unsigned  n;
+
+    static const char  cwmp[] = "urn:dslforum-org:cwmp-1-";
+
+    uri += strspn(uri, " \t\r\n");
+    len = strcspn(uri, " \t\r\n");
+
+    if (len < sizeof(cwmp) || strncasecmp(uri, cwmp, sizeof(cwmp) - 1) != 0) {
+        return 0;
+    }
+
+    for (i = sizeof(cwmp) - 1, n = 0; i < len; i++) {
+
+        if (uri[i] < '0' || uri[i] > '9') {
+            return 0;
+        }
+
+        n = n * 10 + (uri[i] - '0');
+        n = (n < CWMP_NS_COUNT) ? n : CWMP_NS_COUNT - 1;
+    }
+
+    *ns = n;
+
+    return 1;
 }
 
 
