@@ -87,6 +87,8 @@ struct ngx_http_cwmp_ctx_s {
     ngx_pool_t                 *rows_pool;
     ngx_array_t                *rows;       /* of ngx_str_t */
     size_t                      rows_size;
+    uint32_t                   *seen;       /* by hash: a row's place, plus 1 */
+    ngx_uint_t                  twice;      /* paths that came again */
 
     cwmp_style_t                style;      /* of what this device is sent */
 

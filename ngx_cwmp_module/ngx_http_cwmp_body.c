@@ -552,6 +552,11 @@ ngx_http_cwmp_tolerated(ngx_http_cwmp_ctx_t *ctx)
                       "'&' or '<'", ctx->facts->repaired);
     }
 
+    if (ctx->twice) {
+        ngx_log_error(NGX_LOG_INFO, log, 0, "%ui parameters came again in one "
+                      "list: the last value counts", ctx->twice);
+    }
+
     if (ctx->facts->extra) {
         ngx_log_error(NGX_LOG_INFO, log, 0,
                       "what follows the first envelope was ignored");

@@ -173,6 +173,7 @@ ngx_http_cwmp_drop_rows(ngx_http_cwmp_ctx_t *ctx)
 
     ctx->rows_pool = NULL;
     ctx->rows = NULL;
+    ctx->seen = NULL;
     ctx->rows_size = 0;
 }
 

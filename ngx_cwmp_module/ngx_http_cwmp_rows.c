@@ -15,6 +15,8 @@ static cwmp_rc_t ngx_http_cwmp_fact(ngx_http_cwmp_ctx_t *ctx,
     const cwmp_row_t *row, u_char *dot);
 static cwmp_rc_t ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx,
     const cwmp_row_t *row);
+static void ngx_http_cwmp_twice(ngx_http_cwmp_ctx_t *ctx,
+    const ngx_str_t *path);
 static cwmp_rc_t ngx_http_cwmp_copy(ngx_pool_t *pool, const cwmp_str_t *from,
     size_t most, ngx_str_t *to);
 
@@ -26,6 +28,7 @@ static cwmp_rc_t ngx_http_cwmp_copy(ngx_pool_t *pool, const cwmp_str_t *from,
 #define NGX_HTTP_CWMP_CODE_MAX     64       /* of an EventCode */
 #define NGX_HTTP_CWMP_KEY_MAX      128      /* of a CommandKey: 32 characters */
 #define NGX_HTTP_CWMP_NAME_MAX     1024     /* of a path: 256 characters */
+#define NGX_HTTP_CWMP_SEEN         512      /* paths that are looked back at */
 
 
 /* what an Inform tells about the device itself, by its path below the root */
@@ -228,7 +231,10 @@ ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
         }
 
         ctx->rows = ngx_array_create(ctx->rows_pool, 32, sizeof(ngx_str_t));
-        if (ctx->rows == NULL) {
+        ctx->seen = ngx_pcalloc(ctx->rows_pool,
+                                NGX_HTTP_CWMP_SEEN * sizeof(uint32_t));
+
+        if (ctx->rows == NULL || ctx->seen == NULL) {
             return CWMP_ERROR;
         }
     }
@@ -258,7 +264,35 @@ ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
 
     ctx->rows_size += path + value->len;
 
+    ngx_http_cwmp_twice(ctx, &pair[0]);
+
     return CWMP_OK;
+}
+
+
+/*
+ * A path that comes again: Redis keeps what comes last, and the log is told.
+ * Of two paths in one place the later one is remembered, so a few that came
+ * long ago are not noticed.
+ */
+
+static void
+ngx_http_cwmp_twice(ngx_http_cwmp_ctx_t *ctx, const ngx_str_t *path)
+{
+    uint32_t         *seen;
+    const ngx_str_t  *rows;
+
+    rows = ctx->rows->elts;
+    seen = &ctx->seen[ngx_murmur_hash2(path->data, path->len)
+                      % NGX_HTTP_CWMP_SEEN];
+
+    if (*seen && rows[*seen - 1].len == path->len
+        && ngx_memcmp(rows[*seen - 1].data, path->data, path->len) == 0)
+    {
+        ctx->twice++;
+    }
+
+    *seen = path - rows + 1;
 }
 
 

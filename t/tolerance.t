@@ -10,6 +10,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use Encode ();
 use Test::More;
 
 use CWMP::Raw ':build';
@@ -42,6 +43,17 @@ sub answered {
     my $r = $raw->post($wrap->($body), %how);
     is $r->status, 204, "answer $task is taken" or diag($r->body);
     return $redis->result($id, $task)->{response}{ParameterList};
+}
+
+
+# An Inform that is taken, and whose task then comes; what Redis has of it.
+sub informs {
+    my ($name, $text, %how) = @_;
+    my $raw = $t->raw;
+    my $r = $raw->post($text, %how);
+    is $r->method, 'InformResponse', "$name: an Inform" or diag($r->body);
+    is $raw->empty->status, 204, "$name: its session";
+    return $redis->params($id);
 }
 
 
@@ -100,30 +112,191 @@ for my $word ('True', 'TRUE', 'yes', ' 1 ') {
 value('TOL-18 (null) is kept', '(null)', '(null)');
 
 value('TOL-38 two envelopes in one POST', 'first', 'first',
-      wrap => sub { "$_[0]\n$_[0]" });
+      wrap => sub { "$_[0]\n" . $_[0] =~ s/first/second/r });
 ok $t->wait_log(qr/what follows the first envelope was ignored/, 5),
     'TOL-38 the log says so';
+{
+    my $raw = $t->raw;
+    my $r = $raw->post($INFORM =~ s/<MaxEnvelopes>1/<MaxEnvelopes>4/r
+                       =~ s{(</cwmp:ID>)}{$1<cwmp:NoMoreRequests
+                       soap-env:mustUnderstand="1">1</cwmp:NoMoreRequests>}r);
+    is $r->arg('MaxEnvelopes'), 1, 'TOL-38 MaxEnvelopes of 2004: ours is 1';
+    is $raw->post(transfer_complete(key => 'x'))->method,
+        'TransferCompleteResponse', 'TOL-38 NoMoreRequests is ignored';
+}
 
 is_deeply answered(row('', ' xsi:nil="true"')),
     [{ Name => 'Device.X', Value => '', Type => 'xsd:string' }],
     'TOL-40 xsi:nil is an empty value';
 
+
+# --- D47, D1, D9 to D12, D44: how the same is said ---------------------------
+
 is answered(row('1', ' xsi:type="xsd:int" xsi:type="xsd:string"'))
     ->[0]{Type}, 'xsd:int', 'TOL-47 of a double attribute the first counts';
-value('TOL-47 1999 schema', 'x', 'x', wrap => sub {
-    $_[0] =~ s{http://www.w3.org/2001/}{http://www.w3.org/1999/}gr });
 
-for (['TOL-01 application/soap+xml', content_type => 'application/soap+xml'],
-     ['TOL-01 no Content-Type', content_type => undef],
-     ['TOL-12 an array that miscounts', wrap => sub {
-         $_[0] =~ s/<ParameterList/$& arrayType="x[0]"/r }],
-     ['TOL-11 an undeclared prefix', wrap => sub {
-         $_[0] =~ s/<Value/<y:Value/r =~ s{</Value}{</y:Value}r }],
-     ['TOL-44 a padded count', wrap => sub {
-         $_[0] =~ s/<ParameterList/$& arrayType="x[0008]"/r }])
+# What one CPE or another makes of the usual envelope: a value still arrives,
+# and an Inform still says who it is.
+my @forms = (
+    ['TOL-09 prefix SOAP-ENV' => sub { $_[0] =~ s/soap-env/SOAP-ENV/gr }],
+    ['TOL-09 prefix soap_env' => sub { $_[0] =~ s/soap-env/soap_env/gr }],
+    ['TOL-09 prefix s' => sub { $_[0] =~ s/soap-env/s/gr }],
+    ['TOL-09 prefix cwmp1' => sub { $_[0] =~ s/cwmp:/cwmp1:/gr
+                                             =~ s/xmlns:cwmp=/xmlns:cwmp1=/r }],
+    ['TOL-09 SOAP in the default namespace' => sub {
+        $_[0] =~ s/soap-env:(?!must)//gr =~ s/xmlns:soap-env=/xmlns=/r
+              =~ s/soap-env://gr }],
+    ['TOL-09 CWMP in the default namespace' => sub {
+        $_[0] =~ s{<cwmp:(\w+(?:Response|Inform)|Inform)>}
+                  {<$1 xmlns="urn:dslforum-org:cwmp-1-2">}r
+              =~ s{</cwmp:(\w*Inform|\w+Response)>}{</$1>}r }],
+    ['TOL-09 CWMP\'s prefix on everything' => sub {
+        $_[0] =~ s{<(/?)(?=[A-Z])}{<$1cwmp:}gr }],
+    ['TOL-09 no prefix at all' => sub { $_[0] =~ s{<(/?)[\w-]+:}{<$1}gr }],
+    ['TOL-10 encoding without its slash' => sub {
+        $_[0] =~ s{/soap/encoding/}{/soap/encoding}gr }],
+    ['TOL-10 SOAP 1.2' => sub {
+        $_[0] =~ s{http://schemas.xmlsoap.org/soap/envelope/}
+                  {http://www.w3.org/2003/05/soap-envelope}r
+              =~ s{http://schemas.xmlsoap.org/soap/encoding/}
+                  {http://www.w3.org/2003/05/soap-encoding}r }],
+    ['TOL-10 in the wrong case' => sub {
+        $_[0] =~ s{(http://schemas[^"]+)}{\U$1}gr }],
+    ['TOL-10 encodingStyle' => sub { $_[0] =~ s{<soap-env:Body}
+        {<soap-env:Body soap-env:encodingStyle="urn:none"}r }],
+    ['TOL-11 xsi is not declared' => sub { $_[0] =~ s/ xmlns:xsi="[^"]*"//r }],
+    ['TOL-11 soap-enc is not declared' => sub {
+        $_[0] =~ s/ xmlns:soap-enc="[^"]*"//r }],
+    ['TOL-11 nothing is declared' => sub { $_[0] =~ s/ xmlns:\w[^ >]*//gr }],
+    ['TOL-11 CWMP is declared twice' => sub {
+        $_[0] =~ s/xmlns:cwmp="([^"]*)"/$& $&/r }],
+    ['TOL-11 undeclared prefix in the names' => sub {
+        $_[0] =~ s{<(/?)(Value|Name|OUI)\b}{<$1y:$2}gr }],
+    ['TOL-12 no arrayType' => sub {
+        $_[0] =~ s/ soap-enc:arrayType="[^"]*"//gr }],
+    ['TOL-12 [0] with children' => sub { $_[0] =~ s/\[\d+\]/[0]/gr }],
+    ['TOL-12 a higher count' => sub { $_[0] =~ s/\[\d+\]/[999999999999]/gr }],
+    ['TOL-12 a negative count, or words' => sub { $_[0] =~ s/\[\d+\]/[-1]/r
+                                                  =~ s/\[\d+\]/[some]/gr }],
+    ['TOL-12 cwmp:string[]' => sub {
+        $_[0] =~ s/arrayType="[^"]*"/arrayType="cwmp:string[]"/gr }],
+    ['TOL-44 a padded count' => sub { $_[0] =~ s/\[\d+\]/[0008]/gr }],
+    ['TOL-44 [0000]' => sub { $_[0] =~ s/\[\d+\]/[0000]/gr }],
+    ['TOL-44 no event' => sub {
+        $_[0] =~ s{<EventStruct>.*</EventStruct>}{}sr }],
+    ['TOL-47 the schema of 1999' => sub {
+        $_[0] =~ s{http://www.w3.org/2001/}{http://www.w3.org/1999/}gr }],
+    ['TOL-47 apostrophes' => sub { $_[0] =~ s/"/'/gr }],
+    ['TOL-47 a type on every element' => sub {
+        $_[0] =~ s{<(\w+)>}{<$1 xsi:type="xsd:$1">}gr }],
+    ['TOL-47 attributes twice' => sub {
+        $_[0] =~ s/(soap-env:mustUnderstand="1")/$1 $1/r }],
+    ['TOL-47 lines and blanks everywhere' => sub { $_[0] =~ s/></>\r\n\t</gr }],
+);
+
+for (@forms) {
+    my ($name, $form) = @$_;
+    die "$name: is no other form\n" if $form->($INFORM) eq $INFORM;
+    value($name, 'x', 'x', wrap => $form);
+    $redis->cmd('DEL', map { $redis->device_key($id, $_) } 'params', 'session');
+    is informs($name, $form->($INFORM))
+        ->{'Device.DeviceInfo.SoftwareVersion'}{value} // 'nothing', '4.0.2',
+        "$name: its parameters";
+}
+
 {
-    my ($name, @how) = @$_;
-    value($name, 'x', 'x', @how);
+    my $r = answered(row('x'), wrap => sub {
+        $_[0] =~ s{<(cwmp:\w+Response)>.*</cwmp:\w+>}
+            {<cwmp:GetParameterValuesResponse>
+            <ParameterList>@{[ row('x') x 1031 ]}</ParameterList>
+            </cwmp:GetParameterValuesResponse>}sr });
+    is scalar(@$r), 1031, 'TOL-44 1,031 values of a list without a count';
+}
+
+{
+    my $raw = $t->raw;
+    $raw->post($INFORM);
+    $redis->push_task($id, { method => 'GetParameterValues', id => 'fp',
+                             ParameterNames => ['Device.'] });
+    my $rpc = $raw->empty;
+    is $raw->post(fault($rpc->id, 9005, 'no')
+        =~ s{(</?)soap-env:Fault}{$1soap:Fault}gr)->status, 204,
+        'TOL-47 a Fault with a prefix that is not declared';
+    is $redis->result($id, 'fp')->{fault}{FaultCode}, 9005, 'TOL-47 its code';
+}
+
+
+# --- D14, D15: characters of an Inform ---------------------------------------
+
+{
+    my $gbk = Encode::encode('GBK', "\x{8def}\x{7531}\x{5668}");
+
+    # its first two bytes happen to be UTF-8
+    my $got = value('TOL-14 GBK in UTF-8: byte by byte as Latin-1', $gbk,
+                    "\x{b7}\x{d3}\x{c9}\x{c6}\x{f7}");
+    ok $got->{repaired}, 'TOL-14 and flagged';
+    value('TOL-14 GBK that says so', $gbk, "\x{8def}\x{7531}\x{5668}",
+          wrap => sub { $_[0] =~ s/encoding="UTF-8"/encoding="GBK"/r },
+          content_type => 'text/xml');
+    value('TOL-14 ISO-8859-1 that says so', "caf\xe9", "caf\x{e9}",
+          wrap => sub { $_[0] =~ s/encoding="UTF-8"/encoding="ISO-8859-1"/r },
+          content_type => 'text/xml');
+
+    my $got_inform = informs('TOL-15 an SSID of anything',
+        $INFORM =~ s{4\.0\.2}{AT&T <3 caf\xe9 \x02}r);
+    is $got_inform->{'Device.DeviceInfo.SoftwareVersion'}{value},
+        "AT&T <3 caf\x{e9} \x{fffd}", 'TOL-15 nothing of it is lost';
+}
+
+
+# --- D16 to D19, D21: values -------------------------------------------------
+
+for ([int => '12 dBm'], [unsignedInt => '-1'], [unsignedInt => '9999999999'],
+     [boolean => 'enabled'], [int => 'N/A'], [string => '(null)'],
+     [boolean => 'TRUE'], [int => '+007'], [dateTime => '2026-01-02 03:04:05'],
+     [dateTime => '2026-01-02T03:04:05'], [dateTime => '0000-00-00'],
+     [dateTime => '1970-01-01T00:00:12'], [dateTime => '0001-01-01T00:00:00Z'],
+     [dateTime => '2026-01-02T03:04:05+0800'], [dateTime => ''])
+{
+    my ($type, $text) = @$_;
+    my $d = $type eq 'dateTime' ? 19 : 18;
+    my $got = answered(row($text, qq( xsi:type="xsd:$type")))->[0];
+    is_deeply $got, { Name => 'Device.X', Value => $text,
+                      Type => "xsd:$type" }, "TOL-$d $type '$text' is kept";
+    is_deeply $redis->params($id)->{'Device.X'},
+        { type => "xsd:$type", value => $text }, '... in Redis, too';
+}
+
+for my $time ('2026-01-02 03:04:05', '0000-00-00', '', '1970-01-01T00:00:00',
+              'now', '2026-01-02T03:04:05.123456789123+0800')
+{
+    informs("TOL-19 CurrentTime '$time'",
+            inform(serial => 'Tol', class => 'Box', time => $time));
+}
+
+{
+    my $got = informs('TOL-16 no Value, no type, no Name',
+        $INFORM =~ s{(<ParameterList[^>]*>)}{$1<ParameterValueStruct><Name>
+            Device.Bare</Name></ParameterValueStruct><ParameterValueStruct>
+            <Value>x</Value></ParameterValueStruct><ParameterValueStruct/>}r);
+    is_deeply $got->{'Device.Bare'}, { type => 'xsd:string', value => '' },
+        'TOL-16 is an empty string';
+}
+
+for my $way ('an answer', 'an Inform') {
+    my $twice = join('', map {
+        "<P><Name>Device.X</Name><Value>$_</Value></P>"
+        . "<P><Name>Device.Y</Name><Value>y</Value></P>" } 'first', 'last');
+    if ($way eq 'an answer') {
+        answered($twice);
+    } else {
+        informs('TOL-21', $INFORM =~ s{(<ParameterList[^>]*>)}{$1$twice}r);
+    }
+    is $redis->params($id)->{'Device.X'}{value}, 'last',
+        "TOL-21 the last of two in $way counts";
+    my $said = () = $t->error_log
+        =~ /2 parameters came again in one list: the last value counts/g;
+    is $said, $way eq 'an answer' ? 1 : 2, 'TOL-21 the log says so';
 }
 
 done_testing;

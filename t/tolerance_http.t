@@ -72,7 +72,8 @@ subtest 'TOL-01 the Content-Type does not matter' => sub {
                   'text/plain', 'application/x-www-form-urlencoded',
                   'text/xml; charset=', 'text/xml; charset=KOI9-Q')
     {
-        my $d = CWMP::Script->new($t, 'Typ' . ++$n, manufacturer => "Caf\x{e9}");
+        my $d = CWMP::Script->new($t, 'Typ' . ++$n,
+                                  manufacturer => "Caf\x{e9}");
         my $r = $d->post($d->inform_text, content_type => $type);
         is $r->method, 'InformResponse', 'TOL-01 ' . ($type // 'no type');
         is CWMP::Redis::characters($d->redis->device($d->id)->{manufacturer}),

@@ -166,7 +166,8 @@ subtest 'TOL-22 instance numbers are names' => sub {
 
 subtest 'TOL-25 a parameter that GetParameterNames called read-only' => sub {
     my ($d, $r) = asked(
-        { method => 'GetParameterNames', id => 'n', ParameterPath => 'Device.' },
+        { method => 'GetParameterNames', id => 'n',
+          ParameterPath => 'Device.' },
         { method => 'SetParameterValues', id => 's', ParameterList => {
             'Device.A' => { value => 'x', type => 'string' } } },
         { method => 'GetParameterValues', id => 'v',
