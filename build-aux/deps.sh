@@ -9,9 +9,10 @@ set -eu
 packages="gcc make pkg-config dpkg-dev nginx nginx-dev libpcre2-dev
           zlib1g-dev libssl-dev libxml2-dev libhiredis-dev libjansson-dev"
 
-# the tests: xmllint, a second compiler, a module with a hiredis of its own
-packages="$packages perl redis-server libxml2-utils curl clang
-          libnginx-mod-nchan"
+# the tests: xmllint, another XML parser, a second compiler, a module with a
+# hiredis of its own
+packages="$packages perl redis-server libxml2-utils libxml-parser-perl curl
+          clang libnginx-mod-nchan"
 
 if ! command -v dpkg-query > /dev/null; then
     echo "no Debian: not checking for" $packages >&2

@@ -249,6 +249,9 @@ subtest 'TOL-29 faults without CWMP in them' => sub {
         ['a code that is no number', '<detail><cwmp:Fault><FaultCode>nine'
          . '</FaultCode><FaultString>x</FaultString></cwmp:Fault></detail>',
          9002, 'x'],
+        ['the detail inside of the faultstring', "<faultstring>\n<detail>"
+         . '<cwmp:Fault><FaultCode>9003</FaultCode><FaultString>no'
+         . '</FaultString></cwmp:Fault></detail></faultstring>', 9003, 'no'],
         ['no cwmp:Fault around it', '<detail><FaultCode>9005</FaultCode>'
          . '<FaultString>no</FaultString></detail>', 9005, 'no'],
     );
@@ -262,6 +265,31 @@ subtest 'TOL-29 faults without CWMP in them' => sub {
         is_deeply $d->result('a')->{fault},
             { FaultCode => $code, FaultString => $text }, "... $code";
     }
+};
+
+
+subtest 'RPC-30 Results that are an array, with structs by their types' => sub {
+    my $d = device();
+    $d->give({ method => 'ChangeDUState', id => 'du', Operations => [
+        { Operation => 'Install', URL => 'http://fs.example/a.pkg' },
+        { Operation => 'Install', URL => 'http://fs.example/b.pkg' }] });
+    $d->obey($d->begin);
+
+    my $struct = sub { '<OpResultStruct><UUID>' . $_[0] . '</UUID><Fault>'
+        . "<FaultStruct><FaultCode>$_[1]</FaultCode><FaultString>t"
+        . '</FaultString></FaultStruct></Fault><Version>1</Version>'
+        . '</OpResultStruct>' };
+    my $r = $d->post(request('du-1', 'DUStateChangeComplete',
+        '<Results soap-enc:arrayType="cwmp:OpResultStruct[2]">'
+        . $struct->('u-1', 0) . $struct->('u-2', 9018)
+        . '</Results><CommandKey>du</CommandKey>'));
+    is $r->method, 'DUStateChangeCompleteResponse', 'RPC-30 it is answered';
+
+    my $result = $d->result('du');
+    is $result->{status}, 'fault', 'RPC-30 one operation failed';
+    is_deeply [map { "$_->{UUID} $_->{Fault}{FaultCode} $_->{Version}" }
+               @{ $result->{fault}{Results} }], ['u-1 0 1', 'u-2 9018 1'],
+        'RPC-30 each of them with its fault';
 };
 
 
@@ -405,14 +433,14 @@ subtest 'TOL-36 a ConnectionRequestURL that cannot be one' => sub {
 subtest 'TOL-39 events as they come' => sub {
     my %list = (
         'a typo' => ['<EventStruct><EventCode>4 VALUECHANGE</EventCode>'
-            . '<CommandKey/></EventStruct>', '4 VALUECHANGE'],
+            . '<CommandKey/></EventStruct>', '4 VALUE CHANGE'],
         'no CommandKey' => ['<EventStruct><EventCode>1 BOOT</EventCode>'
             . '</EventStruct>', '1 BOOT'],
         'none' => ['', ''],
         'an empty one' => ['<EventStruct><EventCode/><CommandKey/>'
             . '</EventStruct>', ''],
         'a number only' => ['<EventStruct><EventCode>1</EventCode>'
-            . '</EventStruct>', '1'],
+            . '</EventStruct>', '1 BOOT'],
         'in lines of their own' => ["<EventStruct>\n<EventCode>\n 1 BOOT\n"
             . '</EventCode></EventStruct>', '1 BOOT'],
         'one of a vendor' => ['<EventStruct><EventCode>X CT-COM BIND'

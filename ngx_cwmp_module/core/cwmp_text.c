@@ -448,24 +448,3 @@ cwmp_text_refuse(cwmp_envelope_t *e, const char *what, size_t max)
 
     cwmp_envelope_refuse(e, "%s over %zu bytes in %s", what, max, path);
 }
-
-
-/* 0 when it is none */
-
-unsigned
-cwmp_text_number(const cwmp_str_t *text)
-{
-    size_t    i;
-    unsigned  n;
-
-    for (i = 0, n = 0; i < text->len; i++) {
-
-        if (text->data[i] < '0' || text->data[i] > '9' || n > 100000000) {
-            return 0;
-        }
-
-        n = n * 10 + (text->data[i] - '0');
-    }
-
-    return n;
-}

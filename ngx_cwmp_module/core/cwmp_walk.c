@@ -23,6 +23,7 @@ static void cwmp_open_fault(cwmp_envelope_t *e, const char *name);
 static void cwmp_open_arg(cwmp_envelope_t *e, const char *name);
 static void cwmp_open_item(cwmp_envelope_t *e, const char *name);
 static void cwmp_open_cell(cwmp_envelope_t *e, const char *name);
+static int cwmp_open_wrapped(cwmp_envelope_t *e, const char *name);
 static void cwmp_open_listed(cwmp_envelope_t *e, const char *name);
 static void cwmp_open_nothing(cwmp_envelope_t *e, const char *name);
 
@@ -33,7 +34,6 @@ static void cwmp_push_row(cwmp_envelope_t *e, const char *name,
 
 static const cwmp_arg_t *cwmp_arg_find(const cwmp_arg_t *args,
     const char *name);
-static unsigned cwmp_leaves(const cwmp_arg_t *args, const cwmp_arg_t *end);
 
 
 typedef void (*cwmp_open_pt)(cwmp_envelope_t *e, const char *name);
@@ -53,9 +53,6 @@ static const cwmp_open_pt  cwmp_open[] = {
     cwmp_open_nothing
 };
 
-
-static unsigned char     cwmp_nothing[] = "";
-static const cwmp_str_t  cwmp_empty = { 0, cwmp_nothing };
 
 static const cwmp_arg_t  cwmp_no_args[] = {
     { NULL, CWMP_T_STRING, 0, 0, NULL, NULL, NULL, NULL }
@@ -116,82 +113,6 @@ cwmp_walk_close(cwmp_envelope_t *e)
     } else if (f->in == CWMP_IN_ROW && e->row_known) {
         cwmp_text_close_row(e, f->arg);
     }
-}
-
-
-void
-cwmp_walk_end(cwmp_envelope_t *e)
-{
-    const cwmp_str_t  *text;
-
-    if (!e->body) {
-        cwmp_envelope_refuse(e, "Envelope has no Body");
-        return;
-    }
-
-    e->facts.session_timeout = cwmp_text_number(&e->session_timeout);
-    e->facts.has_session_timeout = e->session_timeout.data != NULL;
-
-    if (e->facts.kind != CWMP_FAULT) {
-        return;
-    }
-
-    e->facts.fault_code = cwmp_text_number(cwmp_envelope_value(e, "FaultCode"));
-
-    text = cwmp_envelope_value(e, "FaultString");
-
-    if (e->facts.fault_code == 0) {
-        e->facts.fault_code = 9002;
-
-        if (text->len == 0 && e->faultstring.data) {
-            text = &e->faultstring;         /* no detail: all there is */
-        }
-    }
-
-    e->facts.fault_text = *text;
-}
-
-
-const cwmp_str_t *
-cwmp_envelope_value(const cwmp_envelope_t *e, const char *path)
-{
-    size_t             len;
-    unsigned           index;
-    const char        *dot;
-    const cwmp_arg_t  *arg, *args;
-
-    args = e->args;
-    index = 0;
-
-    while (args) {
-        dot = strchr(path, '.');
-        len = dot ? (size_t) (dot - path) : strlen(path);
-
-        for (arg = args; arg->name; arg++) {
-            if (strncmp(arg->name, path, len) == 0 && arg->name[len] == '\0') {
-                break;
-            }
-        }
-
-        if (arg->name == NULL) {
-            return &cwmp_empty;
-        }
-
-        index += cwmp_leaves(args, arg);
-
-        if (dot == NULL) {
-            if (arg->type < CWMP_T_STRINGS && e->values[index].data) {
-                return &e->values[index];
-            }
-
-            return &cwmp_empty;
-        }
-
-        args = (arg->type == CWMP_T_STRUCT) ? arg->fields : NULL;
-        path = dot + 1;
-    }
-
-    return &cwmp_empty;
 }
 
 
@@ -409,6 +330,11 @@ cwmp_open_cell(cwmp_envelope_t *e, const char *name)
 
     f = &e->frames[e->nframes - 1];
     arg = cwmp_arg_find(f->args, cwmp_walk_local(name));
+
+    if (arg == NULL && cwmp_open_wrapped(e, name)) {
+        return;
+    }
+
     cell = f->index + cwmp_cells(f->args, arg);
     e->row_known |= (arg != NULL);
 
@@ -447,6 +373,49 @@ cwmp_open_cell(cwmp_envelope_t *e, const char *name)
 }
 
 
+/*
+ * Some wrap a struct in an element of its type's name: Results are then an
+ * array, and the Fault in one of them has a FaultStruct.
+ */
+
+static int
+cwmp_open_wrapped(cwmp_envelope_t *e, const char *name)
+{
+    size_t         len;
+    const char    *local;
+    cwmp_frame_t  *f, *wrapped;
+
+    local = cwmp_walk_local(name);
+    len = strlen(local);
+
+    if (len < 6 || strcmp(local + len - 6, "Struct") != 0) {
+        return 0;
+    }
+
+    f = &e->frames[e->nframes - 1];
+
+    if (f->in == CWMP_IN_STRUCT) {
+        wrapped = cwmp_push(e, CWMP_IN_STRUCT, name, f->arg);
+
+        if (wrapped) {
+            wrapped->args = f->args;
+            wrapped->index = f->index;
+        }
+
+        return 1;
+    }
+
+    if (!(f->arg->flags & CWMP_REPEATED) || e->used) {
+        return 0;
+    }
+
+    f->in = CWMP_IN_ARRAY;
+    cwmp_open_item(e, name);
+
+    return 1;
+}
+
+
 /* as in any array, whatever its items are called */
 
 static void
@@ -462,12 +431,26 @@ cwmp_open_listed(cwmp_envelope_t *e, const char *name)
 }
 
 
+/* in a leaf; but some have a Fault's detail inside of its faultstring */
+
 static void
 cwmp_open_nothing(cwmp_envelope_t *e, const char *name)
 {
-    (void) name;
+    cwmp_frame_t  *f;
 
-    e->skip = 1;
+    f = &e->frames[e->nframes - 1];
+
+    if (f->to != &e->faultstring) {
+        e->skip = 1;
+        return;
+    }
+
+    cwmp_text_close_leaf(e, f);
+
+    f->in = CWMP_IN_FAULT;
+    f->args = cwmp_fault_detail;
+
+    cwmp_open_fault(e, name);
 }
 
 
@@ -566,25 +549,4 @@ cwmp_arg_find(const cwmp_arg_t *args, const char *name)
     }
 
     return NULL;
-}
-
-
-/* scalar leaves outside arrays, of the rows before end, or of all */
-
-static unsigned
-cwmp_leaves(const cwmp_arg_t *args, const cwmp_arg_t *end)
-{
-    unsigned  n;
-
-    for (n = 0; args->name && args != end; args++) {
-
-        if (args->type == CWMP_T_STRUCT) {
-            n += cwmp_leaves(args->fields, NULL);
-
-        } else if (args->type < CWMP_T_STRINGS) {
-            n++;
-        }
-    }
-
-    return n;
 }

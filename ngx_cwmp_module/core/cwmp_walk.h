@@ -1,8 +1,8 @@
 /*
  * Inside of an envelope: what cwmp_envelope.c (bytes, libxml2), cwmp_walk.c
- * (elements, facts), cwmp_header.c (header blocks), cwmp_ns.c (namespaces) and
- * cwmp_text.c (leaves, rows) share.  Nobody else
- * includes it.
+ * (elements), cwmp_header.c (header blocks), cwmp_ns.c (namespaces),
+ * cwmp_text.c (leaves, rows) and cwmp_facts.c (what was read) share.  Nobody
+ * else includes it.
  */
 
 #ifndef CWMP_WALK_H
@@ -119,6 +119,8 @@ void cwmp_walk_leaf(cwmp_envelope_t *e, const char *name,
     const cwmp_arg_t *arg, cwmp_str_t *to, size_t max);
 const char *cwmp_walk_local(const char *name);
 
+unsigned cwmp_leaves(const cwmp_arg_t *args, const cwmp_arg_t *end);
+
 void cwmp_header_open(cwmp_envelope_t *e, const char *name);
 
 void cwmp_ns_declared(cwmp_envelope_t *e, const char **atts);
@@ -130,7 +132,6 @@ void cwmp_text_open_list(cwmp_envelope_t *e, unsigned cell);
 void cwmp_text_read_type(cwmp_envelope_t *e, const char **atts);
 int cwmp_text_copy(cwmp_envelope_t *e, cwmp_str_t *to, const void *p,
     size_t len);
-unsigned cwmp_text_number(const cwmp_str_t *text);
 
 /* stops the parse; rc is not CWMP_OK */
 void cwmp_envelope_stop(cwmp_envelope_t *e, cwmp_rc_t rc);
