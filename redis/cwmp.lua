@@ -29,7 +29,7 @@
   work side by side.  VERSION grows with every change of this file.
 ]]
 
-local VERSION = 3
+local VERSION = 4
 
 
 -- positions in KEYS, the same for every function that works on a device
@@ -1291,13 +1291,20 @@ local function send_again(c, run, task, phase, disproved)
     note(c, 'task ' .. run.id .. ' (' .. run.method .. ') will be sent again')
 end
 
+-- an unsignedInt of a task that nobody may have checked yet
+local function seconds_in(v)
+    local n = tonumber(v)
+    return n and n >= 0 and n <= 4294967295 and n or 0
+end
+
 -- in how many seconds the CPE is to begin, or must have ended
 local function delay_of(task)
-    local delay = tonumber(task.DelaySeconds) or 0
+    local delay = seconds_in(task.DelaySeconds)
     if type(task.TimeWindowList) == 'table' then
         for _, window in pairs(task.TimeWindowList) do
-            local last = type(window) == 'table' and tonumber(window.WindowEnd)
-            delay = math.max(delay, last or 0)
+            if type(window) == 'table' then
+                delay = math.max(delay, seconds_in(window.WindowEnd))
+            end
         end
     end
     return delay

@@ -347,6 +347,24 @@ subtest 'the task was deleted while its RPC was outstanding' => sub {
 };
 
 
+subtest 'a delay that no worker has checked' => sub {
+    for my $delay ('inf', 'nan', '-1', 1e306, [1]) {
+        for my $task ({ %$LOAD, DelaySeconds => $delay },
+                      { %$LOAD, method => 'ScheduleDownload', TimeWindowList =>
+                        [5, { WindowEnd => $delay }] })
+        {
+            my $d = device();
+            $d->give($task);
+            $d->inform;
+            is step($d, 'empty')->[6], 'load', "$task->{method}, $delay: its "
+                . 'worker dies before it can refuse it';
+            is $d->post($d->inform_text)->status, 200, 'an Inform is answered';
+            is hlen($d, 'waiting'), 1, 'RULE-3 the task is not lost half-way';
+        }
+    }
+};
+
+
 subtest 'a damaged entry in waiting' => sub {
     for my $entry ('garbage', '{}', '5', '{"method":"SetParameterValues"}') {
         my $d = device();
