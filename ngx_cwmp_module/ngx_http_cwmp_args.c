@@ -410,10 +410,10 @@ ngx_http_cwmp_request_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
         return NGX_ERROR;
     }
 
-    /* none at all is no fault */
+    /* of the whole, or of one of its results; none at all is no fault */
 
     if (cwmp_envelope_value(ctx->envelope, "FaultStruct.FaultCode")->len == 0) {
-        if (ngx_http_cwmp_arg_text(args, "0") != NGX_OK) {
+        if (ngx_http_cwmp_arg_number(args, ctx->result.fault) != NGX_OK) {
             return NGX_ERROR;
         }
 

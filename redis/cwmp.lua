@@ -29,7 +29,7 @@
   work side by side.  VERSION grows with every change of this file.
 ]]
 
-local VERSION = 4
+local VERSION = 3
 
 
 -- positions in KEYS, the same for every function that works on a device
@@ -1550,18 +1550,6 @@ local function cancelled(c, name, key)
     end
 end
 
--- the first code of the operations' results that is a fault, else 0
-local function du_code(json)
-    local all = (decode(json) or {}).Results
-    for _, r in ipairs(type(all) == 'table' and all or {}) do
-        local code = type(r.Fault) == 'table' and r.Fault.FaultCode
-        if code and code ~= '' and tonumber(code) ~= 0 then
-            return tostring(code)
-        end
-    end
-    return '0'
-end
-
 -- what others may want to read: bounded, since a CPE says it
 local function told(json)
     return #json <= TOLD_MAX and json or '{"truncated":true}'
@@ -1569,15 +1557,15 @@ end
 
 --[[
   Requests of CPEs that mean more than their response: what they bring to
-  events, and which tasks they end.  CommandKey, FaultCode, JSON of the whole.
+  events, and which tasks they end.  CommandKey, FaultCode (of several results
+  the first that is not 0), JSON of the whole.
 ]]
 local REQUESTS = {
     TransferComplete = function(c, key, code, json)
         event(c, 'transfer', 'commandkey', key, 'fault', code)
         completed(c, 'TransferComplete', key, code, json)
     end,
-    DUStateChangeComplete = function(c, key, _, json)
-        local code = du_code(json)
+    DUStateChangeComplete = function(c, key, code, json)
         event(c, 'dustate', 'commandkey', key, 'fault', code, 'request',
               told(json))
         completed(c, 'DUStateChangeComplete', key, code, json)
@@ -1585,9 +1573,8 @@ local REQUESTS = {
     AutonomousTransferComplete = function(c, _, code, json)
         event(c, 'autonomous transfer', 'fault', code, 'request', told(json))
     end,
-    AutonomousDUStateChangeComplete = function(c, _, _, json)
-        event(c, 'autonomous dustate', 'fault', du_code(json), 'request',
-              told(json))
+    AutonomousDUStateChangeComplete = function(c, _, code, json)
+        event(c, 'autonomous dustate', 'fault', code, 'request', told(json))
     end,
     RequestDownload = function(c, _, _, json)
         event(c, 'request download', 'request', told(json))

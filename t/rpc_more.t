@@ -378,6 +378,15 @@ subtest 'RPC-30 DUStateChangeComplete' => sub {
         json_of('b', 9026)], 'RPC-30 both are told';
     is +(told($d, 'dustate'))[0]{fault}, 9026, 'an event, with the code';
 
+    $d = $changing->();
+    $complete->($d, 'du', (['b', 0]) x 500, ['c', 9026], ['c', 9027]);
+    is $d->status('du'), 'fault', 'RPC-30 one of 500 failed';
+    ok $d->result('du')->{fault}{truncated}, '... of which not all are kept';
+
+    $complete->($d, 'no code', ['b', 'x' x 5000]);
+    is join(',', map { $_->{fault} } told($d, 'dustate')), '9026,9002',
+        'events have a code, whatever the CPE says';
+
     my @auto = map { [$_, 0, ['OperationPerformed', 'Install']] } 1 .. 3;
     is $d->post(request('a', 'AutonomousDUStateChangeComplete',
         join('', map { result_of(@$_) } @auto)))->method,

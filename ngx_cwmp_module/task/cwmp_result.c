@@ -277,6 +277,38 @@ cwmp_result_struct(cwmp_result_t *r, const cwmp_row_t *row,
 }
 
 
+/* DUStateChangeComplete: each of its results has a fault of its own */
+
+static void
+cwmp_result_fault(cwmp_result_t *r, const cwmp_row_t *row)
+{
+    size_t             i;
+    const cwmp_str_t  *code;
+    const cwmp_arg_t  *field;
+
+    for (field = row->arg->fields; field && field->name; field++) {
+
+        if (r->fault || field->type != CWMP_T_STRUCT
+            || strcmp(field->fields->name, "FaultCode") != 0)
+        {
+            continue;
+        }
+
+        code = &row->cells[cwmp_cells(row->arg->fields, field)];
+
+        for (i = 0; i < code->len; i++) {
+
+            if (i == 5 || code->data[i] < '0' || code->data[i] > '9') {
+                r->fault = 9002;            /* no code at all */
+                break;
+            }
+
+            r->fault = r->fault * 10 + (code->data[i] - '0');
+        }
+    }
+}
+
+
 cwmp_rc_t
 cwmp_result_row(cwmp_result_t *r, const cwmp_row_t *row)
 {
@@ -291,6 +323,7 @@ cwmp_result_row(cwmp_result_t *r, const cwmp_row_t *row)
     }
 
     r->rows++;
+    cwmp_result_fault(r, row);
 
     if (r->cut) {
         return CWMP_OK;

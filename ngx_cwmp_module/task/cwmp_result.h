@@ -20,6 +20,8 @@ typedef struct {
     size_t              size;
     const cwmp_arg_t   *list;       /* the array that the rows belong to */
     size_t              rows;       /* seen */
+    unsigned            fault;      /* the first FaultCode in a row's struct
+                                       that is not 0, kept or not */
     unsigned            cut:1;      /* more than was kept */
     unsigned            failed:1;   /* out of memory */
 } cwmp_result_t;
