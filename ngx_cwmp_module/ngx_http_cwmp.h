@@ -163,6 +163,7 @@ void ngx_http_cwmp_reply_not_understood(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_reply_rpc(ngx_http_cwmp_ctx_t *ctx, cwmp_ns_t ns,
     const cwmp_str_t *id, const cwmp_task_rpc_t *rpc);
 void ngx_http_cwmp_reply_empty(ngx_http_cwmp_ctx_t *ctx);
+void ngx_http_cwmp_reply_away(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_reply_error(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t status,
     const char *reason);
 ngx_int_t ngx_http_cwmp_add_header(ngx_http_request_t *r, const char *name,

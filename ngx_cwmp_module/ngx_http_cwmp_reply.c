@@ -22,9 +22,12 @@ static cwmp_rc_t ngx_http_cwmp_out_more(cwmp_out_t *out);
 static void ngx_http_cwmp_out_send(ngx_http_cwmp_ctx_t *ctx, cwmp_out_t *out,
     cwmp_rc_t rc);
 static const cwmp_str_t *ngx_http_cwmp_echo(ngx_http_cwmp_ctx_t *ctx);
+static ngx_int_t ngx_http_cwmp_again(ngx_connection_t *c);
+static void ngx_http_cwmp_again_cleanup(void *data);
 
 
 #define NGX_HTTP_CWMP_OUT_SIZE  2048
+#define NGX_HTTP_CWMP_AGAIN     3   /* faults 8005 on a connection */
 
 
 /* the session's version and namespace are settled by this envelope */
@@ -194,6 +197,69 @@ ngx_http_cwmp_reply_error(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t status,
     }
 
     ngx_http_finalize_request(r, rc);
+}
+
+
+/*
+ * Redis is away.  A request of the CPE may be sent again in its session, which
+ * then goes on; all else ends it: of an Inform, a response or an empty POST
+ * nothing is lost that the next session would not bring.  8002 is never said: a
+ * CPE may drop what it tells with it.
+ */
+
+void
+ngx_http_cwmp_reply_away(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    if (!ctx->done && r->keepalive && ctx->facts->kind == CWMP_REQUEST
+        && !ngx_http_cwmp_is_inform(ctx)
+        && ngx_http_cwmp_again(r->connection) == NGX_OK)
+    {
+        ngx_http_cwmp_reply_fault(ctx, 8005);
+        return;
+    }
+
+    ngx_http_cwmp_reply_error(ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
+                              "the session store is away: try again");
+}
+
+
+/* so often on a connection only: a CPE tries again without a pause */
+
+static ngx_int_t
+ngx_http_cwmp_again(ngx_connection_t *c)
+{
+    ngx_uint_t          *count;
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = c->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_cwmp_again_cleanup) {
+            count = cln->data;
+            return (++*count <= NGX_HTTP_CWMP_AGAIN) ? NGX_OK : NGX_DECLINED;
+        }
+    }
+
+    cln = ngx_pool_cleanup_add(c->pool, sizeof(ngx_uint_t));
+    if (cln == NULL) {
+        return NGX_DECLINED;
+    }
+
+    count = cln->data;
+    *count = 1;
+    cln->handler = ngx_http_cwmp_again_cleanup;
+
+    return NGX_OK;
+}
+
+
+/* only marks the entry as ours: its memory goes with the pool */
+
+static void
+ngx_http_cwmp_again_cleanup(void *data)
+{
 }
 
 

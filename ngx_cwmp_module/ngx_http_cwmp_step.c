@@ -63,8 +63,7 @@ ngx_http_cwmp_send(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
     ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
                   "session cannot go on: %s", error);
 
-    ngx_http_cwmp_reply_error(ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
-                              "the session store is away: try again");
+    ngx_http_cwmp_reply_away(ctx);
     return NGX_DONE;
 }
 
@@ -253,7 +252,7 @@ ngx_http_cwmp_chunk_done(void *data, redisReply *reply, const char *error)
 }
 
 
-/* an answer of the function's form; else the POST gets its 503 here */
+/* an answer of the function's form; else the POST is answered here */
 
 static ngx_int_t
 ngx_http_cwmp_check(ngx_http_cwmp_ctx_t *ctx, redisReply *reply,
@@ -283,8 +282,7 @@ ngx_http_cwmp_check(ngx_http_cwmp_ctx_t *ctx, redisReply *reply,
                       "is the function library of another program?");
     }
 
-    ngx_http_cwmp_reply_error(ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
-                              "the session store is away: try again");
+    ngx_http_cwmp_reply_away(ctx);
     return NGX_DONE;
 }
 
@@ -340,8 +338,7 @@ ngx_http_cwmp_verb(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
                   "session cannot go on: Redis answered the unknown verb "
                   "\"%s\"", reply->element[0]->str);
 
-    ngx_http_cwmp_reply_error(ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
-                              "the session store is away: try again");
+    ngx_http_cwmp_reply_away(ctx);
 }
 
 

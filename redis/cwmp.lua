@@ -2096,16 +2096,23 @@ local POSTS = { empty = on_empty, request = on_request, verdict = on_verdict,
                 response = on_response, fault = on_fault }
 
 --[[
-  The bytes of the last POST once more: sent again since its connection died?
-  An answer by the ID of its RPC, or a request, surely.  But a CPE that echoes
-  no ID answers two RPCs in the same bytes: on one connection (the nonce's
-  first part) those are two answers.
+  The bytes of the last POST once more: sent again since its connection died,
+  or, of a request, since the ACS said 8005?  A request surely, however often.
+  An answer by the ID of its RPC, too.  But a CPE that echoes no ID answers two
+  RPCs in the same bytes: on one connection (the nonce's first part) those are
+  two answers.
 ]]
 local function is_resent(s, digest, nonce)
-    if digest == '' or digest ~= s.d or s.r ~= '0' then
+    if digest == '' or digest ~= s.d then
         return false
     end
-    return s.m == '1' or s.a == 'answer'
+    if s.a == 'answer' then
+        return true
+    end
+    if s.r ~= '0' then
+        return false
+    end
+    return s.m == '1'
            or string.match(nonce, '^(.*)%.') ~= string.match(s.n, '^(.*)%.')
 end
 

@@ -11,7 +11,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(sleep time);
 
 use CWMP::Raw ':build';
 use CWMP::RedisProxy;
@@ -101,34 +101,82 @@ subtest 'SES-20 two devices on one connection' => sub {
 };
 
 
-subtest 'SES-24 a request that Redis failed is sent again' => sub {
-    my %trouble = ("say -ERR out of luck" => 1, 'lose-reply' => 100);
+my $TELLS = transfer_complete(key => 'fw', id => 'tc',
+    map { ($_ => '2026-01-31T12:00:00Z') } 'start', 'complete');
 
-    for my $action (sort keys %trouble) {
-        my $d = device();
-        $d->give({ method => 'Download', id => 'fw', URL => 'http://fs/f',
-                   FileType => '1 Firmware Upgrade Image' });
-        $d->respond($d->begin);
-        $d->inform('7 TRANSFER COMPLETE');
+# A device that tells of its Download while Redis, or the way to it, fails: what
+# it gets each time that it sends the same bytes, and how long the worst took.
+sub telling {
+    my ($action, $times, @ways) = @_;
+    my $d = device();
+    my (@got, $worst);
 
-        my $request = transfer_complete(key => 'fw');
-        $proxy->rule(qr/ cwmp_step_1 .*TransferComplete/, $action,
-                     $trouble{$action});
+    $d->give({ method => 'Download', id => 'fw', URL => 'http://fs/f',
+               FileType => '1 Firmware Upgrade Image' });
+    $d->respond($d->begin);
+    $d->give_reads('next');
+    $d->inform('7 TRANSFER COMPLETE');
+    $proxy->rule(qr/ cwmp_step_1 .*TransferComplete/, $action, $times);
+    for my $way (@ways) {
+        sleep($way->{after} // 0);
         my $begin = time();
-        my $r = $d->post($request);
-        is $r->status, 503, "SES-24 HTTP-17 $action: 503";
-        cmp_ok time() - $begin, '<', 5, 'HTTP-17 within 5 s';
-        ok $r->header('Retry-After'), 'SES-24 with Retry-After';
-        unlike $r->body, qr/8005/, 'SES-24 and no fault';
+        my $r = $d->post($TELLS, %$way);
+        $worst = time() - $begin if time() - $begin > ($worst // 0);
+        push @got, $r->status == 200 ? $r->fault_code // $r->method
+                                     : $r->status;
+        is $r->id, 'tc', 'SES-24 with its ID' if $r->status == 200;
+        ok $r->header('Retry-After'), 'SES-24 with Retry-After'
+            if $r->status == 503;
+    }
+    $proxy->rule(qr/ none /, 'lose-call');
+    return ($d, $worst, @got);
+}
 
-        $proxy->rule(qr/ none /, 'lose-call');
-        ok wait_for(sub { ($r = $d->post($request))->status == 200 }),
-            'SES-24 the same request again, in the same session';
-        is $r->method, 'TransferCompleteResponse', 'SES-24 is answered';
-        is_deeply [map { "$_->{id} $_->{status}" } $d->results], ['fw done'],
-            'SES-24 and the task is done once';
-        is scalar(grep { $_->{type} eq 'transfer' && $_->{device} eq $d->id }
-                  $t->redis->events), 1, 'SES-24 one transfer';
+
+sub told_once {
+    my ($d) = @_;
+    is_deeply [map { "$_->{id} $_->{status}" } $d->results], ['fw done'],
+        'SES-24 its task is done, once';
+    is scalar(grep { $_->{type} eq 'transfer' && $_->{device} eq $d->id }
+              $t->redis->events), 1, 'SES-24 one transfer';
+    is $d->empty->method, 'GetParameterValues', 'SES-24 the session goes on';
+}
+
+
+subtest 'SES-24 a request that Redis failed is sent again' => sub {
+    # once, Redis not having had it, or having carried it out
+    for my $action ('say -ERR out of luck', 'lose-reply') {
+        # a call whose answer is lost is made once more; then nginx pauses
+        my ($d, $worst, @got) = telling($action, $action =~ /^say/ ? 1 : 2,
+                                        {}, { after => 1 });
+        is "@got", '8005 TransferCompleteResponse',
+            "SES-24 $action: 8005, then the response";
+        cmp_ok $worst, '<', 5, 'HTTP-17 within 5 s';
+        told_once($d);
+    }
+
+    # again and again
+    for my $action ('say -ERR out of luck', 'lose-reply') {
+        my ($d, undef, @got) = telling($action, 100, map { {} } 1 .. 5);
+        is "@got", '8005 8005 8005 503 503',
+            "SES-24 $action: three times, then 503";
+        my $r;
+        ok wait_for(sub { $r = $d->post($TELLS); $r->status == 200 }),
+            'SES-24 sent again later';
+        is $r->method, 'TransferCompleteResponse', 'SES-24 ... its response';
+        told_once($d);
+    }
+
+    # what is no request, and who does not keep the connection
+    my ($d, undef, @got) = telling('say -ERR out of luck', 1,
+                                   { close => 1 });
+    is "@got", '503', 'SES-24 a CPE that closes its connection: 503';
+    for my $text ($d->inform_text, gpv_response('1', ['Device.a', 'int', 1]),
+                  '') {
+        $proxy->rule(qr/ cwmp_step_1 /, 'say -ERR out of luck', 1);
+        my ($what) = $text =~ /<cwmp:(?!ID)(\w+)/;
+        is $d->post($text)->status, 503,
+            'SES-24 ' . ($what // 'an empty POST') . ': 503';
     }
 };
 $t->expect_log(qr/session cannot go on/);

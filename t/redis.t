@@ -2,8 +2,9 @@
 
 # Redis as an operator meets it: it is stopped, frozen, started again, loses
 # its functions, wants a password, is a replica, is shared by tenants.  While
-# it is away every POST gets 503 within three seconds; when it is back nothing
-# has to be done, and every task is still there.
+# it is away every POST gets 503 within three seconds, a request after a few
+# faults 8005; when it is back nothing has to be done, and every task is still
+# there.
 
 use strict;
 use warnings;
@@ -111,8 +112,10 @@ subtest 'SES-19 Redis stopped, and started again' => sub {
     is_503($t->raw, 'REDIS-DOWN Inform', inform(serial => 'O3'));
     is_503($raw, 'REDIS-DOWN a response', $response);
     is_503($empty, 'REDIS-DOWN an empty POST', '');
-    is_503($empty, 'REDIS-DOWN TransferComplete',
-           transfer_complete(key => 'x'));
+    my $tells = transfer_complete(key => 'x');
+    is $empty->post($tells)->fault_code, 8005, "REDIS-DOWN a request, time $_"
+        for 1 .. 3;
+    is_503($empty, 'REDIS-DOWN a request, time 4', $tells);
     is_503($t->raw, "REDIS-DOWN Inform number $_", inform(serial => "O4$_"))
         for 1 .. 3;
     is $t->raw->get('/cwmp')->status, 405, 'what needs no Redis is answered';
