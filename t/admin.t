@@ -65,6 +65,19 @@ subtest 'the permissions of the docs' => sub {
         '... parameters read';
     like $desk->('FCALL', 'cwmp_step_1', 1, 'x'), qr/NOPERM|permission/,
         'a session cannot be played';
+
+    ($acl) = slurp("$FindBin::Bin/../docs/quirks.md")
+        =~ /^(ACL SETUSER tech .*?)^```/ms;
+    $redis->cmd(words($acl));
+    my $tech = CWMP::Redis->new(path => $redis->{path});
+    $tech->cmd('AUTH', 'tech', 't1');
+    my @fcall = ('FCALL', 'cwmp_quirk', 1, 'cwmp:{0}:quirks', 'a/b/c');
+    is $tech->cmd(@fcall, '{"prefix":"s"}'), 'stored', 'quirks can be set';
+    is $tech->cmd(@fcall, '{}'), 'removed', '... removed';
+    ok scalar($tech->list('FCALL_RO', 'cwmp_quirks', 1, $fcall[3])),
+        '... and listed';
+    like $tech->try('FCALL', 'cwmp_push', 1, $key, '{}'),
+        qr/NOPERM|permission/, 'and no more';
 };
 
 
