@@ -290,8 +290,8 @@ subtest 'TOL-27 transferComplete: false: done by the SoftwareVersion' => sub {
     upgraded($d, '7.57');
     is_deeply $d->ended, ['fw done'],
         'TOL-27 the first firmware, and nothing else';
-    is_deeply $d->result('fw')->{response}, { verified => 'SoftwareVersion',
-        SoftwareVersion => '7.57' }, 'TOL-27 the result says by what';
+    is_deeply $d->result('fw')->{response}, { verified =>
+        'SoftwareVersion' }, 'TOL-27 the result says by what';
     upgraded($d, '7.57');
     is_deeply $d->ended, ['fw done'], 'TOL-27 one version ends one task';
     upgraded($d, '7.58');
