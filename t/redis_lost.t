@@ -102,6 +102,26 @@ subtest 'LOST reply to a verdict of a task that cannot be sent' => sub {
 };
 
 
+subtest 'LOST replies: a device is sent the form that its model wants' => sub {
+    my $lost = 0;
+    my $cpe = $t->cpe(serial => 'LQ', class => 'Odd', before_post => sub {
+        $lost += $proxy->hits if $_[1]{n};
+        $proxy->rule($STEP, 'lose-reply');
+        return;
+    }, after_post => sub {
+        my ($cpe, $post, $answer) = @_;
+        like $answer->body, qr/<s:Envelope/, "after $post->{what}"
+            if $answer->status == 200;
+    });
+    $r->cmd('FCALL', 'cwmp_quirk', 1, 'cwmp:{0}:quirks', '00D09E/Odd/*',
+            '{"prefix":"s"}');
+    $r->push_task($cpe->id, { id => 'm', method => 'GetRPCMethods' });
+    ok $cpe->run_session('2 PERIODIC')->{ok}, 'the session ends well';
+    is $cpe->count('GetRPCMethods'), 1, 'with its RPC';
+    is $lost + $proxy->hits, 3, 'each reply was lost once';
+};
+
+
 # --- the CPE's own requests ------------------------------------------------
 
 sub transfers {
