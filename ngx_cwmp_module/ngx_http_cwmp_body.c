@@ -552,6 +552,12 @@ ngx_http_cwmp_tolerated(ngx_http_cwmp_ctx_t *ctx)
                       "'&' or '<'", ctx->facts->repaired);
     }
 
+    if (ctx->facts->unresolved) {
+        ngx_log_error(NGX_LOG_INFO, log, 0, "%uz elements refer to what was "
+                      "not found (href): they count as empty",
+                      ctx->facts->unresolved);
+    }
+
     if (ctx->twice) {
         ngx_log_error(NGX_LOG_INFO, log, 0, "%ui parameters came again in one "
                       "list: the last value counts", ctx->twice);

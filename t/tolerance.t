@@ -11,6 +11,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Encode ();
+use JSON::PP ();
 use Test::More;
 
 use CWMP::Raw ':build';
@@ -129,6 +130,76 @@ is_deeply answered(row('', ' xsi:nil="true"')),
     [{ Name => 'Device.X', Value => '', Type => 'xsd:string' }],
     'TOL-40 xsi:nil is an empty value';
 
+
+# --- D40: content that is elsewhere ------------------------------------------
+
+# The rows of an answer, and what follows it in the Body.
+sub referred {
+    my ($rows, $after) = @_;
+    return answered($rows, wrap => sub {
+        $_[0] =~ s{(?=</soap-env:Body>)}{$after}r });
+}
+
+
+is_deeply referred(
+    row('', ' href="#v1"') . row('b') . row('', ' href="#v2"')
+    . '<P href="#p"/>',
+    '<multiRef id="v2" xsi:type="xsd:int">7</multiRef><multiRef id="p">'
+    . '<Name>Device.P</Name><Value>p</Value></multiRef>'
+    . '<multiRef id="v1" xsi:type="xsd:string">a&b</multiRef>'),
+    [{ Name => 'Device.X', Value => 'b', Type => 'xsd:string' },
+     { Name => 'Device.P', Value => 'p', Type => 'xsd:string' },
+     { Name => 'Device.X', Value => 'a&b', Type => 'xsd:string',
+       repaired => JSON::PP::true },
+     { Name => 'Device.X', Value => '7', Type => 'xsd:int' }],
+    'TOL-40 values and a row that are elsewhere';
+
+is_deeply referred(row('', ' href="#none"') . row('', ' href="#"')
+                   . row('', ' href="http://acme.example/#v1"'),
+                   '<multiRef id="v1">x</multiRef>'),
+    [map { { Name => 'Device.X', Value => '', Type => 'xsd:string' } } 1 .. 3],
+    'TOL-40 what is nowhere is empty';
+ok $t->wait_log(qr/2 elements refer to what was not found \(href\)/, 5),
+    'TOL-40 the log says so';
+
+{
+    # as Axis 1 writes it: nothing is where it belongs
+    my $text = inform(serial => 'Tol', class => 'Box')
+        =~ s{<DeviceId>.*(?=</cwmp:Inform>)}
+            {<DeviceId href="#id0"/><Event href="#id1"/><MaxEnvelopes
+             href="#id2"/><ParameterList href="#id3"/>}sr
+        =~ s{(?=</soap-env:Body>)}{
+        <multiRef id="id0" xsi:type="n:DeviceIdStruct"><OUI>00D09E</OUI>
+          <ProductClass href="#id4"/><SerialNumber>Tol</SerialNumber></multiRef>
+        <multiRef id="id3" soap-enc:arrayType="n:P[2]"><P href="#id5"/>
+          <P href="#id6"/></multiRef>
+        <multiRef id="id2" xsi:type="xsd:int">1</multiRef>
+        <multiRef id="id1"><EventStruct href="#id7"/></multiRef>
+        <multiRef id="id4">Box</multiRef>
+        <multiRef id="id5"><Name>Device.DeviceInfo.SoftwareVersion</Name>
+          <Value xsi:type="xsd:string">5.1</Value></multiRef>
+        <multiRef id="id6"><Name>Device.Up</Name><Value href="#id8"/></multiRef>
+        <multiRef id="id7"><EventCode>1 BOOT</EventCode></multiRef>
+        <multiRef id="id8" xsi:type="xsd:unsignedInt">99</multiRef>}r;
+    my $got = informs('TOL-40 a message of references', $text);
+    is_deeply $got->{'Device.Up'}, { type => 'xsd:unsignedInt', value => 99 },
+        'TOL-40 its values';
+    my $device = $redis->device($id);
+    is "$device->{events} $device->{version}", '1 BOOT 5.1',
+        'TOL-40 its events and facts';
+}
+
+{
+    # more than are looked for, and longer
+    my $many = join('', map { row('', qq( href="#n$_")) } 1 .. 300);
+    my $found = referred($many, join('', map {
+        qq(<multiRef id="n$_">$_</multiRef>) } 1 .. 300));
+    is scalar(@$found), 300, 'TOL-40 300 references: all rows';
+    is scalar(grep { length $_->{Value} } @$found), 256,
+        'TOL-40 of which 256 are resolved';
+    ok $t->wait_log(qr/44 elements refer to what was not found/, 5),
+        'TOL-40 and the others are told';
+}
 
 # --- D47, D1, D9 to D12, D44: how the same is said ---------------------------
 
@@ -284,6 +355,7 @@ for my $time ('2026-01-02 03:04:05', '0000-00-00', '', '1970-01-01T00:00:00',
 }
 
 for my $way ('an answer', 'an Inform') {
+    my $before = length $t->error_log;
     my $twice = join('', map {
         "<P><Name>Device.X</Name><Value>$_</Value></P>"
         . "<P><Name>Device.Y</Name><Value>y</Value></P>" } 'first', 'last');
@@ -294,9 +366,9 @@ for my $way ('an answer', 'an Inform') {
     }
     is $redis->params($id)->{'Device.X'}{value}, 'last',
         "TOL-21 the last of two in $way counts";
-    my $said = () = $t->error_log
-        =~ /2 parameters came again in one list: the last value counts/g;
-    is $said, $way eq 'an answer' ? 1 : 2, 'TOL-21 the log says so';
+    like substr($t->error_log, $before),
+        qr/2 parameters came again in one list: the last value counts/,
+        'TOL-21 the log says so';
 }
 
 done_testing;

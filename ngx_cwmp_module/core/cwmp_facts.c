@@ -28,6 +28,8 @@ cwmp_walk_end(cwmp_envelope_t *e)
         return;
     }
 
+    cwmp_refs_end(e);
+
     e->facts.session_timeout = cwmp_number(&e->session_timeout);
     e->facts.has_session_timeout = e->session_timeout.data != NULL;
 

@@ -207,7 +207,6 @@ void
 cwmp_text_close_row(cwmp_envelope_t *e, const cwmp_arg_t *arg)
 {
     unsigned    i;
-    cwmp_rc_t   rc;
     cwmp_row_t  row;
 
     static unsigned char  string[] = "string";
@@ -224,16 +223,27 @@ cwmp_text_close_row(cwmp_envelope_t *e, const cwmp_arg_t *arg)
     row.type.data = e->type_len ? e->type : string;
     row.type.len = e->type_len ? e->type_len : sizeof(string) - 1;
 
+    if (!cwmp_refs_row(e, &row)) {
+        cwmp_text_hand_over(e, &row);
+    }
+}
+
+
+void
+cwmp_text_hand_over(cwmp_envelope_t *e, const cwmp_row_t *row)
+{
+    cwmp_rc_t  rc;
+
     e->facts.rows++;
 
     if (e->row == NULL) {
         return;
     }
 
-    rc = e->row(e->data, &row);
+    rc = e->row(e->data, row);
 
     if (rc == CWMP_REFUSED) {
-        cwmp_envelope_refuse(e, "refused a row of %s", arg->name);
+        cwmp_envelope_refuse(e, "refused a row of %s", row->arg->name);
 
     } else if (rc != CWMP_OK && e->rc == CWMP_OK) {
         cwmp_envelope_stop(e, CWMP_ERROR);

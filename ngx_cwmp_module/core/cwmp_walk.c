@@ -27,11 +27,6 @@ static int cwmp_open_wrapped(cwmp_envelope_t *e, const char *name);
 static void cwmp_open_listed(cwmp_envelope_t *e, const char *name);
 static void cwmp_open_nothing(cwmp_envelope_t *e, const char *name);
 
-static cwmp_frame_t *cwmp_push(cwmp_envelope_t *e, unsigned in,
-    const char *name, const cwmp_arg_t *arg);
-static void cwmp_push_row(cwmp_envelope_t *e, const char *name,
-    const cwmp_arg_t *arg);
-
 static const cwmp_arg_t *cwmp_arg_find(const cwmp_arg_t *args,
     const char *name);
 
@@ -62,6 +57,7 @@ static const cwmp_arg_t  cwmp_no_args[] = {
 void
 cwmp_walk_open(cwmp_envelope_t *e, const char *name, const char **atts)
 {
+    unsigned       n;
     cwmp_frame_t  *f;
 
     if (++e->depth > e->limits.depth) {
@@ -87,9 +83,14 @@ cwmp_walk_open(cwmp_envelope_t *e, const char *name, const char **atts)
     }
 
     e->atts = atts;
-    f = &e->frames[e->nframes - 1];
+    n = e->nframes;
+    f = &e->frames[n - 1];
 
     cwmp_open[f->in](e, name);
+
+    if (atts && e->nframes > n && f->in > CWMP_IN_FAULT) {
+        cwmp_refs_note(e, f);
+    }
 }
 
 
@@ -154,7 +155,7 @@ cwmp_open_message(cwmp_envelope_t *e, const char *name)
     const unsigned char  *method;
 
     if (e->message) {
-        e->skip = 1;
+        e->skip = !cwmp_refs_open(e, name);
         return;
     }
 
@@ -454,7 +455,7 @@ cwmp_open_nothing(cwmp_envelope_t *e, const char *name)
 }
 
 
-static cwmp_frame_t *
+cwmp_frame_t *
 cwmp_push(cwmp_envelope_t *e, unsigned in, const char *name,
     const cwmp_arg_t *arg)
 {
@@ -478,7 +479,7 @@ cwmp_push(cwmp_envelope_t *e, unsigned in, const char *name,
 }
 
 
-static void
+void
 cwmp_push_row(cwmp_envelope_t *e, const char *name, const cwmp_arg_t *arg)
 {
     cwmp_frame_t  *f;
@@ -488,6 +489,7 @@ cwmp_push_row(cwmp_envelope_t *e, const char *name, const cwmp_arg_t *arg)
     e->row_repaired = 0;
     e->row_known = 0;
     memset(e->cells, 0, sizeof(e->cells));
+    cwmp_refs_new_row(e);
 
     if (arg->type == CWMP_T_STRINGS) {
         cwmp_walk_leaf(e, name, arg, NULL, e->limits.text);

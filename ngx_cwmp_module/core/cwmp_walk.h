@@ -1,8 +1,8 @@
 /*
  * Inside of an envelope: what cwmp_envelope.c (bytes, libxml2), cwmp_walk.c
  * (elements), cwmp_header.c (header blocks), cwmp_ns.c (namespaces),
- * cwmp_text.c (leaves, rows) and cwmp_facts.c (what was read) share.  Nobody
- * else includes it.
+ * cwmp_text.c (leaves, rows), cwmp_refs.c (references) and cwmp_facts.c (what
+ * was read) share.  Nobody else includes it.
  */
 
 #ifndef CWMP_WALK_H
@@ -49,6 +49,9 @@ typedef struct {
 } cwmp_frame_t;
 
 
+typedef struct cwmp_refs_s  cwmp_refs_t;
+
+
 struct cwmp_envelope_s {
     cwmp_rc_t          rc;          /* the first that is not CWMP_OK stands */
     cwmp_arena_t      *arena;
@@ -77,6 +80,7 @@ struct cwmp_envelope_s {
     unsigned           nframes;
     const char       **atts;        /* of the element that opens; or NULL */
     cwmp_frame_t       frames[CWMP_FRAMES];
+    cwmp_refs_t       *refs;        /* NULL: nothing is referred to */
 
     const cwmp_arg_t  *args;        /* of the message */
     cwmp_str_t        *values;      /* its scalar leaves */
@@ -118,6 +122,16 @@ void cwmp_walk_end(cwmp_envelope_t *e);
 void cwmp_walk_leaf(cwmp_envelope_t *e, const char *name,
     const cwmp_arg_t *arg, cwmp_str_t *to, size_t max);
 const char *cwmp_walk_local(const char *name);
+cwmp_frame_t *cwmp_push(cwmp_envelope_t *e, unsigned in, const char *name,
+    const cwmp_arg_t *arg);
+void cwmp_push_row(cwmp_envelope_t *e, const char *name,
+    const cwmp_arg_t *arg);
+
+void cwmp_refs_note(cwmp_envelope_t *e, const cwmp_frame_t *parent);
+int cwmp_refs_open(cwmp_envelope_t *e, const char *name);
+int cwmp_refs_row(cwmp_envelope_t *e, const cwmp_row_t *row);
+void cwmp_refs_new_row(cwmp_envelope_t *e);
+void cwmp_refs_end(cwmp_envelope_t *e);
 
 unsigned cwmp_leaves(const cwmp_arg_t *args, const cwmp_arg_t *end);
 
@@ -128,6 +142,7 @@ void cwmp_ns_choose(cwmp_envelope_t *e, const char *name);
 
 void cwmp_text_close_leaf(cwmp_envelope_t *e, cwmp_frame_t *f);
 void cwmp_text_close_row(cwmp_envelope_t *e, const cwmp_arg_t *arg);
+void cwmp_text_hand_over(cwmp_envelope_t *e, const cwmp_row_t *row);
 void cwmp_text_open_list(cwmp_envelope_t *e, unsigned cell);
 void cwmp_text_read_type(cwmp_envelope_t *e, const char **atts);
 int cwmp_text_copy(cwmp_envelope_t *e, cwmp_str_t *to, const void *p,
