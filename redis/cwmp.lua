@@ -1504,8 +1504,8 @@ local function installed(c, version)
             -- nothing is known, or nothing has changed
         elseif not first then
             first = w
-            awaited(c, w, 'done', { response = '{"verified":"SoftwareVersion",'
-                    .. '"SoftwareVersion":' .. quote(version) .. '}' })
+            awaited(c, w, 'done',
+                    { response = '{"verified":"SoftwareVersion"}' })
         else
             w.before = version
             call('HSET', c.k[WAITING], w.id, cjson.encode(w))

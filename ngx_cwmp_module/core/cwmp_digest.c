@@ -127,6 +127,8 @@ cwmp_digest_pair(cwmp_digest_reader_t *r)
     cwmp_str_t   name, value;
     const char  *known;
 
+    value.data = NULL;
+    value.len = 0;
     name.data = (unsigned char *) r->p;
 
     while (r->p < r->end && *r->p > ' ' && !strchr("=,\"", *r->p)) {
