@@ -137,7 +137,7 @@ cwmp_characters(const cwmp_str_t *text)
 static const char *
 cwmp_url_wrong(const char *p, const char *last)
 {
-    const char  *scheme;
+    const char  *q, *scheme;
 
     for (scheme = p; p < last && (isalnum((unsigned char) *p) || *p == '+'
                                   || *p == '-' || *p == '.'); p++)
@@ -149,6 +149,12 @@ cwmp_url_wrong(const char *p, const char *last)
         || memcmp(p, "://", 3) != 0)
     {
         return "is not an absolute URL such as https://host/file";
+    }
+
+    for (q = p; q < last; q++) {
+        if ((unsigned char) *q <= ' ' || *q == 0x7f) {
+            return "has a blank or a control character";
+        }
     }
 
     for (p += 3; p < last && !strchr("/?#", *p); p++) {
