@@ -1,12 +1,13 @@
 
 /*
  * The bytes' way: what is no XML is trimmed off, the repair mends what libxml2
- * would not take, the guard bounds what libxml2 would gather, libxml2's SAX push parser finds elements and text, and
- * cwmp_walk.c makes facts of them.  The first refusal stands and nothing is
- * fed after it.  What the CPE's namespaces say does not matter, so libxml2's
- * are left off (SAX1 events): an undeclared prefix then is no error, and costs
- * nothing.  The process calls xmlInitParser() once, before the first envelope.
- * This file must not know what an RPC looks like.
+ * would not take, the guard bounds what libxml2 would gather, libxml2's SAX
+ * push parser finds elements and text, and cwmp_walk.c makes facts of them.
+ * The first refusal stands and nothing is fed after it.  What the CPE's
+ * namespaces say does not matter, so libxml2's are left off (SAX1 events): an
+ * undeclared prefix then is no error, and costs nothing.  The process calls
+ * xmlInitParser() once, before the first envelope.  This file must not know
+ * what an RPC looks like.
  *
  * stdio.h is here for vsnprintf() only.
  */
