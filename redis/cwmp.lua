@@ -1423,12 +1423,6 @@ local function forgotten(c, w, task, m, f)
     if m.lost == 'verify' and f.reported == w.key and w.before ~= w.key then
         return verify(c, w, task, f.reported, f.keeps)
     end
-    if is_firmware(task) and f.version ~= '' and w.before ~= ''
-       and f.version ~= w.before
-    then
-        return awaited(c, w, 'done',
-                       { response = '{"verified":"SoftwareVersion"}' })
-    end
     if task.retry and not w.answered then
         no_longer_waits(c, w)
         return send_again(c, w, task)
@@ -1492,13 +1486,14 @@ local function waiting_for(c, name, key)
     return found
 end
 
--- The quirk transferComplete: a firmware's installation shows by another
--- SoftwareVersion only.  It is that of the first that waits.
-local function installed(c, version)
-    if version == '' or quirk(c, 'transferComplete') ~= false then
+-- After a reset, and with the quirk transferComplete, a firmware's installation
+-- shows by another SoftwareVersion only.  It is that of the first that waits.
+local function installed(c, f)
+    local version, first = f.version, nil
+    local alone = f.resets and not f.codes[ANNOUNCED.TransferComplete]
+    if version == '' or not alone and quirk(c, 'transferComplete') ~= false then
         return
     end
-    local first
     for _, w in ipairs(waiting_for(c, 'TransferComplete', ANY)) do
         if (w.before or '') == '' or w.before == version then
             -- nothing is known, or nothing has changed
@@ -1846,7 +1841,7 @@ local function inform(c, args)
     if carries then
         lose(c, 'a new Inform')
         if not light then
-            installed(c, f.version)
+            installed(c, f)
             inform_waiting(c, f)
         end
         call('DEL', c.k[SESSION])

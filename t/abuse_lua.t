@@ -380,6 +380,21 @@ subtest 'a damaged entry in waiting' => sub {
 };
 
 
+subtest 'a damaged entry in live, and a reset' => sub {
+    for my $entry ('garbage', '1 {}', '1 5', '') {
+        my $d = device();
+        $d->give($LOAD);
+        $d->session;
+        $redis->cmd('HSET', $d->key('live'), 'load', $entry);
+        my $text = $d->inform_text(events => ['0 BOOTSTRAP'], params => [
+            ['Device.DeviceInfo.SoftwareVersion', 'string', 'new']]);
+        is $d->post($text)->status, 200, "'$entry': an Inform is answered";
+        is scalar(@{ $d->ended }), 1, 'RULE-3 its task ends';
+        nothing_left($d);
+    }
+};
+
+
 subtest "another version's session" => sub {
     for my $field (qw(to l m e c r)) {
         my $d = device();

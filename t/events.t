@@ -260,7 +260,12 @@ subtest 'EVT-01 a firmware shows itself' => sub {
         is_deeply $d->ended, ["load $status"], 'EVT-01 one result';
     }
 
-    my $d = lose(device(), $LOAD);
+    my $d = busy(device(), $LOAD, { %$LOAD, id => 'other' });
+    upgraded($d, '5.0')->inform('0 BOOTSTRAP');
+    is_deeply $d->ended, ['load done', 'other lost'],
+        'EVT-01 of two it can only be said of the first';
+
+    $d = lose(device(), $LOAD);
     $d->inform('2 PERIODIC');
     upgraded($d, '5.0')->inform('2 PERIODIC');
     is $d->status('load'), 'none', 'EVT-01 without a bootstrap it still waits';
