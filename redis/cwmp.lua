@@ -1034,8 +1034,8 @@ end
   running: id, method, rpc (the ID header of its envelope), attempts, sent,
   phase, instance, key (CommandKey or ParameterKey), before (what the device
   had when it was sent: its ParameterKey, or its SoftwareVersion if that is to
-  change), gen, score; came: parameters of a long
-  answer that are stored; broke: why the last answer did not come to its end.
+  change), gen, score; came: parameters of a long answer that are stored; broke:
+  why the last answer did not come to its end.
 
   phase of a task of more than one RPC, passed on to whoever writes the RPC:
     ''       the task's own RPC
@@ -1496,7 +1496,7 @@ local function installed(c, f)
     end
     for _, w in ipairs(waiting_for(c, 'TransferComplete', ANY)) do
         if (w.before or '') == '' or w.before == version then
-            -- nothing is known, or nothing has changed
+            -- no firmware, or nothing is known, or nothing has changed
         elseif not first then
             first = w
             awaited(c, w, 'done',
