@@ -296,6 +296,9 @@ subtest 'TOL-27 transferComplete: false: done by the SoftwareVersion' => sub {
     is_deeply $d->ended, ['fw done'], 'TOL-27 one version ends one task';
     upgraded($d, '7.58');
     is_deeply $d->ended, ['fw done', 'fw2 done'], 'TOL-27 the next, the next';
+    upgraded($d, '7.59');
+    is_deeply $d->ended, ['fw done', 'fw2 done'],
+        'TOL-27 an Upload, or another file, is not ended by it';
     $d->post(transfer_complete(key => 'cfg'));
     is $d->status('cfg'), 'done', 'TOL-27 a TransferComplete is heard still';
 
