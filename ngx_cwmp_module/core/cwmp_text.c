@@ -65,7 +65,9 @@ cwmp_walk_text(cwmp_envelope_t *e, const unsigned char *p, size_t n)
             cwmp_text_add(e, p, mark - p);
         }
 
-        if (mark == end) {
+        /* a refusal stops libxml2, which frees the bytes at once */
+
+        if (mark == end || e->rc != CWMP_OK) {
             return;
         }
 

@@ -176,12 +176,51 @@ test_unchanged(void)
 }
 
 
+/* A CDATA section that is refused for its length has marks behind the place
+   where it is: nothing is read of what libxml2 has freed by then. */
+
+static void
+test_too_long(void)
+{
+    char             *text, *p;
+    size_t            i;
+    seen_t            s;
+    cwmp_envelope_t  *e;
+
+    text = malloc(30000);
+    p = text + sprintf(text, "<Envelope><Body><Inform><DeviceId><OUI>"
+                             "<![CDATA[");
+
+    for (i = 0; i < 2000; i++) {
+        p += sprintf(p, "xxxxx" CWMP_MARK_AMP);
+    }
+
+    p += sprintf(p, "]]></OUI>");
+
+    memset(&s, 0, sizeof(s));
+    s.arena.alloc = tap_alloc;
+    s.arena.owner = &s.owner;
+    e = cwmp_envelope_create(&s.arena, &cwmp_default_limits, on_row, &s);
+
+    cwmp_envelope_feed(e, (unsigned char *) text, p - text);
+    is_num(cwmp_envelope_end(e), CWMP_REFUSED,
+           "TOL-15 a text full of marks is bounded like any other");
+    is_str(cwmp_envelope_reason(e),
+           "element text over 8192 bytes in DeviceId.OUI", "and why");
+
+    cwmp_envelope_free(e);
+    tap_free(&s.owner);
+    free(text);
+}
+
+
 int
 main(void)
 {
     xmlInitParser();
     test_values();
     test_unchanged();
+    test_too_long();
     xmlCleanupParser();
 
     return done();
