@@ -24,8 +24,8 @@ static cwmp_arena_t      arena = { tap_alloc, &owner };
 static cwmp_envelope_t  *envelope;
 
 
-static const cwmp_facts_t *
-parse(const cwmp_limits_t *limits, const char *text)
+static void
+begin(const cwmp_limits_t *limits, const char *text)
 {
     if (envelope) {
         cwmp_envelope_free(envelope);
@@ -34,6 +34,13 @@ parse(const cwmp_limits_t *limits, const char *text)
 
     envelope = cwmp_envelope_create(&arena, limits, NULL, NULL);
     cwmp_envelope_feed(envelope, (const unsigned char *) text, strlen(text));
+}
+
+
+static const cwmp_facts_t *
+parse(const cwmp_limits_t *limits, const char *text)
+{
+    begin(limits, text);
     cwmp_envelope_end(envelope);
 
     return cwmp_envelope_facts(envelope);
@@ -67,6 +74,10 @@ test_bounds(void)
     is_str(bounded(&size, frame), "", "as many bytes as may be");
     is_str(bounded(&size, HEAD "<x>a</x>" TAIL), "envelope over 203 bytes",
            "one more");
+
+    begin(&size, frame);
+    ok(cwmp_envelope_feed(envelope, (const unsigned char *) " ", 1)
+       == CWMP_REFUSED, "one more in a piece of its own");
 
     is_str(bounded(&small, "<Envelope><Body/><a><a><a><a><a><a><a/></a></a>"
                            "</a></a></a></a></Envelope>"), "", "as deep");
@@ -104,9 +115,51 @@ test_bounds(void)
 }
 
 
+/* a tag and a comment, before they are there as a whole */
+
+static void
+test_guard(void)
+{
+    int    i, n;
+    char  *text, *p;
+
+    text = malloc(200000);
+
+    for (n = 64; n <= 65; n++) {
+        p = text + sprintf(text, HEAD "<x");
+
+        for (i = 0; i < n; i++) {
+            p += sprintf(p, " a%d=''", i);
+        }
+
+        sprintf(p, "/>" TAIL);
+        is_str(bounded(&cwmp_default_limits, text), n == 64 ? ""
+               : "tag with over 64 attributes, inside Body",
+               n == 64 ? "as many attributes as may be" : "one more");
+    }
+
+    for (n = 65530; n <= 65540; n += 10) {
+        sprintf(text, HEAD "<!--%0*d-->" TAIL, n, 0);
+        is_str(bounded(&cwmp_default_limits, text), n == 65530 ? ""
+               : "comment over 65536 bytes, inside Body",
+               n == 65530 ? "as long a comment as may be" : "a longer one");
+    }
+
+    for (n = 16380; n <= 16384; n += 4) {
+        sprintf(text, HEAD "<x a='%0*d'/>" TAIL, n - 6, 0);
+        is_str(bounded(&cwmp_default_limits, text), n == 16380 ? ""
+               : "tag over 16384 bytes, inside Body",
+               n == 16380 ? "as long a tag as may be" : "a longer one");
+    }
+
+    free(text);
+}
+
+
 static void
 test_twice(void)
 {
+    const cwmp_str_t    *value;
     const cwmp_facts_t  *facts;
 
     facts = parse(&cwmp_default_limits, HEAD TAIL " \r\n");
@@ -119,6 +172,12 @@ test_twice(void)
                   "<cwmp:ID>two</cwmp:ID></s:Header><s:Body>" TAIL);
     is_mem(facts->id.data, facts->id.len, "one",
            "SOAP-01 of two IDs the first counts");
+
+    facts = parse(&cwmp_default_limits, HEAD "<cwmp:Inform><DeviceId>"
+                  "<OUI>one</OUI><OUI>two</OUI></DeviceId></cwmp:Inform>"
+                  TAIL);
+    value = cwmp_envelope_value(envelope, "DeviceId.OUI");
+    is_mem(value->data, value->len, "one", "of two OUIs, too");
 
     facts = parse(&cwmp_default_limits, ENV "<s:Header>"
                   "<x s:mustUnderstand=\"0\"/><y s:mustUnderstand=\"1\"/>"
@@ -133,6 +192,7 @@ main(void)
 {
     xmlInitParser();
     test_bounds();
+    test_guard();
     test_twice();
     cwmp_envelope_free(envelope);
     tap_free(&owner);

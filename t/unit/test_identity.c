@@ -156,6 +156,7 @@ test_cookie(void)
         { "cwmp=" TOKEN ".00D09E-1; cwmp=" TOKEN ".00D09E-2", "00D09E-2" },
         { "xcwmp=" TOKEN ".00D09E-1", NULL },
         { "cwmpx=" TOKEN ".00D09E-1", NULL },
+        { "cwmpx" TOKEN ".00D09E-1", NULL },
         { "cwmp=" TOKEN ".", NULL },
         { "cwmp=" TOKEN, NULL },
         { "cwmp=short.00D09E-1", NULL },

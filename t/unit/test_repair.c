@@ -96,6 +96,12 @@ test_values(void)
           "TOL-14 only what is no UTF-8" },
         { "\xc0\xaf\xed\xa0\x80", "\xc3\x80\xc2\xaf\xc3\xad\xc2\xa0\xc2\x80",
           "TOL-14 overlong, a surrogate" },
+        { "\xe0\x80\xaf", "\xc3\xa0\xc2\x80\xc2\xaf",
+          "TOL-14 overlong, of three bytes" },
+        { "\xf0\x80\x80\xaf", "\xc3\xb0\xc2\x80\xc2\x80\xc2\xaf",
+          "TOL-14 and of four" },
+        { "\xf4\x90\x80\x80", "\xc3\xb4\xc2\x90\xc2\x80\xc2\x80",
+          "TOL-14 above U+10FFFF" },
         { "T&T <3", "T&T <3", "TOL-15 bare" },
         { "a<b", "a<b", "TOL-15 what looks like a tag" },
         { "a <b c & d", "a <b c & d", "TOL-15 and more so" },
@@ -209,6 +215,27 @@ test_too_long(void)
            "element text over 8192 bytes in DeviceId.OUI", "and why");
 
     cwmp_envelope_free(e);
+
+    /* where there are no marks each repair is a reference, which costs */
+
+    p = text + sprintf(text, "<?xml version='1.0' encoding='GBK'?>"
+                             "<Envelope><x>");
+    memset(p, '&', CWMP_REPAIR_FOREIGN + 1);
+
+    for (i = 0; i < 2; i++) {
+        e = cwmp_envelope_create(&s.arena, &cwmp_default_limits, on_row, &s);
+        cwmp_envelope_feed(e, (unsigned char *) text,
+                           p - text + CWMP_REPAIR_FOREIGN + i);
+        cwmp_envelope_feed(e, (unsigned char *) " ", 1);
+        cwmp_envelope_end(e);
+        is_str(cwmp_envelope_reason(e), i == 0
+               ? "envelope ends early"
+               : "too many bare '&' and '<'",
+               i == 0 ? "ten thousand repairs in a foreign encoding"
+                      : "one more");
+        cwmp_envelope_free(e);
+    }
+
     tap_free(&s.owner);
     free(text);
 }

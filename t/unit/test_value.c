@@ -56,6 +56,7 @@ static const struct {
     { "base64", "AAEC\r\n Aw==", "AAECAw==" }, { "base64", "", "" },
     { "base64", "AAE", NULL }, { "base64", "A=EC", NULL },
     { "base64", "AA-_", NULL }, { "base64", "====", NULL },
+    { "base64", "A===", NULL },
     { "string", " a ", " a " }, { "string", "caf\xc3\xa9", "caf\xc3\xa9" },
     { "string", "caf\xe9", NULL }, { "string", "a\x01", NULL },
     { "string", "", "" }, { "string", "\xef\xbf\xbe", NULL }

@@ -245,6 +245,10 @@ test_replies(void)
     start(&out, 4096);
     cwmp_write_fault(&out, CWMP_NS_1_2, &id, 8800);
     ok(has("<FaultCode>8800</FaultCode>"), "a vendor's code keeps its number");
+
+    start(&out, 4096);
+    cwmp_write_fault(&out, CWMP_NS_1_2, &id, 8900);
+    ok(has("<FaultCode>8002</FaultCode>"), "what is no ACS' code is 8002");
 }
 
 
@@ -260,6 +264,8 @@ test_text(void)
         const char  *name;
     } cases[] = {
         { S("plain \t\n"), "plain \t\n", "plain" },
+        { S("\xed\xbf\xbf"), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd",
+          "the last surrogate" },
         { S("a\x01" "b\0c\x1f"), "a\xef\xbf\xbd" "b\xef\xbf\xbd" "c\xef\xbf"
           "\xbd", "SOAP-14 control characters" },
         { S("\xed\xa0\x80"), "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd",
