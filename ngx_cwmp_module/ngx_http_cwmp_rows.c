@@ -15,6 +15,7 @@ static cwmp_rc_t ngx_http_cwmp_fact(ngx_http_cwmp_ctx_t *ctx,
     const cwmp_row_t *row, u_char *dot);
 static cwmp_rc_t ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx,
     const cwmp_row_t *row);
+static ngx_int_t ngx_http_cwmp_begin_rows(ngx_http_cwmp_ctx_t *ctx);
 static void ngx_http_cwmp_twice(ngx_http_cwmp_ctx_t *ctx,
     const ngx_str_t *path);
 static cwmp_rc_t ngx_http_cwmp_copy(ngx_pool_t *pool, const cwmp_str_t *from,
@@ -200,6 +201,22 @@ ngx_http_cwmp_fact(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row,
 }
 
 
+static ngx_int_t
+ngx_http_cwmp_begin_rows(ngx_http_cwmp_ctx_t *ctx)
+{
+    ctx->rows_pool = ngx_create_pool(4096, ctx->request->connection->log);
+    if (ctx->rows_pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->rows = ngx_array_create(ctx->rows_pool, 32, sizeof(ngx_str_t));
+    ctx->seen = ngx_pcalloc(ctx->rows_pool,
+                            NGX_HTTP_CWMP_SEEN * sizeof(uint32_t));
+
+    return (ctx->rows && ctx->seen) ? NGX_OK : NGX_ERROR;
+}
+
+
 /* path, then letter and value, until they are handed to Redis */
 
 static cwmp_rc_t
@@ -224,19 +241,8 @@ ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
                                     NGX_HTTP_CWMP_NAME_MAX);
     }
 
-    if (ctx->rows_pool == NULL) {
-        ctx->rows_pool = ngx_create_pool(4096, ctx->request->connection->log);
-        if (ctx->rows_pool == NULL) {
-            return CWMP_ERROR;
-        }
-
-        ctx->rows = ngx_array_create(ctx->rows_pool, 32, sizeof(ngx_str_t));
-        ctx->seen = ngx_pcalloc(ctx->rows_pool,
-                                NGX_HTTP_CWMP_SEEN * sizeof(uint32_t));
-
-        if (ctx->rows == NULL || ctx->seen == NULL) {
-            return CWMP_ERROR;
-        }
+    if (ctx->rows_pool == NULL && ngx_http_cwmp_begin_rows(ctx) != NGX_OK) {
+        return CWMP_ERROR;
     }
 
     pair = ngx_array_push_n(ctx->rows, 2);

@@ -2,9 +2,9 @@
 
 # What real devices and other simulators sent (../shared/corpus), each message
 # posted as it was recorded: every Inform opens a session and leaves the device
-# and its parameters in Redis as a parser of our own (CWMP::Captured) reads them;
-# every other message, without a session, is refused and harms nothing.  What
-# becomes of those within a session is in t/corpus_answers.t.
+# and its parameters in Redis as a parser of our own (CWMP::Captured) reads
+# them; every other message, without a session, is refused and harms nothing.
+# What becomes of those within a session is in t/corpus_answers.t.
 
 use strict;
 use warnings;

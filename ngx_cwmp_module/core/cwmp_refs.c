@@ -51,7 +51,7 @@ struct cwmp_refs_s {
 
 static const char *cwmp_refs_attribute(const char **atts, const char *name);
 static cwmp_ref_t *cwmp_refs_add(cwmp_envelope_t *e, const char *id);
-static cwmp_held_t *cwmp_refs_hold(cwmp_envelope_t *e);
+static void cwmp_refs_hold(cwmp_envelope_t *e, cwmp_ref_t *ref);
 static void cwmp_refs_let_go(cwmp_envelope_t *e, const cwmp_held_t *held);
 static void cwmp_refs_take_up(cwmp_envelope_t *e, const char *name,
     cwmp_ref_t *ref);
@@ -80,6 +80,8 @@ cwmp_refs_note(cwmp_envelope_t *e, const cwmp_frame_t *parent)
     e->skip = 1;
     e->facts.unresolved++;
 
+    /* a struct in a row, and what is in one, are not looked for */
+
     if (parent->in != CWMP_IN_ARGS && parent->in != CWMP_IN_ARRAY
         && (parent->in != CWMP_IN_ROW || f->in != CWMP_IN_LEAF))
     {
@@ -94,14 +96,9 @@ cwmp_refs_note(cwmp_envelope_t *e, const cwmp_frame_t *parent)
     ref->frame = *f;
     ref->max = (e->max < CWMP_SCALAR_TEXT) ? e->max : CWMP_SCALAR_TEXT;
     ref->item = parent->in == CWMP_IN_ARRAY || f->in == CWMP_IN_ROW;
-    ref->held = NULL;
 
     if (parent->in == CWMP_IN_ROW) {
-        ref->held = cwmp_refs_hold(e);
-
-        if (ref->held) {
-            ref->frame.to = &ref->held->row.cells[f->index];
-        }
+        cwmp_refs_hold(e, ref);
     }
 }
 
@@ -270,22 +267,23 @@ cwmp_refs_add(cwmp_envelope_t *e, const char *id)
 }
 
 
-/* the open row lacks a cell: where it will be kept */
+/* the open row lacks a cell, and will be held back for it */
 
-static cwmp_held_t *
-cwmp_refs_hold(cwmp_envelope_t *e)
+static void
+cwmp_refs_hold(cwmp_envelope_t *e, cwmp_ref_t *ref)
 {
     if (e->refs->row == NULL) {
         e->refs->row = cwmp_alloc(e->arena, sizeof(cwmp_held_t));
         if (e->refs->row == NULL) {
             cwmp_envelope_stop(e, CWMP_ERROR);
-            return NULL;
+            return;
         }
 
         memset(e->refs->row, 0, sizeof(cwmp_held_t));
     }
 
-    return e->refs->row;
+    ref->held = e->refs->row;
+    ref->frame.to = &ref->held->row.cells[ref->frame.index];
 }
 
 
