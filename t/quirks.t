@@ -71,8 +71,8 @@ sub talk {
     my $d = quirky(%quirks);
     my %sent = (InformResponse => $d->inform->body);
 
-    $sent{GetRPCMethodsResponse} = $d->post(request('q 1', 'GetRPCMethods'))
-                                     ->body;
+    $sent{$_} = $d->post(request('q 1', 'GetRPCMethods'))->body
+        for 'GetRPCMethodsResponse', 'Again';
     $sent{Fault} = $d->post(request('', 'X_00D09E_No'))->body;
     $d->give({ method => 'SetParameterValues', ParameterList => {
                    'Device.A' => { value => $YES, type => 'xsd:boolean' },
@@ -80,7 +80,8 @@ sub talk {
                    'Device.C' => { value => '1', type => 'xsd:string' },
                    'Device.D' => { value => '', type => 'xsd:string' } } },
              { method => 'GetParameterNames', NextLevel => $YES },
-             { method => 'GetParameterValues', ParameterNames => ['', 'Device.A'] },
+             { method => 'GetParameterValues',
+               ParameterNames => ['', 'Device.A'] },
              { method => 'SetParameterAttributes', ParameterList =>
                    [{ Name => 'Device.A', Notification => 1 }] },
              { method => 'FactoryReset' });
@@ -90,7 +91,7 @@ sub talk {
         $r = $r->method eq 'GetParameterNames'
              ? $d->post(gpn_response($r->id, ['Device.', 0])) : $d->respond($r);
     }
-    is scalar(keys %sent), 8, 'all of it is sent';
+    is scalar(keys %sent), 9, 'all of it is sent';
     return \%sent;
 }
 
@@ -115,7 +116,8 @@ sub everywhere {
 subtest 'TOL-26 booleans as digits, or in words' => sub {
     my $set = sub {
         my ($type, @is) = ('<Value xsi:type="xsd:boolean">', @_);
-        return qr{<Name>Device.A</Name>$type$is[0]</Value>.*<Name>Device.B</Name>$type$is[1]</Value>};
+        my ($yes, $no) = map { qr{$type$_</Value>} } @is;
+        return qr{Device.A</Name>$yes.*Device.B</Name>$no};
     };
     like $USUAL->{SetParameterValues}, $set->(1, 0), 'TOL-26 1 and 0 are usual';
     like $USUAL->{GetParameterNames}, qr{<NextLevel>1</NextLevel>},
@@ -166,9 +168,10 @@ subtest 'TOL-35 the conservative form, and others' => sub {
     is $r->header('Content-Length'), length($r->body),
         'TOL-35 Content-Length';
 
-    my $sent = everywhere('TOL-35 emptyTags: short', qr{/>}, qr{<([^<>/ ]+)[^<>]*></\1>},
-        { emptyTags => 'short' }, qw(InformResponse GetRPCMethodsResponse Fault
-                                     GetParameterNames GetParameterValues));
+    my $sent = everywhere('TOL-35 emptyTags: short', qr{/>},
+        qr{<([^<>/ ]+)[^<>]*></\1>}, { emptyTags => 'short' },
+        qw(InformResponse GetRPCMethodsResponse Again Fault GetParameterNames
+           GetParameterValues));
     like $sent->{FactoryReset}, qr{<cwmp:FactoryReset/>}, 'TOL-35 no argument';
     like $sent->{SetParameterValues}, qr{<Value xsi:type="xsd:string"/>},
         'TOL-35 an empty value';
@@ -189,8 +192,8 @@ subtest 'TOL-35 the conservative form, and others' => sub {
                /soap/envelope/".*<$prefix:Body>.*</$prefix:Body>
                </$prefix:Envelope>$}x, qr{soap-en},  { prefix => $prefix });
         like $sent->{SetParameterValues}, qr{ xmlns:$encoding{$prefix}="http://
-            schemas.xmlsoap.org/soap/encoding/".*<$prefix:Header><cwmp:ID\ $prefix
-            :mustUnderstand="1">.*\ $encoding{$prefix}:arrayType=}x,
+            schemas.xmlsoap.org/soap/encoding/".*<$prefix:Header><cwmp:ID
+            \ $prefix:mustUnderstand="1">.*\ $encoding{$prefix}:arrayType=}x,
             'TOL-35 header and lists';
         like $sent->{Fault}, qr{<$prefix:Fault>.*</$prefix:Fault>},
             'TOL-35 faults';
@@ -312,7 +315,8 @@ subtest 'TOL-27 transferComplete: false: done by the SoftwareVersion' => sub {
     $d->give(download('fw'));
     $d->session;
     my $redis = $t->redis;
-    my $w = JSON::PP::decode_json($redis->cmd('HGET', $d->key('waiting'), 'fw'));
+    my $w = JSON::PP::decode_json($redis->cmd('HGET', $d->key('waiting'),
+                                              'fw'));
     $w->{deadline} = 1;
     $redis->cmd('HSET', $d->key('waiting'), 'fw', JSON::PP::encode_json($w));
     $redis->cmd('ZADD', 'cwmp:{0}:due', 1, 'w ' . $d->id . ' fw');
@@ -380,7 +384,8 @@ subtest 'TOL-48 the case of the root' => sub {
         ['DEVICE.A', 'string', '1'], ['device.B', 'string', '2'],
         ['devices.C', 'string', '3']));
     $d->post(gpn_response($r->id, ['INTERNETGATEWAYDEVICE.', 0]));
-    is_deeply [map { $_->{Name} } @{ $d->result('r')->{response}{ParameterList} }],
+    my $read = $d->result('r')->{response}{ParameterList};
+    is_deeply [map { $_->{Name} } @$read],
         ['Device.A', 'Device.B', 'devices.C'], 'TOL-48 values that are read';
     is $d->value('Device.B'), '2', 'TOL-48 and stored';
     is $d->result('n')->{response}{ParameterList}[0]{Name},
@@ -478,6 +483,8 @@ subtest 'rows: a change reaches a device at its next Inform' => sub {
     like $d->inform->body, qr{<soap-env:Env}, 'for another version';
     like upgraded($d, '9.1')->body, qr{<s:Env}, 'which the device then has';
 
+    like $d->inform('14 HEARTBEAT')->body, qr{<s:Env}, 'a heartbeat keeps it';
+
     $t->redis->cmd('HSET', $KEY, "00D09E/$d->{class}/9*", '{"prefix":"soap"}');
     like $d->inform->body, qr{<s:Env}, 'without a change nobody looks at rows';
     is set('*/any/*'), 'no such row', '(which changes nothing)';
@@ -489,7 +496,8 @@ subtest 'rows: a change reaches a device at its next Inform' => sub {
 
 subtest 'rows: refused, each with what to write instead' => sub {
     my @bad = (
-        ['x', '{}', qr{match is not OUI/ProductClass/SoftwareVersion; write \*}],
+        ['x', '{}',
+         qr{match is not OUI/ProductClass/SoftwareVersion; write \*}],
         ['a/b/c/d', '{}', qr{match is not OUI/.*%2F}],
         ['/b/c', '{}', qr{match has no OUI; write \* for any}],
         ['a/b/%zz', '{}', qr{match has a % that begins no %XX; write %25}],
@@ -497,7 +505,8 @@ subtest 'rows: refused, each with what to write instead' => sub {
         ['a/b/' . 'c' x 300, '{}', qr{match is longer than 256 bytes}],
         ['a/b/c', 'x', qr{quirks is not JSON}],
         ['a/b/c', '["prefix"]', qr{quirks is not a JSON object}],
-        ['a/b/c', '{"prefix":"' . 's' x 1024 . '"}', qr{quirks are longer than 1024 bytes}],
+        ['a/b/c', '{"prefix":"' . 's' x 1024 . '"}',
+         qr{quirks are longer than 1024 bytes}],
         ['a/b/c', '{"boolean":"words"}',
          qr{"boolean" is no quirk; there are booleans, commandKey, confirmSet}],
         ['a/b/c', '{"booleans":true}', qr{booleans is not "digits" or "words"}],

@@ -331,6 +331,12 @@ test_style(void)
         validate(cases[i / 2].words);
     }
 
+    words = (cwmp_str_t) S("booleans=words");
+    start(&out, sizeof(buf));
+    cwmp_style_read(&out.style, &words);
+    cwmp_write_request(&out, CWMP_NS_1_2, &id, find("GetParameterNames"), NULL);
+    ok(has("<NextLevel></NextLevel>"), "a boolean that is not given");
+
     words = (cwmp_str_t) S("prefix=s root=Device");
     cwmp_style_read(&style, &words);
     is_mem(style.root.data, style.root.len, "Device", "the root");
