@@ -4,6 +4,7 @@
  */
 
 #include "ngx_http_cwmp.h"
+#include "cwmp_value.h"
 
 
 static ngx_int_t ngx_http_cwmp_inform_args(ngx_http_cwmp_ctx_t *ctx,
@@ -17,6 +18,7 @@ static ngx_int_t ngx_http_cwmp_arg_rows(ngx_http_cwmp_ctx_t *ctx,
 
 
 #define NGX_HTTP_CWMP_TIMEOUT_MAX  3600000      /* whatever a CPE asks for */
+#define NGX_HTTP_CWMP_CLOCK_MAX    64           /* of a CurrentTime */
 
 
 ngx_int_t
@@ -237,6 +239,36 @@ ngx_http_cwmp_arg_value(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
 }
 
 
+/* how many events, and the device's clock: in UTC, or as it is if it is none */
+
+static ngx_int_t
+ngx_http_cwmp_arg_events(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
+{
+    u_char            *p, *last;
+    size_t             len, utc;
+    const cwmp_str_t  *clock;
+
+    clock = cwmp_envelope_value(ctx->envelope, "CurrentTime");
+    len = ngx_min(clock->len, NGX_HTTP_CWMP_CLOCK_MAX);
+
+    p = ngx_pnalloc(args->pool, NGX_INT_T_LEN + 2 + NGX_HTTP_CWMP_CLOCK_MAX);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = ngx_sprintf(p, "%ui ", ctx->events ? ctx->events->nelts / 2 : 0);
+
+    if (cwmp_value_canonical(CWMP_V_DATETIME, clock->data, len, last, &utc)) {
+        utc = len;
+        ngx_memcpy(last, clock->data, len);
+    }
+
+    last += utc;
+
+    return ngx_http_cwmp_arg(args, p, last - p);
+}
+
+
 static ngx_int_t
 ngx_http_cwmp_inform_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
 {
@@ -295,9 +327,7 @@ ngx_http_cwmp_inform_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
     if (ngx_http_cwmp_arg_number(args, ctx->parameter_key_seen) != NGX_OK
         || ngx_http_cwmp_arg_md5(args, &ctx->informed) != NGX_OK
         || ngx_http_cwmp_arg_number(args, ngx_max(retries, 0)) != NGX_OK
-        || ngx_http_cwmp_arg_number(args, ctx->events ? ctx->events->nelts / 2
-                                                      : 0)
-           != NGX_OK)
+        || ngx_http_cwmp_arg_events(ctx, args) != NGX_OK)
     {
         return NGX_ERROR;
     }

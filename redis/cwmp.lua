@@ -78,6 +78,7 @@ local URGENT, LATER, AFTER = -1e12, 1e15, 2e15
   an event of an Inform, with the CommandKey when it starts with "M "
   closes: the session ends after its response (the CPE acts after the session)
   cancels: its CommandKey is that of other tasks, which its response ends
+  wild: its names may have wildcards, if the device takes them
 
   "again" besides reads: SetParameterAttributes says what is to be, so that the
   second time changes nothing; nor does it to cancel what is cancelled, or to
@@ -85,8 +86,8 @@ local URGENT, LATER, AFTER = -1e12, 1e15, 2e15
 ]]
 local METHODS = {
     GetRPCMethods      = { lost = 'again', lists = true },
-    GetParameterValues = { lost = 'again', reads = true },
-    GetParameterNames  = { lost = 'again' },
+    GetParameterValues = { lost = 'again', reads = true, wild = true },
+    GetParameterNames  = { lost = 'again', wild = true },
     SetParameterValues = { lost = 'verify', list = 'ParameterList' },
     AddObject          = { lost = 'verify', list = 'values' },
     DeleteObject       = { lost = 'verify' },
@@ -109,7 +110,7 @@ local METHODS = {
     GetQueuedTransfers     = { lost = 'again' },
     GetAllQueuedTransfers  = { lost = 'again' },
     SetParameterAttributes = { lost = 'again' },
-    GetParameterAttributes = { lost = 'again' },
+    GetParameterAttributes = { lost = 'again', wild = true },
     SetVouchers        = { lost = 'again' },
     GetOptions         = { lost = 'again' },
 }
@@ -1104,8 +1105,10 @@ local function to_set(run, task)
         return nil
     end
     if list == 'values' then
-        return task[list], tostring(task.ObjectName or '')
-                           .. (run.instance or '') .. '.'
+        -- an object that was added by an alias, "T.[a].", is T.17. as well
+        local table_of = string.gsub(tostring(task.ObjectName or ''),
+                                     '%[[^%[%]]*%]%.$', '')
+        return task[list], table_of .. (run.instance or '') .. '.'
     end
     return task[list], ''
 end
@@ -1121,6 +1124,14 @@ local function rpc_reply(c, s, run, task, json)
     local reply = { 'rpc', c.notes, run.rpc, run.phase, run.instance or '',
                     run.key, run.id, json, s.v .. (listed and ' 1' or ' 0')
                     .. ' ' .. (s.y or '') }
+    if METHODS[run.method].wild and string.find(json, '*', 1, true) then
+        local root = call('HGET', c.k[DEVICE], 'root') or 'Device'
+        for _, v in ipairs(known_types(c, {
+                root .. '.ManagementServer.InstanceWildcardsSupported' }, ''))
+        do
+            reply[#reply + 1] = v
+        end
+    end
     local list, prefix = to_set(run, task)
     if list and (run.method == 'SetParameterValues' or run.phase == 'set'
                  or run.instance ~= '')
@@ -1622,6 +1633,30 @@ local function replay(c, s)
     return { s.a, c.notes, s.y or '' }
 end
 
+--[[
+  Which data model the parameters of an Inform tell: "Device:2.11" by its
+  RootDataModelVersion, "InternetGatewayDevice:1.4" or "Device:1.0" by the
+  DeviceSummary, which Device:2 has not.  One that leaves these out is told by
+  its root as far as that goes.  args from first: name, letter and value, ...
+]]
+local function data_model(root, args, first)
+    local gateway = root == 'InternetGatewayDevice'
+    local found = gateway and 'InternetGatewayDevice:1' or nil
+    for i = first, #args - 1, 2 do
+        local version
+        if args[i] == root .. '.RootDataModelVersion' and not gateway then
+            version = string.match(args[i + 1], '^.%s*(2%.?%d*)') or '2'
+        elseif args[i] == root .. '.DeviceSummary' then
+            version = string.match(args[i + 1], '^.%s*%a+:(1%.?%d*)') or '1'
+        end
+        if version then
+            return (gateway and 'InternetGatewayDevice:' or 'Device:')
+                   .. string.sub(version, 1, 8)
+        end
+    end
+    return found
+end
+
 local DEV = { 'first', 'manufacturer', 'oui', 'class', 'serial', 'root',
               'version', 'hardware', 'url', 'address', 'parameterkey', 'ns',
               'cwmp', 'informed', 'gen', 'keeps', 'lastkey', 'events',
@@ -1671,7 +1706,7 @@ local function reset(c, d)
 end
 
 -- what the Inform says of the device; only what changed is written
-local function device(c, f)
+local function device(c, f, args, first)
     local d = hash_fields(c.k[DEVICE], DEV)
     if f.resets and is_repeated(c, f, d) then
         f.resets = false
@@ -1680,6 +1715,10 @@ local function device(c, f)
         reset(c, d)
     end
     local set = { 'seen', seconds(c.now), 'events', f.events }
+    if f.clock ~= '' then
+        set[#set + 1] = 'clock'
+        set[#set + 1] = f.clock
+    end
     for i = 2, 13 do
         local name = DEV[i]
         if f[name] ~= d[name]
@@ -1710,6 +1749,11 @@ local function device(c, f)
     if d.informed ~= f.informed then
         set[#set + 1] = 'informed'
         set[#set + 1] = f.informed
+        local model = data_model(f.root, args, first)
+        if model then
+            set[#set + 1] = 'datamodel'
+            set[#set + 1] = model
+        end
     end
     c.q = device_quirks(c, d, f, set)
     call('HSET', c.k[DEVICE], unpack(set))
@@ -1772,7 +1816,9 @@ local function inform_facts(args)
                 url = args[18], parameterkey = args[19], informed = args[21],
                 reported = args[20] == '1' and args[19] or nil,
                 retries = args[22], list = {}, codes = {} }
-    local first, texts = 24 + 2 * args[23], {}
+    local count, when = string.match(args[23], '^(%d+) ?(.*)$')
+    local first, texts = 24 + 2 * count, {}
+    f.clock = when
     f.light = first > 24
     for i = 24, first - 1, 2 do
         local text, code, row = event_code(args[i])
@@ -1792,8 +1838,9 @@ end
   args: id, token, nonce, digest, 'inform', idle ms, outstanding ms, most,
   namespace and version ("2 14": cwmp-1-2, CWMP 1.4), address, manufacturer,
   oui, class, serial, root, version, hardware, url, ParameterKey, 1 if it was
-  reported, digest of the parameters, RetryCount, number of events, code,
-  CommandKey, ..., name, letter and value, ...
+  reported, digest of the parameters, RetryCount, number of events and the
+  device's clock ("2 2026-01-02T03:04:05Z"), code, CommandKey, ..., name,
+  letter and value, ...
 ]]
 local function inform(c, args)
     local token, nonce, digest = args[2], args[3], args[4]
@@ -1825,7 +1872,7 @@ local function inform(c, args)
     if light then
         c.q = call('HGET', c.k[DEVICE], 'quirks') or ''
     else
-        local d = device(c, f)
+        local d = device(c, f, args, first)
         event(c, 'inform', 'events', f.events, 'address', f.address)
         if d.informed ~= f.informed then
             if f.values then

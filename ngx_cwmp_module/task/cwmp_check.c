@@ -13,7 +13,12 @@
 #include "cwmp_build.h"
 
 
+#define CWMP_FLAG_MAX  40           /* what any boolean may be long */
+
+
 static cwmp_rc_t cwmp_check_windows(cwmp_build_t *b, const cwmp_node_t *args);
+static cwmp_rc_t cwmp_check_names(cwmp_build_t *b, const cwmp_node_t *args);
+static cwmp_rc_t cwmp_check_path(cwmp_build_t *b, const cwmp_node_t *args);
 static cwmp_rc_t cwmp_check_notifications(cwmp_build_t *b,
     const cwmp_node_t *args);
 
@@ -23,7 +28,10 @@ static const struct {
     cwmp_rc_t   (*check)(cwmp_build_t *b, const cwmp_node_t *args);
 } cwmp_checks[] = {
     { "ScheduleDownload", cwmp_check_windows },
-    { "SetParameterAttributes", cwmp_check_notifications }
+    { "SetParameterAttributes", cwmp_check_notifications },
+    { "GetParameterValues", cwmp_check_names },
+    { "GetParameterAttributes", cwmp_check_names },
+    { "GetParameterNames", cwmp_check_path }
 };
 
 
@@ -116,6 +124,94 @@ cwmp_check_notifications(cwmp_build_t *b, const cwmp_node_t *args)
     }
 
     return CWMP_OK;
+}
+
+
+/* a node that is "*" and nothing else: every instance of its table */
+
+static int
+cwmp_has_wildcard(const cwmp_str_t *path)
+{
+    size_t  i;
+
+    for (i = 1; i + 1 < path->len; i++) {
+        if (path->data[i] == '*' && path->data[i - 1] == '.'
+            && path->data[i + 1] == '.')
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* has the device said that it takes wildcards?  redis/cwmp.lua asks for it */
+
+static int
+cwmp_takes_wildcards(const cwmp_order_t *order)
+{
+    size_t         i, len;
+    unsigned char  out[CWMP_FLAG_MAX + 1];
+    cwmp_known_t  *k;
+
+    static const char  end[] = ".ManagementServer.InstanceWildcardsSupported";
+
+    for (i = 0; i < order->nknown; i++) {
+        k = &order->known[i];
+
+        if (k->name.len >= sizeof(end) - 1
+            && memcmp(k->name.data + k->name.len - (sizeof(end) - 1), end,
+                      sizeof(end) - 1) == 0)
+        {
+            return k->value.len <= CWMP_FLAG_MAX
+                   && cwmp_value_canonical(CWMP_V_BOOLEAN, k->value.data,
+                                           k->value.len, out, &len) == NULL
+                   && out[0] == '1';
+        }
+    }
+
+    return 0;
+}
+
+
+/* TR-069 A.3.2.2 */
+
+static cwmp_rc_t
+cwmp_check_wildcard(cwmp_build_t *b, const cwmp_str_t *name, const char *path)
+{
+    if (!cwmp_has_wildcard(name) || cwmp_takes_wildcards(b->order)) {
+        return CWMP_OK;
+    }
+
+    return cwmp_build_refuse(b, path, "has a wildcard, and the device did not "
+                             "report ManagementServer."
+                             "InstanceWildcardsSupported as true");
+}
+
+
+static cwmp_rc_t
+cwmp_check_names(cwmp_build_t *b, const cwmp_node_t *args)
+{
+    char    path[48];
+    size_t  i;
+
+    for (i = 0; i < args[0].nitems; i++) {
+        snprintf(path, sizeof(path), "ParameterNames[%zu]", i);
+
+        if (cwmp_check_wildcard(b, &args[0].items[i].text, path) != CWMP_OK) {
+            return b->rc;
+        }
+    }
+
+    return CWMP_OK;
+}
+
+
+static cwmp_rc_t
+cwmp_check_path(cwmp_build_t *b, const cwmp_node_t *args)
+{
+    return cwmp_check_wildcard(b, &args[0].text, "ParameterPath");
 }
 
 

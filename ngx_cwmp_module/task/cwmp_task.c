@@ -173,6 +173,34 @@ cwmp_build_too_new(cwmp_build_t *b, const char *path, unsigned since)
 }
 
 
+/* where the object is that AddObject makes: "T.[a]." makes T.17., too */
+
+static char *
+cwmp_build_instance(cwmp_build_t *b, const char *instance)
+{
+    char        *table, *alias;
+    cwmp_str_t   object;
+    const char  *name;
+
+    name = json_string_value(json_object_get(b->task, "ObjectName"));
+    object.data = (unsigned char *) (name ? name : "");
+    object.len = name ? strlen(name) : 0;
+
+    table = cwmp_build_copy(b, &object);
+    if (table == NULL) {
+        return NULL;
+    }
+
+    alias = strrchr(table, '[');
+
+    if (alias && strcspn(alias, "]") + 2 == strlen(alias)) {
+        *alias = '\0';
+    }
+
+    return cwmp_build_path(b, table, instance, ".");
+}
+
+
 /*
  * The RPC that the task names.  What can be wrong with the task is found here,
  * before anything is sent, whatever its phase.
@@ -183,7 +211,7 @@ cwmp_build_own(cwmp_build_t *b)
 {
     char              *prefix;
     json_t            *v;
-    const char        *method, *object;
+    const char        *method;
     const cwmp_rpc_t  *rpc;
 
     method = json_string_value(json_object_get(b->task, "method"));
@@ -215,8 +243,7 @@ cwmp_build_own(cwmp_build_t *b)
 
     v = json_object_get(b->task, "values");
     if (v) {
-        object = json_string_value(json_object_get(b->task, "ObjectName"));
-        prefix = cwmp_build_path(b, object ? object : "", "1", ".");
+        prefix = cwmp_build_instance(b, "1");
 
         if (prefix == NULL
             || cwmp_build_values(b, "values", v, prefix, NULL) != CWMP_OK)
@@ -269,20 +296,17 @@ cwmp_build_plain(cwmp_build_t *b, const cwmp_rpc_t *rpc)
 static json_t *
 cwmp_build_target(cwmp_build_t *b, const char **prefix)
 {
-    char        *instance;
-    json_t      *v;
-    const char  *object;
+    char    *instance;
+    json_t  *v;
 
     *prefix = "";
 
     v = json_object_get(b->task, "values");
 
     if (v) {
-        object = json_string_value(json_object_get(b->task, "ObjectName"));
         instance = cwmp_build_copy(b, &b->order->instance);
-        *prefix = instance ? cwmp_build_path(b, object ? object : "",
-                                             instance, ".")
-                           : NULL;
+        *prefix = instance ? cwmp_build_instance(b, instance) : NULL;
+
         if (*prefix == NULL) {
             return NULL;
         }
