@@ -153,7 +153,7 @@ ngx_int_t ngx_http_cwmp_arg(ngx_array_t *args, const void *data, size_t len);
 ngx_int_t ngx_http_cwmp_arg_number(ngx_array_t *args, uint64_t n);
 ngx_int_t ngx_http_cwmp_step_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args);
 ngx_int_t ngx_http_cwmp_verdict_args(ngx_http_cwmp_ctx_t *ctx,
-    ngx_array_t *args, const ngx_str_t *task, const cwmp_task_rpc_t *rpc);
+    ngx_array_t *args, const cwmp_str_t *id, const cwmp_task_rpc_t *rpc);
 
 /* ngx_http_cwmp_reply.c: each finalizes the request */
 void ngx_http_cwmp_reply_inform(ngx_http_cwmp_ctx_t *ctx);

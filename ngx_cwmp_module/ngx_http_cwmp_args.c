@@ -477,14 +477,14 @@ ngx_http_cwmp_arg_rows(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
 }
 
 
-/* the task cannot be sent, or needs not be */
+/* the RPC cannot be sent, or not in one message, or needs not be */
 
 ngx_int_t
 ngx_http_cwmp_verdict_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
-    const ngx_str_t *task, const cwmp_task_rpc_t *rpc)
+    const cwmp_str_t *id, const cwmp_task_rpc_t *rpc)
 {
     if (ngx_http_cwmp_common_args(ctx, args, "verdict", 0) != NGX_OK
-        || ngx_http_cwmp_arg(args, task->data, task->len) != NGX_OK)
+        || ngx_http_cwmp_arg(args, ctx->task.data, ctx->task.len) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -497,6 +497,14 @@ ngx_http_cwmp_verdict_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
             return NGX_ERROR;
         }
 
+    } else if (rpc->split.len) {
+        if (ngx_http_cwmp_arg_text(args, "split") != NGX_OK
+            || ngx_http_cwmp_arg_str(args, &rpc->split) != NGX_OK
+            || ngx_http_cwmp_arg(args, "", 0) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
     } else if (ngx_http_cwmp_arg_text(args, "done") != NGX_OK
                || ngx_http_cwmp_arg_text(args, "{\"verified\":\"read\"}")
                   != NGX_OK
@@ -505,6 +513,12 @@ ngx_http_cwmp_verdict_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
         return NGX_ERROR;
     }
 
-    return ngx_http_cwmp_arg_text(args, ctx->calls + 1 >= NGX_HTTP_CWMP_CALLS
-                                        ? "last" : "");
+    if (ngx_http_cwmp_arg_text(args, ctx->calls + 1 >= NGX_HTTP_CWMP_CALLS
+                                     ? "last" : "")
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_cwmp_arg_str(args, id);
 }

@@ -28,7 +28,7 @@ static void ngx_http_cwmp_verb_end(ngx_http_cwmp_ctx_t *ctx,
 static void ngx_http_cwmp_verb_unknown(ngx_http_cwmp_ctx_t *ctx,
     redisReply *reply);
 static void ngx_http_cwmp_verdict(ngx_http_cwmp_ctx_t *ctx,
-    const ngx_str_t *task, const cwmp_task_rpc_t *rpc);
+    const cwmp_str_t *id, const cwmp_task_rpc_t *rpc);
 
 
 static const struct {
@@ -558,8 +558,8 @@ ngx_http_cwmp_verb_rpc(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 
     rc = cwmp_task_rpc(&ctx->arena, &order, &rpc);
 
-    if (rc == CWMP_REFUSED || (rc == CWMP_OK && rpc.done)) {
-        ngx_http_cwmp_verdict(ctx, &ctx->task, &rpc);
+    if (rc == CWMP_REFUSED || (rc == CWMP_OK && (rpc.done || rpc.split.len))) {
+        ngx_http_cwmp_verdict(ctx, &id, &rpc);
         return;
     }
 
@@ -573,10 +573,10 @@ ngx_http_cwmp_verb_rpc(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 }
 
 
-/* the task ends here; the next one comes by another call */
+/* the RPC is not sent; what is sent instead comes by another call */
 
 static void
-ngx_http_cwmp_verdict(ngx_http_cwmp_ctx_t *ctx, const ngx_str_t *task,
+ngx_http_cwmp_verdict(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
     const cwmp_task_rpc_t *rpc)
 {
     ngx_array_t  *args;
@@ -590,7 +590,7 @@ ngx_http_cwmp_verdict(ngx_http_cwmp_ctx_t *ctx, const ngx_str_t *task,
 
     args = ngx_http_cwmp_call(ctx, ctx->request->pool, "cwmp_step_1");
 
-    if (args && ngx_http_cwmp_verdict_args(ctx, args, task, rpc) != NGX_OK) {
+    if (args && ngx_http_cwmp_verdict_args(ctx, args, id, rpc) != NGX_OK) {
         args = NULL;
     }
 

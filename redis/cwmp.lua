@@ -34,13 +34,13 @@ local VERSION = 3
 
 -- positions in KEYS, the same for every function that works on a device
 local DEVICE, PARAMS, TASKS, QUEUE, LIVE, RUNNING, WAITING, SESSION, RESULTS,
-      DUE, EVENTS, SEEN, MODEL, SOFTWARE, QUIRKS, WAKE =
-      1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16
+      DUE, EVENTS, SEEN, MODEL, SOFTWARE, QUIRKS, LEARNED, WAKE =
+      1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17
 
 local SUFFIX = { '', ':params', ':tasks', ':queue', ':live', ':running',
                  ':waiting', ':session', ':results' }
 local SHARED = { 'due', 'events', 'index:seen', 'index:model', 'index:version',
-                 'quirks', 'wake' }
+                 'quirks', 'model:', 'wake' }
 
 -- states of a session (the CPE's turn, the ACS's turn, after our 204)
 local CPE, ACS, CLOSING = '1', '2', '3'
@@ -63,6 +63,19 @@ local METHODS_MAX = 100             -- in the list of what a device can do
 local QUIRKS_MAX = 500              -- rows of quirks in a partition
 local QUIRKS_BYTES = 1024           -- of such a row
 local MATCH_BYTES = 256             -- of what it is for
+-- of tasks of several messages
+local BOUND = {
+    response = 65536,               -- bytes of what several reads gave
+    work = 262144,                  -- bytes of what is left to do
+    spare = 200,                    -- RPCs of a read that asks for less
+    reads = 2000,                   -- RPCs of a read, whatever it is
+    blamed = 50,                    -- names that a read may fail for
+    groups = 32,                    -- reads of what is below a path
+    learned = 200,                  -- things of a model
+    lasts = 2592000,                -- seconds that they are known: 30 days
+    least = 8,                      -- names in a read
+}
+local UNLIMITED = 1e9
 
 -- bands of the queue's scores; all of them exact in a double
 local URGENT, LATER, AFTER = -1e12, 1e15, 2e15
@@ -270,6 +283,7 @@ local function device_keys(key)
     for _, s in ipairs(SHARED) do
         k[#k + 1] = prefix .. s
     end
+    k[LEARNED] = k[LEARNED] .. (string.match(id, '^(.*)%-') or '')
     return k, id
 end
 
@@ -454,7 +468,8 @@ end
   live: id -> "QUEUED-MS JSON"; besides "=a ID" -> how often it was sent,
   "=p ID" -> its phase, "=v ID" -> how often it was read back, "=s ID" -> when
   it was sent last, "=u ID" -> 1 when what it did then is unknown, "=w ID" ->
-  the event that it waits for, and "=k COMMANDKEY" -> id.  queue: id by order.
+  the event that it waits for, "=l ID" and "=r ID" -> the progress of a task of
+  several messages (below), and "=k COMMANDKEY" -> id.  queue: id by order.
   A task that may not run yet sits above LATER, at LATER + its time in ms
   (notBefore), or above AFTER, until an Inform brings its event.
 ]]
@@ -504,6 +519,53 @@ local function write_result(c, r)
     event(c, 'task', 'id', r.id, 'method', r.method or '', 'status', r.status)
 end
 
+-- functions for tasks of several messages (Lua takes 200 locals in a file)
+local several = {}
+
+-- Progress of a task: parts of its list as { FROM, TO }, as names { n = ... },
+-- or as a path whose next level is listed first, { l = PATH }.
+function several.are_parts(list)
+    for _, p in ipairs(type(list) == 'table' and list or {}) do
+        if type(p) ~= 'table' or type(p.n) ~= 'table' and type(p.l) ~= 'string'
+           and not (type(p[1]) == 'number' and type(p[2]) == 'number')
+        then
+            return false
+        end
+    end
+    return list == nil or type(list) == 'table'
+end
+
+-- nil when there is none, or when it was damaged
+function several.load_work(c, id)
+    local raw = call('HGET', c.k[LIVE], '=l ' .. id)
+    local w = raw and decode(raw)
+    if w and several.are_parts(w.left) and several.are_parts(w.reads)
+       and type(w.bad or {}) == 'table'
+    then
+        return w
+    end
+end
+
+-- the rows of several reads as those of one
+function several.list_of(rows, w)
+    return '{"ParameterList":[' .. (rows or '') .. ']'
+           .. (w.cut and ',"count":' .. w.count .. ',"truncated":true' or '')
+           .. '}'
+end
+
+-- what a task that does not end well did all the same; has it changed anything?
+function several.so_far(c, id)
+    local w = several.load_work(c, id)
+    if not w then
+        return nil, false
+    elseif w.applied then
+        return w.applied > 0 and '{"applied":' .. w.applied .. ',"of":'
+               .. w.size .. '}' or nil, w.applied > 0
+    end
+    local rows = call('HGET', c.k[LIVE], '=r ' .. id)
+    return w.count and several.list_of(rows, w), false
+end
+
 -- the one end of a task that was accepted
 local function finish(c, id, status, more)
     local task, _, queued = load_task(c, id)
@@ -511,13 +573,21 @@ local function finish(c, id, status, more)
         return
     end
     more = more or {}
+    local changed = false
+    if not more.response then
+        more.response, changed = several.so_far(c, id)
+    end
     -- sent before, no answer, and not a mere read: who knows what it did
     if (status == 'expired' or status == 'cancelled') and not more.answered
        and (METHODS[task.method] or {}).lost ~= 'again'
-       and (more.sent or call('HGET', c.k[LIVE], '=u ' .. id) == '1')
+       and (changed or more.sent
+            or call('HGET', c.k[LIVE], '=u ' .. id) == '1')
     then
-        more.fault = reason_json(status .. ', but it had been sent before, '
-                                 .. 'and the session ended without an answer')
+        more.fault = reason_json(status .. (changed
+                                 and ', but the first parts of its list had '
+                                     .. 'been applied before'
+                                 or ', but it had been sent before, and the '
+                                    .. 'session ended without an answer'))
         status = 'lost'
     end
     local sent = more.sent
@@ -528,7 +598,7 @@ local function finish(c, id, status, more)
                       fault = more.fault, response = more.response,
                       queued = queued, sent = sent })
     call('HDEL', c.k[LIVE], id, '=a ' .. id, '=p ' .. id, '=v ' .. id,
-         '=s ' .. id, '=u ' .. id, '=w ' .. id,
+         '=s ' .. id, '=u ' .. id, '=w ' .. id, '=l ' .. id, '=r ' .. id,
          '=k ' .. command_key(id, task))
     call('ZREM', c.k[QUEUE], id)
     if task.expires then
@@ -1029,6 +1099,413 @@ local function style_of(s, root)
 end
 
 
+-- ------------------------------------------------ tasks of several messages
+
+--[[
+  A list above 32 KB is set, or read, in parts, each an RPC of its own: C says
+  where to cut it (verdict "split").  A read that fails is asked for again with
+  less: half of the names, then a single path by the next level below it, until
+  those names are alone that the device refuses.  What has been done stays done
+  when the session ends: the progress is in live.
+
+    left    what is still to do, the first of it now: { FROM, TO } of the
+            task's list, { n = { NAME, ... } }, or { l = PATH, c = CODE }: its
+            next level is listed, since CODE refused to read it
+    reads   parts of a read that comes before (types, verify, confirm)
+    size, applied, status, verified     of a set
+    rpcs, most, gen, bad, fault, count, cut, unread     of a read: RPCs so far
+            and allowed, generation of the first, { NAME, CODE } that failed,
+            the fault, rows so far, whether they are more than are kept,
+            whether something was left out
+
+  What a model cannot do is kept in LEARNED for its other devices, by software
+  version: "level VERSION PATH" (PATH is read by level), "names VERSION" and
+  "paths VERSION" -> how many names, or names of which one is a partial path,
+  a read may have.  Fields are separated by a tab.
+]]
+local READS = { types = true, verify = true, confirm = true }
+local RPC_OF = { types = 'GetParameterValues', verify = 'GetParameterValues',
+                 confirm = 'GetParameterValues', names = 'GetParameterValues',
+                 level = 'GetParameterNames', set = 'SetParameterValues',
+                 compare = 'SetParameterValues', check = 'SetParameterValues',
+                 confirmed = 'SetParameterValues' }
+-- faults of a read that less of it may not have; what devices say for 9005
+local TOO_MUCH = { ['9002'] = true, ['9003'] = true, ['9004'] = true,
+                   ['9005'] = true }
+
+function several.work_of(c, run)
+    if run.parts ~= '1' then
+        return nil
+    end
+    run.work = run.work or several.load_work(c, run.id)
+    return run.work
+end
+
+function several.save_work(c, run)
+    if run.work.left or run.work.reads then
+        run.parts = '1'
+        call('HSET', c.k[LIVE], '=l ' .. run.id, cjson.encode(run.work))
+    else
+        run.parts, run.work = '', nil
+        call('HDEL', c.k[LIVE], '=l ' .. run.id)
+    end
+end
+
+function several.is_partial(name)
+    return name == '' or string.sub(name, -1) == '.'
+end
+
+function several.slice(list, from, to)
+    local out = {}
+    for i = from + 1, to do
+        out[#out + 1] = list[i]
+    end
+    return out
+end
+
+-- items FROM to TO of a part
+function several.part_of(part, from, to)
+    if part.n then
+        return { n = several.slice(part.n, from, to) }
+    end
+    return { part[1] + from, part[1] + to }
+end
+
+-- all parts between these places
+function several.parts_at(part, at)
+    local parts = {}
+    for i = 2, #at do
+        parts[#parts + 1] = several.part_of(part, at[i - 1], at[i])
+    end
+    return parts
+end
+
+-- its progress cannot be read: the task ends here
+function several.damaged(c, run)
+    if run.parts ~= '1' or several.work_of(c, run) then
+        return false
+    end
+    call('DEL', c.k[RUNNING])
+    finish(c, run.id, 'lost', { sent = tonumber(run.sent), fault = reason_json(
+           'its progress in live was damaged') })
+    return true
+end
+
+function several.put_first(list, parts)
+    for i = #parts, 1, -1 do
+        table.insert(list, 1, parts[i])
+    end
+end
+
+-- the names that a read's part asks for
+function several.names_of(part, task)
+    if part.l then
+        return { part.l }
+    end
+    return part.n or several.slice(task.ParameterNames, part[1], part[2])
+end
+
+-- what a task reads; nil when C will refuse it
+function several.names_to_read(task)
+    local names = task.ParameterNames
+    if type(names) ~= 'table' or #names == 0 then
+        return nil
+    end
+    for _, name in ipairs(names) do
+        if type(name) ~= 'string' then
+            return nil
+        end
+    end
+    return names
+end
+
+function several.has_partial(names)
+    for _, name in ipairs(names) do
+        if several.is_partial(name) then
+            return true
+        end
+    end
+    return false
+end
+
+-- one path for all instances
+function several.general(path)
+    return (string.gsub(path, '%.%d+%f[.]', '.{i}'))
+end
+
+function several.software(c)
+    return (string.gsub(call('HGET', c.k[DEVICE], 'version') or '', '%c', '?'))
+end
+
+-- what this device can read at once: its quirks, and what its model has shown
+function several.limits_of(c, s)
+    if c.limits then
+        return c.limits
+    end
+    local l = { most = quirk(s, 'namesAtMost') or UNLIMITED, level = {},
+                names = UNLIMITED, paths = UNLIMITED,
+                partial = quirk(s, 'partialPaths') ~= false }
+    local raw = c.k[LEARNED] and redis.pcall('HGETALL', c.k[LEARNED]) or {}
+    if raw.err then
+        note(c, c.k[LEARNED] .. ' is not a hash: delete it')
+        raw = {}
+    end
+    local version = #raw > 0 and several.software(c)
+    for i = 1, #raw, 2 do
+        local kind, of, path = string.match(raw[i], '^(%a+)\t([^\t]*)\t?(.*)$')
+        if of == version and kind == 'level' then
+            l.level[path] = true
+        elseif of == version and l[kind] then
+            l[kind] = tonumber(raw[i + 1]) or UNLIMITED
+        end
+    end
+    c.limits = l
+    return l
+end
+
+function several.learn(c, kind, value, path)
+    local key = c.k[LEARNED]
+    local field = kind .. '\t' .. several.software(c)
+                  .. (path and '\t' .. path or '')
+    local size = redis.pcall('HLEN', key)
+    if type(size) ~= 'number' or #field > 2048
+       or size >= BOUND.learned and call('HEXISTS', key, field) == 0
+    then
+        return
+    end
+    call('HSET', key, field, value)
+    call('EXPIRE', key, BOUND.lasts)
+    c.limits = nil
+    note(c, 'model learned: ' .. shown(field, 256) .. ' ' .. value)
+end
+
+-- so many names were too many: the next read has half of them at most
+function several.learn_count(c, names)
+    local half = math.floor(#names / 2)
+    if half >= BOUND.least then
+        several.learn(c, several.has_partial(names) and 'paths' or 'names',
+                      half)
+    end
+end
+
+-- a part as the device's limits cut it
+function several.plan(l, names, whole)
+    local parts, from, partial = {}, 0, false
+    local function cut(to)
+        if to > from then
+            parts[#parts + 1] = several.part_of(whole, from, to)
+        end
+        from, partial = to, false
+    end
+    for i, name in ipairs(names) do
+        local path = several.is_partial(name)
+        if path and (not l.partial or l.level[several.general(name)]) then
+            cut(i - 1)
+            parts[#parts + 1] = { l = name }
+            from = i
+        else
+            if i - from > math.min(l.most, (partial or path) and l.paths
+                                           or l.names)
+            then
+                cut(i - 1)
+            end
+            partial = partial or path
+        end
+    end
+    cut(#names)
+    return parts
+end
+
+function several.new_read(run, parts, gen)
+    run.work = { left = parts, rpcs = 0, bad = {}, gen = tonumber(gen),
+                 most = math.min(BOUND.spare + 2 * #parts, BOUND.reads) }
+end
+
+-- what a read begins with when it cannot be sent as it is
+function several.plan_read(c, s, run, task)
+    local names = c.k[LEARNED] and several.names_to_read(task)
+    if not names or #names == 1 and not several.is_partial(names[1]) then
+        return
+    end
+    local parts = several.plan(several.limits_of(c, s), names, { 0, #names })
+    if #parts > 1 or parts[1].l then
+        local gen = call('HGET', c.k[DEVICE], 'gen') or 0
+        several.new_read(run, parts, gen + 1)
+        several.save_work(c, run)
+    end
+end
+
+-- A part of what is set was applied: its Status, or how that is known.  The
+-- whole's response when it was the last.
+function several.part_applied(c, run, status, how)
+    local w = run.work
+    w.applied = table.remove(w.left, 1)[2]
+    w.status = math.max(w.status or 0, tonumber(status) or 0)
+    w.verified = w.verified or how
+    if #w.left == 0 then
+        return '{"Status":' .. w.status .. (w.verified and ',"verified":"'
+               .. w.verified .. '"' or '') .. '}'
+    end
+    several.save_work(c, run)
+    call('HSET', c.k[LIVE], '=a ' .. run.id, 0)
+    call('HDEL', c.k[LIVE], '=v ' .. run.id)
+end
+
+-- the first phase of what is left of a read
+function several.read_phase(run)
+    return run.work.left[1].l and 'level' or 'names'
+end
+
+function several.blame(w, name, code, text)
+    w.bad[#w.bad + 1] = { string.sub(name, 1, 1024), code }
+    w.fault = w.fault or text
+end
+
+-- The first part was too much, or something in it is wrong: less of it.  code
+-- is the fault's, or why else it is asked for again.
+function several.ask_less(c, run, task, code, text)
+    local w = run.work
+    local head = table.remove(w.left, 1)
+    local names = several.names_of(head, task)
+    local root = head.l == '' and call('HGET', c.k[DEVICE], 'root') or ''
+    if root ~= '' then
+        several.put_first(w.left, { { n = { root .. '.' } } })
+    elseif head.l then
+        several.blame(w, head.l, TOO_MUCH[head.c] and head.c or code, text)
+    elseif #names > 1 then
+        local half = math.floor(#names / 2)
+        several.put_first(w.left, several.parts_at(head, { 0, half, #names }))
+        if code == '9004' then
+            several.learn_count(c, names)
+        end
+    elseif several.is_partial(names[1]) then
+        several.put_first(w.left, { { l = names[1], c = code } })
+    else
+        several.blame(w, names[1], code, text)
+    end
+end
+
+-- what is right below a path: parameters, objects; or nil and why not
+function several.children(path, json)
+    local got = decode(json) or {}
+    local names, objects, seen, others = {}, {}, {}, false
+    if type(got.ParameterList) ~= 'table' or got.truncated then
+        return nil, 'has more below it than is taken at once'
+    end
+    for _, row in ipairs(got.ParameterList) do
+        local name = type(row) == 'table' and tostring(row.Name) or ''
+        local child = string.match(string.sub(name, #path + 1), '^[^.]*%.?')
+        if string.sub(name, 1, #path) ~= path then
+            others = true
+        elseif characters(path .. child) > 256 then
+            return nil, 'has a name of more than 256 characters below it'
+        elseif child ~= '' and not seen[child] then
+            seen[child] = true
+            local list = several.is_partial(child) and objects or names
+            list[#list + 1] = path .. child
+        end
+    end
+    if others and next(seen) == nil then
+        return nil, 'is answered with what is not below it'
+    end
+    return names, objects
+end
+
+-- reads of what a path has: its parameters together, its objects in groups
+function several.level_parts(l, names, objects)
+    local parts = several.plan(l, names, { n = names })
+    local size = math.max(1, math.ceil(#objects / BOUND.groups))
+    for i = 0, #objects - 1, size do
+        local group = several.slice(objects, i, math.min(i + size, #objects))
+        for _, part in ipairs(several.plan(l, group, { n = group })) do
+            parts[#parts + 1] = part
+        end
+    end
+    return parts
+end
+
+-- rows of a GetParameterValuesResponse's JSON, how many, are they all of them?
+function several.rows_of(json)
+    local rows, count = string.match(json,
+              '^{"ParameterList":%[(.*)%],"count":(%d+),"truncated":true}$')
+    if rows then
+        return rows, tonumber(count), false
+    end
+    rows = string.match(json, '^{"ParameterList":%[(.*)%]}$') or ''
+    return rows, select(2, string.gsub(rows, '{"Name":"', '')), true
+end
+
+-- a part's rows join those before, as long as there is room
+function several.keep_rows(c, run, json)
+    local w = run.work
+    local rows, count, whole = several.rows_of(json)
+    local have = call('HGET', c.k[LIVE], '=r ' .. run.id) or ''
+    w.count = (w.count or 0) + count
+    if w.cut or #rows == 0 then
+        -- no more are kept, or there are none
+    elseif have ~= '' and #have + #rows >= BOUND.response then
+        w.cut = true
+    else
+        call('HSET', c.k[LIVE], '=r ' .. run.id,
+             have .. (have ~= '' and ',' or '') .. rows)
+        w.cut = not whole or nil
+    end
+end
+
+-- what failed: the CPE's fault, with the names that it is about
+function several.read_fault(w, task)
+    if w.fault and #w.bad == 1 and not w.unread and #task.ParameterNames == 1
+       and w.bad[1][1] == task.ParameterNames[1]
+    then
+        return w.fault
+    end
+    local list = {}
+    for _, b in ipairs(w.bad) do
+        list[#list + 1] = '{"Name":' .. quote(b[1]) .. (tonumber(b[2])
+                          and ',"FaultCode":' .. tonumber(b[2])
+                          or ',"reason":' .. quote(b[2])) .. '}'
+    end
+    local fault = w.fault or reason_json(w.unread
+                  and 'not all of it was read: it takes more than '
+                      .. w.most .. ' RPCs, or more than ' .. BOUND.blamed
+                      .. ' names of it fail' or 'not all of it can be read')
+    return string.sub(fault, 1, -2) .. ',"ParameterNames":['
+           .. table.concat(list, ',') .. ']'
+           .. (w.unread and ',"unread":' .. w.unread or '') .. '}'
+end
+
+-- those paths of the task of which everything was read
+function several.complete(w, task)
+    local paths = {}
+    for _, path in ipairs(task.ParameterNames) do
+        local whole = several.is_partial(path) and not w.unread
+        for _, b in ipairs(whole and w.bad or {}) do
+            whole = whole and string.sub(b[1], 1, #path) ~= path
+        end
+        if whole then
+            paths[#paths + 1] = path
+        end
+    end
+    return paths
+end
+
+-- the part of a list that this phase is about, for C: "PHASE FROM TO MOST"
+function several.phase_words(c, s, run)
+    local w, reads = several.work_of(c, run), READS[run.phase]
+    local part = w and (reads and w.reads or run.phase ~= 'types' and w.left)
+    part = part and part[1] or { 0, 0 }
+    local l = reads and several.limits_of(c, s)
+    local most = l and math.min(l.most, l.names) or UNLIMITED
+    if part[2] == 0 and most == UNLIMITED
+       or METHODS[run.method].reads
+    then
+        return run.phase
+    end
+    return string.format('%s %d %d %d', run.phase, part[1], part[2],
+                         most < UNLIMITED and most or 0)
+end
+
+
 -- --------------------------------------------------------- running, waiting
 
 --[[
@@ -1036,7 +1513,7 @@ end
   phase, instance, key (CommandKey or ParameterKey), before (what the device
   had when it was sent: its ParameterKey, or its SoftwareVersion if that is to
   change), gen, score; came: parameters of a long answer that are stored; broke:
-  why the last answer did not come to its end.
+  why the last answer did not come to its end; parts: 1 when there is progress.
 
   phase of a task of more than one RPC, passed on to whoever writes the RPC:
     ''       the task's own RPC
@@ -1045,9 +1522,14 @@ end
     verify   a read of what an interrupted SetParameterValues was to set
     compare  that was read: send it, or find that it was done
     check    the same, when it may not be sent again
+    confirm  a read of what was set, of a model whose Status 0 is no proof
+    confirmed  that was read: was it set?
+    names    a part of a read
+    level    GetParameterNames of what is right below a path
 ]]
 local RUN = { 'id', 'method', 'rpc', 'attempts', 'sent', 'phase', 'instance',
-              'key', 'before', 'gen', 'score', 'came', 'broke' }
+              'key', 'before', 'gen', 'score', 'came', 'broke',
+              'parts' }
 
 local function load_running(c)
     local run = hash_fields(c.k[RUNNING], RUN)
@@ -1114,16 +1596,25 @@ local function to_set(run, task)
 end
 
 --[[
-  rpc, notes, RPC's ID, phase, instance, key, task's id, JSON, how it is spoken
-  to (namespace, version, 1 when it says that it can do it, style), name, type
-  letter, value, name, type letter, value, ...
+  rpc, notes, RPC's ID, phase and part, instance, key, task's id, JSON, how it
+  is spoken to (namespace, version, 1 when it says that it can do it, style),
+  name, type letter, value, name, type letter, value, ... (names and level: the
+  names that are asked for)
 ]]
 local function rpc_reply(c, s, run, task, json)
     local can = ',' .. (call('HGET', c.k[DEVICE], 'methods') or '') .. ','
     local listed = string.find(can, ',' .. run.method .. ',', 1, true)
-    local reply = { 'rpc', c.notes, run.rpc, run.phase, run.instance or '',
-                    run.key, run.id, json, s.v .. (listed and ' 1' or ' 0')
-                    .. ' ' .. (s.y or '') }
+    local reply = { 'rpc', c.notes, run.rpc, several.phase_words(c, s, run),
+                    run.instance or '', run.key, run.id, json, s.v
+                    .. (listed and ' 1' or ' 0') .. ' ' .. (s.y or '') }
+    local asks = run.phase == 'names' or run.phase == 'level'
+    if asks then
+        for _, name in ipairs(several.names_of(run.work.left[1], task)) do
+            reply[#reply + 1] = name
+            reply[#reply + 1] = ''
+            reply[#reply + 1] = ''
+        end
+    end
     if METHODS[run.method].wild and string.find(json, '*', 1, true) then
         local root = call('HGET', c.k[DEVICE], 'root') or 'Device'
         for _, v in ipairs(known_types(c, {
@@ -1132,12 +1623,17 @@ local function rpc_reply(c, s, run, task, json)
             reply[#reply + 1] = v
         end
     end
+    if asks then
+        return reply
+    end
     local list, prefix = to_set(run, task)
     if list and (run.method == 'SetParameterValues' or run.phase == 'set'
                  or run.instance ~= '')
     then
         local names = {}
-        if run.phase == 'compare' or run.phase == 'check' then
+        if run.phase == 'compare' or run.phase == 'check'
+           or run.phase == 'confirmed'
+        then
             for name in pairs(list) do
                 names[#names + 1] = tostring(name)
             end
@@ -1196,17 +1692,62 @@ local function close(c, s)
     return { 'end', c.notes }
 end
 
+-- was the device reset (0 BOOTSTRAP) after the task was sent?
+local function reset_since(c, id)
+    local reset = tonumber(call('HGET', c.k[DEVICE], 'bootstrap') or 0) * 1000
+    return reset > tonumber(call('HGET', c.k[LIVE], '=s ' .. id) or c.now)
+end
+
 -- What an interrupted task set is read back; but not for ever, and not after
 -- the CPE has forgotten it: why not, or nil.
-local function not_to_verify(c, id)
+local function not_to_verify(c, id, phase)
     if call('HINCRBY', c.k[LIVE], '=v ' .. id, 1) > VERIFIES then
-        return 'sent, but the session ended before the answer; reading back '
+        return (phase == 'verify' and 'sent, but the session ended before the '
+                .. 'answer' or 'set, the device says') .. '; reading back '
                .. 'failed ' .. VERIFIES .. ' times'
     end
-    local reset = tonumber(call('HGET', c.k[DEVICE], 'bootstrap') or 0) * 1000
-    if reset > tonumber(call('HGET', c.k[LIVE], '=s ' .. id) or c.now) then
-        return FORGOTTEN
+    return reset_since(c, id) and FORGOTTEN or nil
+end
+
+-- What is sent as ParameterKey; a part but the last has one of its own, so that
+-- each of them can be told from the others.
+function several.own_key(run, task)
+    local key = parameter_key(run.id, task, run.phase)
+    local w = run.work
+    if run.method ~= 'SetParameterValues' or not w or #(w.left or {}) < 2 then
+        return key
     end
+    local suffix = '+' .. w.left[1][1]
+    if #key + #suffix > 32 then
+        key = string.sub(redis.sha1hex(key), 1, 32 - #suffix)
+    end
+    return key .. suffix
+end
+
+-- The progress that a task has, or begins with; false, and why, when it cannot
+-- go on.  What was read before a reset is read again.
+function several.resume(c, s, run, task)
+    local reads = METHODS[run.method].reads
+    local w = several.work_of(c, run)
+    if run.parts == '1' and (not w or #(w.left or w.reads or {}) == 0
+                             or reads and not (w.left and w.bad))
+    then
+        return false, 'its progress in live was damaged'
+    end
+    if w and reset_since(c, run.id) then
+        if (w.applied or 0) > 0 then
+            return false, FORGOTTEN
+        end
+        call('HDEL', c.k[LIVE], '=l ' .. run.id, '=r ' .. run.id)
+        run.work, run.parts, w = nil, '', nil
+    end
+    if reads and not w then
+        several.plan_read(c, s, run, task)
+    end
+    if reads and run.work then
+        run.phase = several.read_phase(run)
+    end
+    return true
 end
 
 local next_task
@@ -1236,19 +1777,31 @@ function next_task(c, s)
     if not id then
         return close(c, s)
     end
+    local kept = call('HMGET', c.k[LIVE], '=p ' .. id, '=l ' .. id)
+    if kept[2] and not c.k[LEARNED] then
+        note(c, 'task ' .. id .. ' goes on at a node of a newer version')
+        return close(c, s)
+    end
     call('ZREM', c.k[QUEUE], id)
-    local phase = call('HGET', c.k[LIVE], '=p ' .. id) or ''
-    local why = phase == 'verify' and not_to_verify(c, id)
+    local phase = kept[1] or ''
+    local why = phase ~= 'types' and READS[phase]
+                and not_to_verify(c, id, phase)
     if why then
         finish(c, id, 'lost', { fault = reason_json(why) })
         return next_task(c, s)
     end
     local run = { id = id, method = task.method, phase = phase, instance = '',
                   key = command_key(id, task), before = '', score = score,
+                  parts = kept[2] and '1' or '',
                   attempts = call('HINCRBY', c.k[LIVE], '=a ' .. id,
                                   phase == '' and 1 or 0) }
+    local good, wrong = several.resume(c, s, run, task)
+    if not good then
+        finish(c, id, 'lost', { fault = reason_json(wrong) })
+        return next_task(c, s)
+    end
     if METHODS[task.method].lost == 'verify' then
-        run.key = parameter_key(id, task, phase)
+        run.key = several.own_key(run, task)
         run.before = call('HGET', c.k[DEVICE], 'parameterkey') or ''
     elseif is_firmware(task) then
         run.before = call('HGET', c.k[DEVICE], 'version') or ''
@@ -1265,7 +1818,9 @@ end
 -- Sent too often, or not answered: what its result is.  While the types of
 -- what it sets are read nothing of the task itself was sent.
 local function give_up(c, run, reason)
+    local w = several.work_of(c, run)
     local unsent = run.phase == 'types' and run.instance == ''
+                   and (w and w.applied or 0) == 0
     finish(c, run.id, unsent and 'rejected' or 'lost', {
            unsent = unsent, sent = not unsent and tonumber(run.sent) or nil,
            response = half_made(run),
@@ -1285,20 +1840,48 @@ local function part_of_it(run)
            .. broke .. ')') .. ', ' .. came .. ' parameters of it are stored'
 end
 
--- back to its old place in the queue, when it may be sent again
+-- back to its old place in the queue; unknown: what was sent, what it did
+local function requeue(c, run, task, phase, unknown)
+    call('ZADD', c.k[QUEUE], run.score, run.id)
+    call('HSET', c.k[LIVE], '=p ' .. run.id, phase, '=s ' .. run.id, run.sent,
+         '=u ' .. run.id, unknown and '1' or '0')
+    if task.expires then
+        due(c, 'x', run.id, task.expires * 1000)
+    end
+end
+
+-- A read without an answer: a path may be too much for the CPE.  Types are read
+-- from the start: what came is known.
+function several.after_loss(c, run, task)
+    local w = several.work_of(c, run)
+    if w and w.reads and run.phase == 'types' then
+        w.reads = nil
+        several.save_work(c, run)
+    end
+    local names = METHODS[run.method].reads and c.k[LEARNED]
+                  and run.phase ~= 'level' and several.names_to_read(task)
+    if names and w then
+        names = several.names_of(w.left[1], task)
+    end
+    if names and several.has_partial(names) then
+        if not w then
+            several.new_read(run, { { 0, #names } }, run.gen)
+        end
+        several.ask_less(c, run, task, 'lost')
+        several.save_work(c, run)
+    end
+end
+
+-- the same, when it may be sent again
 local function send_again(c, run, task, phase, disproved)
     if not phase and tonumber(run.attempts) >= (task.attempts or 3) then
         return give_up(c, run, 'sent ' .. run.attempts .. ' times without an '
                                .. 'answer' .. part_of_it(run))
     end
-    call('ZADD', c.k[QUEUE], run.score, run.id)
+    several.after_loss(c, run, task)
     -- disproved: what was sent is known to have had no effect
-    call('HSET', c.k[LIVE], '=p ' .. run.id, phase or '', '=s ' .. run.id,
-         run.sent, '=u ' .. run.id,
-         (disproved or run.phase == 'types') and '0' or '1')
-    if task.expires then
-        due(c, 'x', run.id, task.expires * 1000)
-    end
+    requeue(c, run, task, phase or '',
+            not disproved and run.phase ~= 'types')
     note(c, 'task ' .. run.id .. ' (' .. run.method .. ') will be sent again')
 end
 
@@ -1358,8 +1941,7 @@ local function lose(c, why)
     event(c, 'session', 'state', 'lost', 'task', run.id, 'reason', why)
     note(c, 'session ended with an RPC outstanding (' .. why .. '): task '
             .. run.id)
-    local reads = run.phase == 'types' or run.phase == 'verify'
-    if METHODS[run.method].lost ~= 'again' and not reads then
+    if METHODS[run.method].lost ~= 'again' and not READS[run.phase] then
         return await(c, run, task, false)
     end
     -- what only reads is repeated; a half-made object is not made twice
@@ -1367,7 +1949,8 @@ local function lose(c, why)
         return give_up(c, run, 'the object was added as instance '
                        .. run.instance .. ', its values may be missing')
     end
-    send_again(c, run, task, run.phase == 'verify' and 'verify' or nil)
+    send_again(c, run, task, run.phase ~= 'types' and READS[run.phase]
+                             and run.phase or nil)
 end
 
 
@@ -1390,6 +1973,16 @@ local function verify(c, w, task, reported, keeps)
             return awaited(c, w, 'lost', { fault = reason_json(
                    'the object was added (ParameterKey says so), but the '
                    .. 'answer with its instance number was lost') })
+        end
+        local work = several.load_work(c, w.id)
+        if work and work.applied then
+            w.work = work
+            local response = several.part_applied(c, w, nil, 'ParameterKey')
+            if response then
+                return awaited(c, w, 'done', { response = response })
+            end
+            no_longer_waits(c, w)
+            return requeue(c, w, task, '')
         end
         return awaited(c, w, 'done', { response = '{' .. (made
                and '"InstanceNumber":' .. made .. ',' or '')
@@ -1617,7 +2210,7 @@ end
 local function same_rpc(c, s)
     local run = load_running(c)
     local task, json
-    if run then
+    if run and not several.damaged(c, run) then
         task, json = load_task(c, run.id)
     end
     if task then
@@ -1915,6 +2508,181 @@ local function settle(c, s, run, status, more)
     finish(c, run.id, status, more)
 end
 
+-- The next message of a task of several.  When the session may have no more,
+-- the rest waits for the next one; a new object's values never do.
+function several.proceed(c, s, run, task, json)
+    several.save_work(c, run)
+    if (s.last or tonumber(s.c) >= s.most) and run.instance == '' then
+        call('DEL', c.k[RUNNING])
+        if not READS[run.phase] then
+            call('HSET', c.k[LIVE], '=a ' .. run.id, 0)
+        end
+        requeue(c, run, task, READS[run.phase] and run.phase or '')
+        note(c, 'task ' .. run.id .. ' is more than cwmp_max_rpcs: the rest '
+                .. 'waits for the next session')
+        return close(c, s)
+    end
+    if not READS[run.phase] then
+        run.attempts = '1'
+        call('HSET', c.k[LIVE], '=a ' .. run.id, 1)
+    end
+    return send(c, s, run, task, json, true)
+end
+
+-- the end of a read of several RPCs
+function several.read_done(c, s, run, task)
+    local w = run.work
+    local response = several.list_of(call('HGET', c.k[LIVE], '=r ' .. run.id),
+                             { cut = w.cut, count = w.count or 0 })
+    mark_read(c, w.gen, several.complete(w, task))
+    if #w.bad == 0 and not w.unread then
+        settle(c, s, run, 'done', { response = response })
+    else
+        settle(c, s, run, 'fault', { fault = several.read_fault(w, task),
+               response = w.count and response or nil })
+    end
+    return next_task(c, s)
+end
+
+-- The next RPC of a read, or its end; what would take too many is not read.
+function several.read_on(c, s, run, task, json)
+    local w = run.work
+    w.rpcs = w.rpcs + 1
+    if #w.left > 0 and (w.rpcs >= w.most or #w.bad >= BOUND.blamed) then
+        w.unread = 0
+        for _, part in ipairs(w.left) do
+            local names = several.names_of(part, task)
+            w.unread = w.unread + #names
+            for i = 1, math.min(#names, BOUND.blamed + 10 - #w.bad) do
+                several.blame(w, names[i], 'not read')
+            end
+        end
+        w.left = {}
+    end
+    if #w.left == 0 then
+        return several.read_done(c, s, run, task)
+    end
+    run.phase = several.read_phase(run)
+    return several.proceed(c, s, run, task, json)
+end
+
+-- what is right below a path was listed: that is read instead of it
+function several.level_read(c, s, run, task, json, r)
+    local w = run.work
+    local head = table.remove(w.left, 1)
+    local names, objects = several.children(head.l, r.json)
+    local l = several.limits_of(c, s)
+    local parts = names and several.level_parts(l, names, objects) or {}
+    several.put_first(w.left, parts)
+    if not names then
+        several.blame(w, head.l, objects)
+    elseif #cjson.encode(w.left) > BOUND.work then
+        w.left = several.slice(w.left, #parts, #w.left)
+        several.blame(w, head.l, 'has more below it than is taken at once')
+    elseif TOO_MUCH[head.c] and #parts > 0 then
+        several.learn(c, 'level', string.format('%.0f', c.now / 1000),
+              several.general(head.l))
+    elseif head.c == nil then
+        -- the table of quirks, or the model, wants it: that is no failure
+        w.most = math.min(w.most + 1 + #parts, BOUND.reads)
+    end
+    return several.read_on(c, s, run, task, json)
+end
+
+-- Values were read: all of them?  nil: of a task of one RPC, all.
+function several.part_read(c, s, run, task, json, r)
+    local most = quirk(s, 'valuesAtMost')
+    local names = most and not run.work and several.names_to_read(task)
+    if run.work then
+        names = several.names_of(run.work.left[1], task)
+    end
+    local cut = most and names and several.has_partial(names)
+                and select(2, several.rows_of(r.json)) >= most
+    if not run.work and not cut then
+        return nil
+    end
+    if not run.work then
+        several.new_read(run, { { 0, #names } }, run.gen)
+    end
+    if cut then
+        several.ask_less(c, run, task, 'the model answers with ' .. most
+                               .. ' values at most')
+    else
+        several.keep_rows(c, run, r.json)
+        mark_read(c, run.gen, names)
+        table.remove(run.work.left, 1)
+    end
+    return several.read_on(c, s, run, task, json)
+end
+
+-- a read was refused; nil: there is nothing less to ask for
+function several.read_refused(c, s, run, task, json, fault, code)
+    local names = c.k[LEARNED] and METHODS[run.method].reads
+                  and several.names_to_read(task)
+    if not names or not TOO_MUCH[code] and not run.work then
+        return nil
+    end
+    if not run.work then
+        if #names == 1 and not several.is_partial(names[1]) then
+            return nil
+        end
+        several.new_read(run, { { 0, #names } }, run.gen)
+    end
+    if TOO_MUCH[code] or run.phase == 'level' then
+        several.ask_less(c, run, task, code, fault)
+    else
+        -- whatever it is, less would not help: these, and on with the rest
+        local head = table.remove(run.work.left, 1)
+        for _, name in ipairs(several.names_of(head, task)) do
+            if #run.work.bad < BOUND.blamed then
+                several.blame(run.work, name, code, fault)
+            else
+                run.work.unread = (run.work.unread or 0) + 1
+            end
+        end
+    end
+    return several.read_on(c, s, run, task, json)
+end
+
+-- So many names at once are too many for a read that comes before; nil: there
+-- is but one.
+function several.read_half(c, s, run, task, json)
+    local w = several.work_of(c, run) or {}
+    local list, size = to_set(run, task), 0
+    for _ in pairs(list or {}) do
+        size = size + 1
+    end
+    local head = w.reads and w.reads[1]
+                 or run.phase ~= 'types' and w.left and w.left[1]
+                 or { 0, size }
+    size = head[2] - head[1]
+    if not c.k[LEARNED] or size < 2 then
+        return nil
+    end
+    w.reads = w.reads or { head }
+    table.remove(w.reads, 1)
+    several.put_first(w.reads, several.parts_at(head, {
+                      0, math.floor(size / 2), size }))
+    run.work = w
+    return several.proceed(c, s, run, task, json)
+end
+
+-- What was set was applied, one part or all of it: on with the next part.
+-- response: when there are no parts.
+function several.set_on(c, s, run, task, json, response, status, how)
+    local w = several.work_of(c, run)
+    if w and w.applied then
+        response = several.part_applied(c, run, status, how)
+    end
+    if response then
+        settle(c, s, run, 'done', { response = response })
+        return next_task(c, s)
+    end
+    run.phase, run.before = '', run.key
+    run.key = several.own_key(run, task)
+    return several.proceed(c, s, run, task, json)
+end
+
 --[[
   Answers are matched by order, since CPEs send none or a constant ID; but an
   ID that we gave to another RPC tells that it is not the answer to this one.
@@ -1951,6 +2719,19 @@ end
 
 -- a phase of a task of several RPCs is answered: the next one
 local function next_phase(c, s, run, task, json)
+    local w = several.work_of(c, run)
+    if w and w.reads then
+        table.remove(w.reads, 1)
+        if #w.reads > 0 then
+            return several.proceed(c, s, run, task, json)
+        end
+        w.reads = nil
+        several.save_work(c, run)
+    end
+    if run.phase == 'confirm' then
+        run.phase = 'confirmed'
+        return send(c, s, run, task, json, true)
+    end
     if run.phase == 'types' then
         run.phase = run.instance ~= '' and 'set' or ''
         return send(c, s, run, task, json, true)
@@ -2002,6 +2783,20 @@ local function done(c, s, run, task, json, r)
         run.key = parameter_key(run.id, task, 'set')
         return send(c, s, run, task, json)
     end
+    if m.list and r.status == '0' and to_set(run, task)
+       and quirk(s, 'confirmSet') and c.k[LEARNED]
+    then
+        run.phase = 'confirm'
+        return send(c, s, run, task, json, true)
+    end
+    if run.method == 'SetParameterValues' then
+        return several.set_on(c, s, run, task, json, r.json, r.status)
+    end
+    local more = m.reads and c.k[LEARNED]
+                 and several.part_read(c, s, run, task, json, r)
+    if more then
+        return more
+    end
     if m.reads and type(task.ParameterNames) == 'table' then
         mark_read(c, run.gen, task.ParameterNames)
     end
@@ -2047,9 +2842,10 @@ local function on_response(c, s, args)
         call('DEL', c.k[RUNNING])
         return next_task(c, s)
     end
-    local reads = run.phase == 'types' or run.phase == 'verify'
-    local want = reads and 'GetParameterValues' or run.phase ~= ''
-                 and 'SetParameterValues' or run.method
+    if several.damaged(c, run) then
+        return next_task(c, s)
+    end
+    local want = RPC_OF[run.phase] or run.method
     if r.method ~= want then
         note(c, 'task ' .. run.id .. ': ' .. r.method .. 'Response to '
                 .. want)
@@ -2062,8 +2858,11 @@ local function on_response(c, s, args)
         write_params(c, run.gen, args, 14)
         call('HDEL', c.k[DEVICE], 'informed')
     end
-    if reads then
+    if READS[run.phase] then
         return next_phase(c, s, run, task, json)
+    end
+    if run.phase == 'level' then
+        return several.level_read(c, s, run, task, json, r)
     end
     return done(c, s, run, task, json, r)
 end
@@ -2081,10 +2880,25 @@ local function on_fault(c, s, args)
     end
     s.m = args[11] == run.rpc and '1' or '0'
     event(c, 'fault', 'id', run.id, 'code', args[10])
-    if run.phase == 'verify' then
-        settle(c, s, run, 'lost', { fault = reason_json('sent, but the '
-               .. 'session ended before the answer; reading back gave fault '
-               .. args[10]) })
+    local task, json = load_task(c, run.id)
+    if not task or several.damaged(c, run) then
+        call('DEL', c.k[RUNNING])
+        return next_task(c, s)
+    end
+    local less
+    if READS[run.phase] and args[10] == '9004' then
+        less = several.read_half(c, s, run, task, json)
+    elseif not READS[run.phase] then
+        less = several.read_refused(c, s, run, task, json, args[9], args[10])
+    end
+    if less then
+        return less
+    end
+    if run.phase == 'verify' or run.phase == 'confirm' then
+        settle(c, s, run, 'lost', { fault = reason_json(
+               (run.phase == 'verify' and 'sent, but the session ended before '
+               .. 'the answer' or 'set, the device says')
+               .. '; reading back gave fault ' .. args[10]) })
     else
         settle(c, s, run, 'fault', { fault = args[9] })
     end
@@ -2105,22 +2919,85 @@ local function on_request(c, s, args)
     return { 'answer', c.notes, s.y or '' }
 end
 
--- The caller could not send it, or found it done: args from 9: task's id,
--- 'rejected' with field and reason, or 'done' with a response
+-- Where a list is to be cut, "0 120 300", so that each part fits into one
+-- message.
+function several.on_split(c, s, run, task, json, text)
+    local at = {}
+    for place in string.gmatch(text, '%d+') do
+        at[#at + 1] = tonumber(place)
+    end
+    -- it was not sent, and is sent in parts now
+    s.c = math.max(0, tonumber(s.c) - 1)
+    run.work = several.work_of(c, run) or {}
+    local w = run.work
+    if READS[run.phase] then
+        w.reads = w.reads or {}
+        table.remove(w.reads, 1)
+        several.put_first(w.reads, several.parts_at({ 0, 0 }, at))
+    elseif METHODS[run.method].reads then
+        if not w.left then
+            several.new_read(run, { { 0, at[#at] } }, run.gen)
+            w = run.work
+        end
+        local parts = several.parts_at(table.remove(w.left, 1), at)
+        several.put_first(w.left, parts)
+        w.most = math.min(w.most + 2 * #parts, BOUND.reads)
+        run.phase = several.read_phase(run)
+    else
+        w.left = w.left or { { 0, at[#at] } }
+        w.applied, w.size = w.applied or 0, w.size or at[#at]
+        table.remove(w.left, 1)
+        several.put_first(w.left, several.parts_at({ 0, 0 }, at))
+        run.key = several.own_key(run, task)
+    end
+    return several.proceed(c, s, run, task, json)
+end
+
+-- it is known that the device has these values
+function several.on_known(c, s, run, task, json, response)
+    if READS[run.phase] then        -- types: nothing is left to read
+        return next_phase(c, s, run, task, json)
+    end
+    local confirmed = run.phase == 'confirmed'
+    if run.instance ~= '' then
+        settle(c, s, run, 'done', { response = '{"InstanceNumber":'
+               .. run.instance .. ',"Status":0}' })
+        return next_task(c, s)
+    end
+    return several.set_on(c, s, run, task, json,
+                  confirmed and '{"Status":0}' or response, 0,
+                  not confirmed and 'read' or nil)
+end
+
+-- The caller could not send it, or not at once, or found it done: args from 9:
+-- task's id, 'rejected' with field and reason, 'split' with places, or 'done'
+-- with a response; 'last' when no call may follow; the RPC's ID
 local function on_verdict(c, s, args)
     check_keys(c)
     local run = load_running(c)
-    if run and run.id ~= args[9] then
+    s.last = args[13] == 'last'
+    if run and (run.id ~= args[9] or args[14] and args[14] ~= run.rpc) then
         return same_rpc(c, s)       -- another worker had this POST, too
     end
+    local task, json
+    if run and args[10] ~= 'rejected' and not several.damaged(c, run) then
+        task, json = load_task(c, run.id)
+    end
+    if task and args[10] == 'split' then
+        return several.on_split(c, s, run, task, json, args[11])
+    elseif task then
+        return several.on_known(c, s, run, task, json, args[11])
+    end
     if run then
-        if args[10] == 'done' then
-            settle(c, s, run, 'done', { response = args[11] })
+        if args[10] ~= 'rejected' then
+            call('DEL', c.k[RUNNING])
         else
             note(c, 'task ' .. run.id .. ' rejected: ' .. args[11] .. ': '
                     .. args[12])
             -- compare and check: it had been sent in an earlier session
-            local status = run.instance ~= '' and 'fault'
+            local w = several.work_of(c, run)
+            local status = (run.instance ~= '' or run.phase == 'confirmed'
+                            or w and (w.applied or 0) > 0) and 'fault'
                            or (run.phase == 'compare' or run.phase == 'check')
                               and 'lost' or 'rejected'
             if status == 'rejected' then
@@ -2130,7 +3007,6 @@ local function on_verdict(c, s, args)
                    { fault = reason_json(args[12], args[11]) })
         end
     end
-    s.last = args[13] == 'last'
     return next_task(c, s)
 end
 

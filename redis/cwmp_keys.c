@@ -46,20 +46,22 @@ cwmp_partition(const cwmp_str_t *id, unsigned partitions)
 
 static cwmp_rc_t
 cwmp_key(cwmp_arena_t *arena, const cwmp_str_t *prefix, unsigned partition,
-    const cwmp_str_t *name, const char *suffix, cwmp_str_t *key)
+    const char *kind, const cwmp_str_t *name, const char *suffix,
+    cwmp_str_t *key)
 {
     size_t  size;
 
-    size = prefix->len + name->len + strlen(suffix) + sizeof(":{4294967295}:");
+    size = prefix->len + strlen(kind) + name->len + strlen(suffix)
+           + sizeof(":{4294967295}:");
 
     key->data = cwmp_alloc(arena, size);
     if (key->data == NULL) {
         return CWMP_ERROR;
     }
 
-    key->len = (size_t) snprintf((char *) key->data, size, "%.*s:{%u}:%.*s%s",
+    key->len = (size_t) snprintf((char *) key->data, size, "%.*s:{%u}:%s%.*s%s",
                                  (int) prefix->len, (char *) prefix->data,
-                                 partition, (int) name->len,
+                                 partition, kind, (int) name->len,
                                  (char *) name->data, suffix);
     return CWMP_OK;
 }
@@ -71,7 +73,7 @@ cwmp_partition_key(cwmp_arena_t *arena, const cwmp_str_t *prefix,
 {
     cwmp_str_t  none = cwmp_string("");
 
-    return cwmp_key(arena, prefix, partition, &none, name, key);
+    return cwmp_key(arena, prefix, partition, name, &none, "", key);
 }
 
 
@@ -79,12 +81,14 @@ cwmp_rc_t
 cwmp_keys(cwmp_arena_t *arena, const cwmp_str_t *prefix, unsigned partitions,
     const cwmp_str_t *id, cwmp_str_t keys[CWMP_KEYS])
 {
-    unsigned  i, partition;
+    unsigned    i, partition;
+    cwmp_str_t  model;
 
     partition = cwmp_partition(id, partitions);
 
     for (i = 0; i < CWMP_DEVICE_KEYS; i++) {
-        if (cwmp_key(arena, prefix, partition, id, cwmp_suffixes[i], &keys[i])
+        if (cwmp_key(arena, prefix, partition, "", id, cwmp_suffixes[i],
+                     &keys[i])
             != CWMP_OK)
         {
             return CWMP_ERROR;
@@ -100,5 +104,16 @@ cwmp_keys(cwmp_arena_t *arena, const cwmp_str_t *prefix, unsigned partitions,
         }
     }
 
-    return CWMP_OK;
+    /* OUI-ProductClass: the serial number is what follows the last hyphen */
+
+    model = *id;
+
+    while (model.len && model.data[model.len - 1] != '-') {
+        model.len--;
+    }
+
+    model.len -= (model.len > 0);
+
+    return cwmp_key(arena, prefix, partition, "model:", &model, "",
+                    &keys[CWMP_KEYS - 1]);
 }

@@ -413,10 +413,12 @@ subtest 'a read of ten thousand paths' => sub {
     my $d = device();
     $d->give(read_task('r', ParameterNames => [map { "Device.$_." }
                                                1 .. 10000]));
-    my $r = $d->begin;
-    is scalar($r->names), 10000, 'is sent';
-    my $before = redis_ms();
-    is $d->respond($r)->status, 204, 'its response';
+    my ($before, $names, $parts) = (redis_ms(), 0, 0);
+    for (my $r = $d->begin; $r->status == 200; $r = $d->respond($r)) {
+        $names += $r->names;
+        $parts++;
+    }
+    is $names, 10000, "is sent, in $parts parts";
     my $ms = redis_ms() - $before;
     cmp_ok $ms, '<', 700, "RULE-4 costs Redis little ($ms ms)";
     is $d->status('r'), 'done', 'done';

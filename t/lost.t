@@ -271,7 +271,7 @@ subtest 'attempts: a task that kills a CPE ends' => sub {
         my ($attempts, $expected) = @$case;
         my $d = device();
         $d->give({ %task, id => 'r', $attempts ? (attempts => $attempts) : () },
-                 { %task, id => 'next' });
+                 { %task, id => 'next', ParameterNames => ['Device.A'] });
         my $sent = 0;
         while ($sent < 10 && $d->status('r') eq 'none') {
             $d->begin('1 BOOT');

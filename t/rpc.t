@@ -214,7 +214,7 @@ subtest 'what is gone from the device disappears' => sub {
 
     $d->give(gpv('no', 'Device.T.'), { method => 'DeleteObject', id => 'del',
                                        ObjectName => 'Device.T.2.' });
-    my $r = $d->refuse($d->begin, 9002);
+    my $r = $d->refuse($d->begin, 9001);
     is $there->(), 'T.11.A T.2.S.1.X T2.1 Ta.1', 'a read that failed: nothing';
     $d->respond($r);
     is $there->(), 'T.11.A T2.1 Ta.1', 'DeleteObject T.2.: all below it';

@@ -113,7 +113,8 @@ my @keys_says = ask('test_keys');
     my ($text) = $lua =~ /^  phase of a task .*?\n(.*?)^\]\]/ms;
     my %lua = map { $_ => 1 } ($text // '') =~ /^    (\w+) /mg;
     my %named = map { $_ => 1 } $lua =~ /\bphase [=~]?= '(\w+)'/g;
-    my %c = map { $_ => 1 } $task =~ /cwmp_order_is\([^)]*"(\w+)"\)/g;
+    my %c = map { $_ => 1 } block($task, qr/\bcwmp_phases\[\] = \{/, qr/^\};/m)
+                            =~ /^    \{ "(\w+)"/mg;
 
     same([sort keys %c], [sort keys %lua],
          'TABLES each phase of the state table is built');

@@ -12,15 +12,51 @@
 #include "cwmp_task.h"
 
 
+/* where a list has to be cut, so that each part fits into one message */
+typedef struct {
+    size_t               bytes;     /* of the part so far */
+    size_t               items;
+    size_t               cuts;      /* made so far */
+    size_t              *at;
+    size_t               size;
+} cwmp_cut_t;
+
+
+#define CWMP_DIFFER_MAX  1024
+
 typedef struct {
     cwmp_arena_t        *arena;
     const cwmp_order_t  *order;
     cwmp_task_rpc_t     *out;
     json_t              *task;
     json_t              *known;     /* name -> index + 1 in order->known */
+    cwmp_str_t           phase;
+    size_t               from;      /* of the task's list: items of this part */
+    size_t               to;
+    size_t               most;      /* names in a read; 0: any number */
+    cwmp_cut_t           cut;
+    char                *differ;    /* values that the device does not have */
+    size_t               ndiffer;
+    size_t               nnamed;    /* of them, in differ */
     cwmp_rc_t            rc;
 } cwmp_build_t;
 
+
+typedef cwmp_rc_t (*cwmp_build_pt)(cwmp_build_t *b, const cwmp_rpc_t *rpc);
+
+
+/* cwmp_task.c: plain is all arguments from the task's JSON */
+int cwmp_build_is_phase(const cwmp_build_t *b, const char *phase);
+cwmp_rc_t cwmp_build_plain(cwmp_build_t *b, const cwmp_rpc_t *rpc);
+
+/* cwmp_phase.c */
+char *cwmp_build_instance(cwmp_build_t *b, const char *instance);
+cwmp_rc_t cwmp_phase_types(cwmp_build_t *b, const cwmp_rpc_t *rpc);
+cwmp_rc_t cwmp_phase_read(cwmp_build_t *b, const cwmp_rpc_t *rpc);
+cwmp_rc_t cwmp_phase_confirmed(cwmp_build_t *b, const cwmp_rpc_t *rpc);
+cwmp_rc_t cwmp_phase_set(cwmp_build_t *b, const cwmp_rpc_t *rpc);
+cwmp_rc_t cwmp_phase_names(cwmp_build_t *b, const cwmp_rpc_t *rpc);
+cwmp_rc_t cwmp_phase_level(cwmp_build_t *b, const cwmp_rpc_t *rpc);
 
 /* cwmp_build.c: arguments by their rows.  path is the field's name for a
    message; node NULL in cwmp_build_values() only checks */
@@ -46,6 +82,13 @@ const char *cwmp_check_scalar(const cwmp_arg_t *arg, const cwmp_str_t *text);
 cwmp_rc_t cwmp_check_args(cwmp_build_t *b, const cwmp_rpc_t *rpc,
     const cwmp_node_t *args);
 size_t cwmp_characters(const cwmp_str_t *text);
+
+/* cwmp_cut.c: items of a list, in their order; index is the item's in it. The
+   outcome is split, empty when all of it fits into one message */
+cwmp_rc_t cwmp_cut_name(cwmp_build_t *b, size_t index, const char *name);
+cwmp_rc_t cwmp_cut_value(cwmp_build_t *b, size_t index, const char *name,
+    const cwmp_str_t *value);
+cwmp_rc_t cwmp_cut_end(cwmp_build_t *b, size_t from, size_t to);
 
 /* cwmp_values.c: parameters and their values */
 cwmp_rc_t cwmp_build_values(cwmp_build_t *b, const char *path, json_t *list,

@@ -17,9 +17,25 @@
 
 static cwmp_rc_t cwmp_build_known(cwmp_build_t *b);
 static const cwmp_rpc_t *cwmp_build_own(cwmp_build_t *b);
-static cwmp_rc_t cwmp_build_plain(cwmp_build_t *b, const cwmp_rpc_t *rpc);
-static cwmp_rc_t cwmp_build_read(cwmp_build_t *b, int all);
-static cwmp_rc_t cwmp_build_set(cwmp_build_t *b);
+static cwmp_rc_t cwmp_build_whole(cwmp_build_t *b, const cwmp_rpc_t *rpc);
+static cwmp_rc_t cwmp_build_split(cwmp_build_t *b, const cwmp_rpc_t *rpc);
+
+
+/* "" too: what is no other phase is the task's own RPC */
+static const struct {
+    const char        *phase;
+    cwmp_build_pt      build;
+} cwmp_phases[] = {
+    { "types", cwmp_phase_types },
+    { "verify", cwmp_phase_read },
+    { "confirm", cwmp_phase_read },
+    { "confirmed", cwmp_phase_confirmed },
+    { "set", cwmp_phase_set },
+    { "names", cwmp_phase_names },
+    { "level", cwmp_phase_level },
+    { "compare", cwmp_build_whole },
+    { "check", cwmp_build_whole }
+};
 
 
 /* fields that are ours, of any task (redis/cwmp.lua checks them) */
@@ -29,11 +45,57 @@ static const char  *cwmp_task_fields[] = {
 };
 
 
-static int
-cwmp_order_is(const cwmp_order_t *order, const char *phase)
+int
+cwmp_build_is_phase(const cwmp_build_t *b, const char *phase)
 {
-    return order->phase.len == strlen(phase)
-           && memcmp(order->phase.data, phase, order->phase.len) == 0;
+    return b->phase.len == strlen(phase)
+           && memcmp(b->phase.data, phase, b->phase.len) == 0;
+}
+
+
+/* "PHASE FROM TO MOST"; the numbers may lack */
+
+static void
+cwmp_order_phase(cwmp_build_t *b, const cwmp_order_t *order)
+{
+    size_t         i, n, number[3];
+    unsigned char  ch;
+
+    memset(number, 0, sizeof(number));
+    b->phase = order->phase;
+
+    for (i = 0, n = 0; i < order->phase.len; i++) {
+        ch = order->phase.data[i];
+
+        if (ch == ' ') {
+            b->phase.len = n ? b->phase.len : i;
+            n++;
+
+        } else if (n && n <= 3 && ch >= '0' && ch <= '9'
+                   && number[n - 1] < 1000000)
+        {
+            number[n - 1] = number[n - 1] * 10 + (ch - '0');
+        }
+    }
+
+    b->from = number[0];
+    b->to = number[1] ? number[1] : (size_t) -1;
+    b->most = number[2];
+}
+
+
+static cwmp_build_pt
+cwmp_build_phase(const cwmp_build_t *b)
+{
+    size_t  i;
+
+    for (i = 0; i < sizeof(cwmp_phases) / sizeof(cwmp_phases[0]); i++) {
+        if (cwmp_build_is_phase(b, cwmp_phases[i].phase)) {
+            return cwmp_phases[i].build;
+        }
+    }
+
+    return cwmp_build_whole;
 }
 
 
@@ -50,6 +112,7 @@ cwmp_task_rpc(cwmp_arena_t *arena, const cwmp_order_t *order,
     b.arena = arena;
     b.order = order;
     b.out = out;
+    cwmp_order_phase(&b, order);
 
     b.task = json_loadb((char *) order->json.data, order->json.len,
                         JSON_REJECT_DUPLICATES, &error);
@@ -74,20 +137,8 @@ cwmp_task_rpc(cwmp_arena_t *arena, const cwmp_order_t *order,
         rpc = cwmp_build_own(&b);
     }
 
-    if (rpc == NULL) {
-        /* refused, or no memory */
-
-    } else if (cwmp_order_is(order, "types")) {
-        cwmp_build_read(&b, 0);
-
-    } else if (cwmp_order_is(order, "verify")) {
-        cwmp_build_read(&b, 1);
-
-    } else if (cwmp_order_is(order, "set")) {
-        cwmp_build_set(&b);
-
-    } else {
-        cwmp_build_plain(&b, rpc);
+    if (rpc) {
+        cwmp_build_phase(&b)(&b, rpc);
     }
 
     json_decref(b.known);
@@ -173,34 +224,6 @@ cwmp_build_too_new(cwmp_build_t *b, const char *path, unsigned since)
 }
 
 
-/* where the object is that AddObject makes: "T.[a]." makes T.17., too */
-
-static char *
-cwmp_build_instance(cwmp_build_t *b, const char *instance)
-{
-    char        *table, *alias;
-    cwmp_str_t   object;
-    const char  *name;
-
-    name = json_string_value(json_object_get(b->task, "ObjectName"));
-    object.data = (unsigned char *) (name ? name : "");
-    object.len = name ? strlen(name) : 0;
-
-    table = cwmp_build_copy(b, &object);
-    if (table == NULL) {
-        return NULL;
-    }
-
-    alias = strrchr(table, '[');
-
-    if (alias && strcspn(alias, "]") + 2 == strlen(alias)) {
-        *alias = '\0';
-    }
-
-    return cwmp_build_path(b, table, instance, ".");
-}
-
-
 /*
  * The RPC that the task names.  What can be wrong with the task is found here,
  * before anything is sent, whatever its phase.
@@ -250,6 +273,16 @@ cwmp_build_own(cwmp_build_t *b)
         {
             return NULL;
         }
+
+        /* the object and its values are one thing: no part of them is */
+
+        if (b->cut.cuts) {
+            cwmp_build_refuse(b, "values", "are more than a message of 32 KB "
+                              "can hold: set the rest by another task");
+            return NULL;
+        }
+
+        memset(&b->cut, 0, sizeof(cwmp_cut_t));
     }
 
     return rpc;
@@ -258,7 +291,7 @@ cwmp_build_own(cwmp_build_t *b)
 
 /* all arguments from the task's JSON */
 
-static cwmp_rc_t
+cwmp_rc_t
 cwmp_build_plain(cwmp_build_t *b, const cwmp_rpc_t *rpc)
 {
     int     check;
@@ -272,8 +305,8 @@ cwmp_build_plain(cwmp_build_t *b, const cwmp_rpc_t *rpc)
         return b->rc;
     }
 
-    check = cwmp_order_is(b->order, "check");
-    b->out->done = check || cwmp_order_is(b->order, "compare");
+    check = cwmp_build_is_phase(b, "check");
+    b->out->done = check || cwmp_build_is_phase(b, "compare");
 
     if (cwmp_build_args(b, rpc->request, b->task, NULL, b->out->args)
         != CWMP_OK
@@ -291,119 +324,45 @@ cwmp_build_plain(cwmp_build_t *b, const cwmp_rpc_t *rpc)
 }
 
 
-/* the names and values that the task sets, and below which path */
-
-static json_t *
-cwmp_build_target(cwmp_build_t *b, const char **prefix)
-{
-    char    *instance;
-    json_t  *v;
-
-    *prefix = "";
-
-    v = json_object_get(b->task, "values");
-
-    if (v) {
-        instance = cwmp_build_copy(b, &b->order->instance);
-        *prefix = instance ? cwmp_build_instance(b, instance) : NULL;
-
-        if (*prefix == NULL) {
-            return NULL;
-        }
-
-    } else {
-        v = json_object_get(b->task, "ParameterList");
-    }
-
-    if (!json_is_object(v)) {
-        cwmp_build_refuse(b, "ParameterList",
-                          "is not an object of names and values");
-        return NULL;
-    }
-
-    return v;
-}
-
-
 /*
- * A read of what the task is going to set: of those whose type nobody knows,
- * or of all.
+ * Lists of what is set or read may be longer than a message: what is set was
+ * counted when it was built.
  */
 
 static cwmp_rc_t
-cwmp_build_read(cwmp_build_t *b, int all)
+cwmp_build_split(cwmp_build_t *b, const cwmp_rpc_t *rpc)
 {
-    char         *path;
-    json_t       *list, *v;
-    const char   *name, *prefix;
-    cwmp_node_t  *arg;
+    size_t              i;
+    const cwmp_node_t  *list;
 
-    list = cwmp_build_target(b, &prefix);
+    list = b->out->args;
 
-    if (list == NULL
-        || cwmp_build_values(b, "ParameterList", list, prefix, NULL)
-           != CWMP_OK)
-    {
-        return b->rc;
+    if (strcmp(rpc->name, "SetParameterValues") == 0) {
+        return cwmp_cut_end(b, b->from, b->from + list->nitems);
     }
 
-    b->out->rpc = cwmp_rpc_find((unsigned char *) "GetParameterValues",
-                                sizeof("GetParameterValues") - 1);
-    b->out->args = arg = cwmp_build_nodes(b, 1);
-    if (arg == NULL) {
-        return b->rc;
+    if (strcmp(rpc->name, "GetParameterValues") != 0) {
+        return CWMP_OK;
     }
 
-    arg->given = 1;
-    arg->items = cwmp_build_nodes(b, json_object_size(list));
-    if (arg->items == NULL) {
-        return b->rc;
-    }
-
-    json_object_foreach(list, name, v) {
-
-        if (!all && (json_object_get(v, "type") || cwmp_build_find(b, name))) {
-            continue;
-        }
-
-        path = cwmp_build_path(b, prefix, "", name);
-        if (path == NULL) {
+    for (i = 0; i < list->nitems; i++) {
+        if (cwmp_cut_name(b, i, (char *) list->items[i].text.data) != CWMP_OK) {
             return b->rc;
         }
-
-        cwmp_node_text(&arg->items[arg->nitems++], path);
     }
 
-    return CWMP_OK;
+    return cwmp_cut_end(b, 0, list->nitems);
 }
 
 
-/* values for the object that AddObject made */
+/* the task's own RPC, or in parts, or nothing when the device has the values */
 
 static cwmp_rc_t
-cwmp_build_set(cwmp_build_t *b)
+cwmp_build_whole(cwmp_build_t *b, const cwmp_rpc_t *rpc)
 {
-    json_t      *list;
-    const char  *prefix, *key;
-
-    list = cwmp_build_target(b, &prefix);
-    if (list == NULL) {
+    if (cwmp_build_plain(b, rpc) != CWMP_OK || b->out->done) {
         return b->rc;
     }
 
-    b->out->rpc = cwmp_rpc_find((unsigned char *) "SetParameterValues",
-                                sizeof("SetParameterValues") - 1);
-    b->out->args = cwmp_build_nodes(b, 2);
-    if (b->out->args == NULL) {
-        return b->rc;
-    }
-
-    key = cwmp_build_copy(b, &b->order->key);
-    if (key == NULL) {
-        return b->rc;
-    }
-
-    cwmp_node_text(&b->out->args[1], key);
-
-    return cwmp_build_values(b, "values", list, prefix, &b->out->args[0]);
+    return cwmp_build_split(b, rpc);
 }

@@ -24,12 +24,16 @@ typedef struct {
 /* what the session's state table asks for (redis/cwmp.lua, "phase") */
 typedef struct {
     cwmp_str_t    json;
-    cwmp_str_t    phase;            /* "", types, set, verify, compare,
-                                       check */
+    cwmp_str_t    phase;            /* "", types, set, verify, compare, check,
+                                       confirm, confirmed, names, level; or
+                                       "PHASE FROM TO MOST": of the task's list
+                                       only these items (TO 0: all), and no
+                                       more than that many in a read (0: any
+                                       number) */
     cwmp_str_t    instance;         /* of AddObject, in phases after it */
     cwmp_str_t    key;              /* CommandKey or ParameterKey to use when
                                        the task has none */
-    cwmp_known_t *known;
+    cwmp_known_t *known;            /* phases names, level: what is asked for */
     size_t        nknown;
     unsigned      version;          /* of CWMP, that the device speaks: 14 for
                                        1.4; 0 when it is not known */
@@ -42,8 +46,12 @@ typedef struct {
 typedef struct {
     const cwmp_rpc_t   *rpc;
     cwmp_node_t        *args;       /* for cwmp_write_request() */
-    unsigned            done:1;     /* phase compare: the device already has
-                                       these values, nothing is to be sent */
+    unsigned            done:1;     /* phases compare, confirmed: the device
+                                       has these values; types: there is nothing
+                                       to read. Nothing is to be sent */
+    cwmp_str_t          split;      /* too much for one message, nothing is to
+                                       be sent: "0 120 240 300", where each part
+                                       of the list begins, and its end */
     cwmp_str_t          field;      /* REFUSED: which, e.g.
                                        "ParameterList.Device.X" */
     const char         *reason;     /* REFUSED: "is missing", ... */

@@ -10,7 +10,8 @@
 
 
 static cwmp_rc_t cwmp_build_value(cwmp_build_t *b, const char *path,
-    const char *name, json_t *v, cwmp_node_t *node);
+    const char *name, json_t *v, int typed, const char *full,
+    cwmp_node_t *node);
 
 
 /* in the order of cwmp_value_type_t */
@@ -46,17 +47,93 @@ cwmp_build_find(cwmp_build_t *b, const char *name)
 }
 
 
-/* node NULL: only checks, as far as is possible while types are not known */
+/* a parameter's name: full is its path, p says where it stands in the task */
+
+static cwmp_rc_t
+cwmp_build_name(cwmp_build_t *b, const char *p, const char *name,
+    const char *full)
+{
+    cwmp_str_t  text;
+
+    if (*name == '\0' || name[strlen(name) - 1] == '.') {
+        return cwmp_build_refuse(b, p, "is no parameter's name");
+    }
+
+    if (cwmp_build_canonical(b, CWMP_V_STRING, p, full, strlen(full), &text)
+        != CWMP_OK)
+    {
+        return b->rc;
+    }
+
+    if (cwmp_characters(&text) > 256) {
+        return cwmp_build_refuse(b, p, "is longer than 256 characters");
+    }
+
+    return CWMP_OK;
+}
+
+
+static cwmp_rc_t
+cwmp_build_entry(cwmp_build_t *b, size_t index, const char *path,
+    const char *prefix, const char *name, json_t *v, cwmp_node_t *node)
+{
+    char         *p, *full;
+    cwmp_node_t   value, *row;
+
+    p = cwmp_build_path(b, path, ".", name);
+    full = cwmp_build_path(b, prefix, "", name);
+
+    if (p == NULL || full == NULL
+        || cwmp_build_name(b, p, name, full) != CWMP_OK)
+    {
+        return b->rc;
+    }
+
+    memset(&value, 0, sizeof(cwmp_node_t));
+
+    if (cwmp_build_value(b, p, name, v, node != NULL,
+                         index < b->to ? full : NULL, &value)
+        != CWMP_OK)
+    {
+        return b->rc;
+    }
+
+    /* another part's: it was only looked at */
+
+    if (index >= b->to) {
+        return CWMP_OK;
+    }
+
+    if (node) {
+        row = &node->items[node->nitems++];
+        row->given = 1;
+        row->nitems = 2;
+        row->items = cwmp_build_nodes(b, 2);
+        if (row->items == NULL) {
+            return b->rc;
+        }
+
+        cwmp_node_text(&row->items[0], full);
+        row->items[1] = value;
+    }
+
+    return cwmp_cut_value(b, index, full, &value.text);
+}
+
+
+/*
+ * node NULL: only checks, as far as is possible while types are not known.
+ * With the first part all of the list is checked, so that nothing of a task
+ * that is wrong is sent.
+ */
 
 cwmp_rc_t
 cwmp_build_values(cwmp_build_t *b, const char *path, json_t *list,
     const char *prefix, cwmp_node_t *node)
 {
-    char         *p, *full;
-    json_t       *v;
-    cwmp_str_t    text;
-    const char   *name;
-    cwmp_node_t  *row;
+    size_t       i;
+    json_t      *v;
+    const char  *name;
 
     if (!json_is_object(list) || json_object_size(list) == 0) {
         return cwmp_build_refuse(b, path,
@@ -71,81 +148,92 @@ cwmp_build_values(cwmp_build_t *b, const char *path, json_t *list,
         }
     }
 
+    i = 0;
+
     json_object_foreach(list, name, v) {
 
-        p = cwmp_build_path(b, path, ".", name);
-        full = cwmp_build_path(b, prefix, "", name);
-        row = node ? &node->items[node->nitems++] : NULL;
-
-        if (p == NULL || full == NULL) {
-            return b->rc;
-        }
-
-        if (*name == '\0' || name[strlen(name) - 1] == '.') {
-            return cwmp_build_refuse(b, p, "is no parameter's name");
-        }
-
-        if (cwmp_build_canonical(b, CWMP_V_STRING, p, full, strlen(full),
-                                 &text)
-            != CWMP_OK)
+        if (i >= b->from && (b->from == 0 || i < b->to)
+            && cwmp_build_entry(b, i, path, prefix, name, v, node) != CWMP_OK)
         {
             return b->rc;
         }
 
-        if (cwmp_characters(&text) > 256) {
-            return cwmp_build_refuse(b, p, "is longer than 256 characters");
-        }
-
-        if (row) {
-            row->given = 1;
-            row->nitems = 2;
-            row->items = cwmp_build_nodes(b, 2);
-            if (row->items == NULL) {
-                return b->rc;
-            }
-
-            cwmp_node_text(&row->items[0], full);
-        }
-
-        if (cwmp_build_value(b, p, name, v, row ? &row->items[1] : NULL)
-            != CWMP_OK)
-        {
-            return b->rc;
-        }
+        i++;
     }
 
     return CWMP_OK;
 }
 
 
-/* does the device have this value? (phase compare) */
+/* names of what is not as it was set, as many as a reason has room for */
 
 static void
-cwmp_build_compare(cwmp_build_t *b, cwmp_value_type_t type,
+cwmp_build_differs(cwmp_build_t *b, const char *path)
+{
+    size_t  n;
+
+    n = strlen(path);
+    b->ndiffer++;
+
+    if (b->differ == NULL) {
+        b->differ = cwmp_alloc(b->arena, CWMP_DIFFER_MAX);
+        if (b->differ == NULL) {
+            b->rc = CWMP_ERROR;
+            return;
+        }
+
+        b->differ[0] = '\0';
+    }
+
+    if (strlen(b->differ) + n + 3 < CWMP_DIFFER_MAX) {
+        strcat(strcat(b->differ, b->differ[0] ? ", " : ""), path);
+        b->nnamed++;
+    }
+}
+
+
+/* does the device have this value? (phases compare, check, confirmed) */
+
+static void
+cwmp_build_compare(cwmp_build_t *b, const char *path, cwmp_value_type_t type,
     const cwmp_known_t *known, const cwmp_str_t *text)
 {
     size_t       len;
     cwmp_str_t   have;
     const char  *wrong;
 
-    if (known == NULL || !b->out->done) {
-        b->out->done = 0;
+    if (!b->out->done && b->ndiffer == 0) {
+        return;                         /* nothing is compared */
+    }
+
+    wrong = "";
+
+    if (known) {
+        have.data = cwmp_alloc(b->arena,
+                               (known->value.len > 40 ? known->value.len : 40)
+                               + 1);
+        if (have.data == NULL) {
+            b->rc = CWMP_ERROR;
+            return;
+        }
+
+        wrong = cwmp_value_canonical(type, known->value.data, known->value.len,
+                                     have.data, &len);
+
+        if (wrong == NULL && (len != text->len
+                              || memcmp(have.data, text->data, len) != 0))
+        {
+            wrong = "";
+        }
+    }
+
+    if (wrong == NULL) {
         return;
     }
 
-    have.data = cwmp_alloc(b->arena,
-                           (known->value.len > 40 ? known->value.len : 40) + 1);
-    if (have.data == NULL) {
-        b->rc = CWMP_ERROR;
-        return;
-    }
+    b->out->done = 0;
 
-    wrong = cwmp_value_canonical(type, known->value.data, known->value.len,
-                                 have.data, &len);
-
-    if (wrong || len != text->len || memcmp(have.data, text->data, len)) {
-        b->out->done = 0;
-    }
+    cwmp_build_differs(b, path);
 }
 
 
@@ -183,9 +271,14 @@ cwmp_build_typed(cwmp_build_t *b, const char *path, json_t *v,
 }
 
 
+/*
+ * typed: it is refused while its type is not known; full: its path when it is
+ * to be compared, NULL for another part's
+ */
+
 static cwmp_rc_t
 cwmp_build_value(cwmp_build_t *b, const char *path, const char *name,
-    json_t *v, cwmp_node_t *node)
+    json_t *v, int typed, const char *full, cwmp_node_t *node)
 {
     char                 number[40];
     size_t               len;
@@ -214,7 +307,7 @@ cwmp_build_value(cwmp_build_t *b, const char *path, const char *name,
                                  "\"type\":\"xsd:...\"}");
     }
 
-    if (t == CWMP_V_NONE && node) {
+    if (t == CWMP_V_NONE && typed) {
         return cwmp_build_refuse(b, path, "is of unknown type, and the device "
                                  "did not report it; give it as "
                                  "{\"value\":..., \"type\":\"xsd:...\"}");
@@ -226,14 +319,14 @@ cwmp_build_value(cwmp_build_t *b, const char *path, const char *name,
         return b->rc;
     }
 
-    cwmp_build_compare(b, t, known, &value);
-
-    if (node) {
-        node->text = value;
-        node->given = 1;
-        node->type.data = (unsigned char *) cwmp_value_type_name(t);
-        node->type.len = strlen(cwmp_value_type_name(t));
+    if (full) {
+        cwmp_build_compare(b, full, t, known, &value);
     }
+
+    node->text = value;
+    node->given = 1;
+    node->type.data = (unsigned char *) cwmp_value_type_name(t);
+    node->type.len = strlen(cwmp_value_type_name(t));
 
     return b->rc;
 }

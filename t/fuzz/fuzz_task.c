@@ -169,7 +169,8 @@ LLVMFuzzerTestOneInput(const unsigned char *p, size_t n)
     cwmp_task_rpc_t  rpc;
 
     static const char  *phases[] = {
-        "", "types", "set", "verify", "compare", "check"
+        "", "types", "set", "verify", "compare", "check", "confirm",
+        "confirmed", "names", "level", " 0 2 0", "verify 1 3 1"
     };
 
     if (n < 2) {
@@ -180,8 +181,8 @@ LLVMFuzzerTestOneInput(const unsigned char *p, size_t n)
     memset(&order, 0, sizeof(order));
     memset(&rpc, 0, sizeof(rpc));
 
-    order.phase.data = (unsigned char *) phases[*p % 6];
-    order.phase.len = strlen(phases[*p % 6]);
+    order.phase.data = (unsigned char *) phases[*p % 12];
+    order.phase.len = strlen(phases[*p % 12]);
     order.instance.data = (unsigned char *) "17";
     order.instance.len = 2;
     order.key.data = (unsigned char *) "key-1";
@@ -198,7 +199,7 @@ LLVMFuzzerTestOneInput(const unsigned char *p, size_t n)
     must(rc == CWMP_OK || rc == CWMP_REFUSED);
     must(rc == CWMP_OK || (rpc.reason && rpc.reason[0] && rpc.field.data));
 
-    if (rc == CWMP_OK && !rpc.done) {
+    if (rc == CWMP_OK && !rpc.done && !rpc.split.len) {
         sent(&arena, &rpc, 1 + p[0] + p[1] * 256u);
     }
 

@@ -148,6 +148,10 @@ run_bytes(const char *phase, const char *json, size_t len)
     } else if (rpc.done) {
         strcpy(answer, "done");
 
+    } else if (rpc.split.len) {
+        snprintf(answer, sizeof(answer), "split %.*s", (int) rpc.split.len,
+                 rpc.split.data);
+
     } else {
         write_body(&rpc);
     }
@@ -328,6 +332,77 @@ test_bounds(void)
 
 /* what only a program can write down */
 
+/* {"A0000":"v...","A0001":... } of so many values, each of 100 characters */
+
+static void
+make_list(char *p, const char *before, size_t n, char fill)
+{
+    size_t  i;
+    char    value[101];
+
+    memset(value, fill, 100);
+    value[100] = '\0';
+    p += sprintf(p, "%s", before);
+
+    for (i = 0; i < n; i++) {
+        p += sprintf(p, "%s\"A%04zu\":{\"value\":\"%s\",\"type\":"
+                     "\"string\"}", i ? "," : "", i, value);
+    }
+
+    strcpy(p, "}}");
+}
+
+
+static void
+test_parts(char *json)
+{
+    const char  *set = "{\"method\":\"SetParameterValues\","
+                       "\"ParameterList\":{";
+
+    make_list(json, set, 300, 'v');
+    run("", json);
+    check("split 0 136 272 300", "RPC-03 300 values of 100 characters are cut");
+
+    run(" 0 136 0", json);
+    check("<cwmp:SetParameterValues><ParameterList soap-enc:arrayType=\"cwmp:"
+          "ParameterValueStruct[136]\"><ParameterValueStruct><Name>A0000<*",
+          "RPC-03 the first part");
+    ok(strlen(answer) > 25000 && strlen(answer) < 31000, "is below 32 KiB");
+    ok(strstr(answer, "<Name>A0135<") && !strstr(answer, "<Name>A0136<"),
+       "and ends where the next begins");
+
+    run(" 272 300 0", json);
+    check("<cwmp:SetParameterValues><ParameterList soap-enc:arrayType=\"cwmp:"
+          "ParameterValueStruct[28]\"><ParameterValueStruct><Name>A0272<*",
+          "RPC-03 the last part");
+
+    make_list(json, set, 300, '&');
+    run("", json);
+    check("split 0 48 96 144 192 240 288 300",
+          "RPC-03 what is escaped counts as it is sent");
+
+    run("compare", json);
+    check("split 0 48 96 144 192 240 288 300",
+          "RPC-03 one that was never sent at once, either");
+
+    run("verify 0 300 100", json);
+    check("split 0 100 200 300", "RPC-03 as many names in a read as are allowed");
+
+    make_list(json, "{\"method\":\"AddObject\",\"ObjectName\":\"T.\","
+                    "\"values\":{", 137, 'v');
+    run("", json);
+    check("values: are more than a message of 32 KB can hold: set the rest by "
+          "another task", "RPC-03 a new object's values are not cut");
+
+    make_list(json, "{\"method\":\"AddObject\",\"ObjectName\":\"T.\","
+                    "\"values\":{", 100, 'v');
+    run("", json);
+    check("<cwmp:AddObject>*", "RPC-03 as many as fit are taken");
+    run("set", json);
+    check("<cwmp:SetParameterValues>*", "and sent in one message");
+}
+
+
 static void
 test_large(void)
 {
@@ -356,8 +431,10 @@ test_large(void)
     }
     strcpy(p, "]}");
     run("", json);
-    check("<cwmp:GetParameterValues><ParameterNames soap-enc:arrayType=\""
-          "xsd:string[5001]\">*", "5,001 names");
+    check("split 0 1361 2674 3987 5001",
+          "RPC-03 5,001 names are cut into parts");
+
+    test_parts(json);
 
     p = json + sprintf(json, "%s", "{\"method\":\"SetParameterValues\","
                        "\"ParameterList\":{\"S\":\"");
@@ -410,6 +487,12 @@ static const struct {
     { "set", ADD("{\"U\":1,\"S\":\"a\"}") },
     { "compare", SET("{\"U\":7}") },
     { "compare", SET("{\"U\":8}") },
+    { "confirmed", SET("{\"U\":8,\"S\":\"x\"}") },
+    { "confirm 0 1 2", SET("{\"U\":8,\"S\":\"x\"}") },
+    { "verify 0 3 1", SET("{\"U\":8,\"S\":\"x\",\"B\":1}") },
+    { "names", GET("[\"A\"]") },
+    { "names 0 0 1", GET("[\"A\"]") },
+    { "level", GET("[\"A\"]") },
     { "", "{\"method\":\"ChangeDUState\",\"Operations\":[{\"Operation\":"
       "\"Update\",\"Version\":\"1\"}]}" },
     { "", "{\"method\":\"SetParameterAttributes\",\"ParameterList\":[{"
