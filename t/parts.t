@@ -383,7 +383,7 @@ for my $damage ('{', '{"left":7}', '{"left":[{"x":1}]}', '{"left":[]}', '[]') {
         my $cpe = big(urls => [$t->url(0, '/two')]);
         set_all($cpe, 'hurt');
         $cpe->run_session('2 PERIODIC');
-        $redis->cmd('HSET', $redis->device_key($cpe->id, 'live'), '=w hurt',
+        $redis->cmd('HSET', $redis->device_key($cpe->id, 'live'), '=l hurt',
                     $damage);
         ok $cpe->run_session('2 PERIODIC')->{ok}, 'the device is served';
         is result($cpe, 'hurt')->{status}, 'lost', 'the task is lost';
