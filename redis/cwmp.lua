@@ -838,6 +838,10 @@ end
   quirk(s, NAME), or, when it is about how envelopes are written, by its name
   in STYLE and a row of cwmp_style_words[] (core/cwmp_style.c).
 ]]
+local quirk, device_quirks, style_of
+
+do  -- Lua takes 200 local names in a block
+
 local GENERATION = '.'
 
 local function a_switch(v)
@@ -894,7 +898,7 @@ local BUILT_IN = {
 
 -- This one of the session's device, or nil when it is as usual; s is a session
 -- or a context, or whatever holds the JSON as q.  False is a value: compare.
-local function quirk(s, name)
+function quirk(s, name)
     if not s.q or s.q == '' then
         return nil
     end
@@ -1062,7 +1066,7 @@ end
 
 -- What holds for the device of this Inform; made anew, and noted in set, when
 -- it or the rows have changed since.
-local function device_quirks(c, d, f, set)
+function device_quirks(c, d, f, set)
     local generation = c.k[QUIRKS]
                        and redis.pcall('HGET', c.k[QUIRKS], GENERATION)
     if type(generation) == 'table' then
@@ -1085,7 +1089,7 @@ local function device_quirks(c, d, f, set)
 end
 
 -- the same for the writer of envelopes: "prefix=s declaration=false"
-local function style_of(s, root)
+function style_of(s, root)
     local words = {}
     for _, name in ipairs(STYLE) do
         if quirk(s, name) ~= nil then
@@ -1097,6 +1101,61 @@ local function style_of(s, root)
     end
     return table.concat(words, ' ')
 end
+
+-- FCALL cwmp_quirk 1 cwmp:{0}:quirks MATCH JSON: what was done
+local function cwmp_quirk(keys, args)
+    if not string.find(keys[1], ':{%d+}:quirks$') then
+        return redis.error_reply('ERR ' .. keys[1] .. ' is no key of quirks: '
+                                 .. 'use cwmp:{0}:quirks')
+    end
+    local match, why = parse_match(args[1] or '')
+    if not match then
+        return redis.error_reply('ERR quirk refused: match ' .. why)
+    end
+    local quirks, name, wrong = parse_quirks(args[2] or '')
+    if not quirks then
+        return redis.error_reply('ERR quirk refused: ' .. name .. ' ' .. wrong)
+    end
+    local done = 'stored'
+    if next(quirks) == nil then
+        if call('HDEL', keys[1], match) == 0 then
+            return 'no such row'
+        end
+        done = 'removed'
+    elseif call('HLEN', keys[1]) > QUIRKS_MAX
+           and call('HEXISTS', keys[1], match) == 0
+    then
+        return redis.error_reply('ERR there are ' .. QUIRKS_MAX .. ' rows of '
+               .. 'quirks: make one of several by *, or remove some')
+    else
+        call('HSET', keys[1], match, args[2])
+    end
+    call('HINCRBY', keys[1], GENERATION, 1)
+    return done
+end
+
+-- FCALL_RO cwmp_quirks 1 cwmp:{0}:quirks: match, JSON, whose it is, ...
+local function cwmp_quirks(keys)
+    local rows, out = {}, {}
+    call('HLEN', keys[1])           -- an error when it is another type
+    each_quirk(keys[1], function(match, json, own)
+        rows[#rows + 1] = { match = match, json = json, own = own,
+                            literal = 0 }
+    end)
+    table.sort(rows, less_specific)
+    for _, row in ipairs(rows) do
+        out[#out + 1] = row.match
+        out[#out + 1] = row.json
+        out[#out + 1] = row.own and 'own' or 'built in'
+    end
+    return out
+end
+
+redis.register_function('cwmp_quirk', cwmp_quirk)
+redis.register_function{ function_name = 'cwmp_quirks',
+                         callback = cwmp_quirks, flags = { 'no-writes' } }
+
+end -- of quirks
 
 
 -- ------------------------------------------------ tasks of several messages
@@ -3296,55 +3355,6 @@ local function cwmp_cancel(keys, args)
                              .. ' lives')
 end
 
--- FCALL cwmp_quirk 1 cwmp:{0}:quirks MATCH JSON: what was done
-local function cwmp_quirk(keys, args)
-    if not string.find(keys[1], ':{%d+}:quirks$') then
-        return redis.error_reply('ERR ' .. keys[1] .. ' is no key of quirks: '
-                                 .. 'use cwmp:{0}:quirks')
-    end
-    local match, why = parse_match(args[1] or '')
-    if not match then
-        return redis.error_reply('ERR quirk refused: match ' .. why)
-    end
-    local quirks, name, wrong = parse_quirks(args[2] or '')
-    if not quirks then
-        return redis.error_reply('ERR quirk refused: ' .. name .. ' ' .. wrong)
-    end
-    local done = 'stored'
-    if next(quirks) == nil then
-        if call('HDEL', keys[1], match) == 0 then
-            return 'no such row'
-        end
-        done = 'removed'
-    elseif call('HLEN', keys[1]) > QUIRKS_MAX
-           and call('HEXISTS', keys[1], match) == 0
-    then
-        return redis.error_reply('ERR there are ' .. QUIRKS_MAX .. ' rows of '
-               .. 'quirks: make one of several by *, or remove some')
-    else
-        call('HSET', keys[1], match, args[2])
-    end
-    call('HINCRBY', keys[1], GENERATION, 1)
-    return done
-end
-
--- FCALL_RO cwmp_quirks 1 cwmp:{0}:quirks: match, JSON, whose it is, ...
-local function cwmp_quirks(keys)
-    local rows, out = {}, {}
-    call('HLEN', keys[1])           -- an error when it is another type
-    each_quirk(keys[1], function(match, json, own)
-        rows[#rows + 1] = { match = match, json = json, own = own,
-                            literal = 0 }
-    end)
-    table.sort(rows, less_specific)
-    for _, row in ipairs(rows) do
-        out[#out + 1] = row.match
-        out[#out + 1] = row.json
-        out[#out + 1] = row.own and 'own' or 'built in'
-    end
-    return out
-end
-
 -- keys: cwmp:meta; args: the number of partitions that the caller works with
 local function cwmp_meta_1(keys, args)
     call('HSETNX', keys[1], 'partitions', args[1])
@@ -3370,9 +3380,6 @@ redis.register_function('cwmp_due_1', cwmp_due_1)
 redis.register_function('cwmp_meta_1', cwmp_meta_1)
 redis.register_function('cwmp_push', cwmp_push)
 redis.register_function('cwmp_cancel', cwmp_cancel)
-redis.register_function('cwmp_quirk', cwmp_quirk)
-redis.register_function{ function_name = 'cwmp_quirks',
-                         callback = cwmp_quirks, flags = { 'no-writes' } }
 redis.register_function{ function_name = 'cwmp_params',
                          callback = cwmp_params, flags = { 'no-writes' } }
 redis.register_function{ function_name = 'cwmp_version',
