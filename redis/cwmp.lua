@@ -2309,6 +2309,11 @@ local function data_model(root, args, first)
     return found
 end
 
+-- what only an Inform needs: Lua has 200 local variables in a block
+local inform
+
+do
+
 local DEV = { 'first', 'manufacturer', 'oui', 'class', 'serial', 'root',
               'version', 'hardware', 'url', 'address', 'parameterkey', 'ns',
               'cwmp', 'informed', 'gen', 'keeps', 'lastkey', 'events',
@@ -2494,7 +2499,7 @@ end
   device's clock ("2 2026-01-02T03:04:05Z"), code, CommandKey, ..., name,
   letter and value, ...
 ]]
-local function inform(c, args)
+function inform(c, args)
     local token, nonce, digest = args[2], args[3], args[4]
     local old = hash_fields(c.k[SESSION], STEP)
     if old.n == nonce then
@@ -2556,6 +2561,8 @@ local function inform(c, args)
     end
     save(c, s, nonce, digest)
     return { 'inform', c.notes, token, style }
+end
+
 end
 
 -- the end of the RPC outstanding, whatever came of it; the next one follows
