@@ -74,8 +74,8 @@ local BOUND = {
     learned = 200,                  -- things of a model
     lasts = 2592000,                -- seconds that they are known: 30 days
     least = 8,                      -- names in a read
+    none = 1e9,                     -- no bound
 }
-local UNLIMITED = 1e9
 
 -- bands of the queue's scores; all of them exact in a double
 local URGENT, LATER, AFTER = -1e12, 1e15, 2e15
@@ -1182,15 +1182,17 @@ end -- of quirks
   "paths VERSION" -> how many names, or names of which one is a partial path,
   a read may have.  Fields are separated by a tab.
 ]]
-local READS = { types = true, verify = true, confirm = true }
-local RPC_OF = { types = 'GetParameterValues', verify = 'GetParameterValues',
-                 confirm = 'GetParameterValues', names = 'GetParameterValues',
-                 level = 'GetParameterNames', set = 'SetParameterValues',
-                 compare = 'SetParameterValues', check = 'SetParameterValues',
-                 confirmed = 'SetParameterValues' }
+
+-- phases that only read, and what is sent in those that are not the task's own
+several.early = { types = true, verify = true, confirm = true }
+several.rpc = { types = 'GetParameterValues', verify = 'GetParameterValues',
+                confirm = 'GetParameterValues', names = 'GetParameterValues',
+                level = 'GetParameterNames', set = 'SetParameterValues',
+                compare = 'SetParameterValues', check = 'SetParameterValues',
+                confirmed = 'SetParameterValues' }
 -- faults of a read that less of it may not have; what devices say for 9005
-local TOO_MUCH = { ['9002'] = true, ['9003'] = true, ['9004'] = true,
-                   ['9005'] = true }
+several.too_much = { ['9002'] = true, ['9003'] = true, ['9004'] = true,
+                     ['9005'] = true }
 
 function several.work_of(c, run)
     if run.parts ~= '1' then
@@ -1301,8 +1303,8 @@ function several.limits_of(c, s)
     if c.limits then
         return c.limits
     end
-    local l = { most = quirk(s, 'namesAtMost') or UNLIMITED, level = {},
-                names = UNLIMITED, paths = UNLIMITED,
+    local l = { most = quirk(s, 'namesAtMost') or BOUND.none, level = {},
+                names = BOUND.none, paths = BOUND.none,
                 partial = quirk(s, 'partialPaths') ~= false }
     local raw = c.k[LEARNED] and redis.pcall('HGETALL', c.k[LEARNED]) or {}
     if raw.err then
@@ -1315,7 +1317,7 @@ function several.limits_of(c, s)
         if of == version and kind == 'level' then
             l.level[path] = true
         elseif of == version and l[kind] then
-            l[kind] = tonumber(raw[i + 1]) or UNLIMITED
+            l[kind] = tonumber(raw[i + 1]) or BOUND.none
         end
     end
     c.limits = l
@@ -1430,7 +1432,8 @@ function several.ask_less(c, run, task, code, text)
     if root ~= '' then
         several.put_first(w.left, { { n = { root .. '.' } } })
     elseif head.l then
-        several.blame(w, head.l, TOO_MUCH[head.c] and head.c or code, text)
+        local cause = several.too_much[head.c] and head.c or code
+        several.blame(w, head.l, cause, text)
     elseif #names > 1 then
         local half = math.floor(#names / 2)
         several.put_first(w.left, several.parts_at(head, { 0, half, #names }))
@@ -1550,18 +1553,18 @@ end
 
 -- the part of a list that this phase is about, for C: "PHASE FROM TO MOST"
 function several.phase_words(c, s, run)
-    local w, reads = several.work_of(c, run), READS[run.phase]
+    local w, reads = several.work_of(c, run), several.early[run.phase]
     local part = w and (reads and w.reads or run.phase ~= 'types' and w.left)
     part = part and part[1] or { 0, 0 }
     local l = reads and several.limits_of(c, s)
-    local most = l and math.min(l.most, l.names) or UNLIMITED
-    if part[2] == 0 and most == UNLIMITED
+    local most = l and math.min(l.most, l.names) or BOUND.none
+    if part[2] == 0 and most == BOUND.none
        or METHODS[run.method].reads
     then
         return run.phase
     end
     return string.format('%s %d %d %d', run.phase, part[1], part[2],
-                         most < UNLIMITED and most or 0)
+                         most < BOUND.none and most or 0)
 end
 
 
@@ -1752,7 +1755,7 @@ local function close(c, s)
 end
 
 -- was the device reset (0 BOOTSTRAP) after the task was sent?
-local function reset_since(c, id)
+function several.reset_since(c, id)
     local reset = tonumber(call('HGET', c.k[DEVICE], 'bootstrap') or 0) * 1000
     return reset > tonumber(call('HGET', c.k[LIVE], '=s ' .. id) or c.now)
 end
@@ -1765,7 +1768,7 @@ local function not_to_verify(c, id, phase)
                 .. 'answer' or 'set, the device says') .. '; reading back '
                .. 'failed ' .. VERIFIES .. ' times'
     end
-    return reset_since(c, id) and FORGOTTEN or nil
+    return several.reset_since(c, id) and FORGOTTEN or nil
 end
 
 -- What is sent as ParameterKey; a part but the last has one of its own, so that
@@ -1793,7 +1796,7 @@ function several.resume(c, s, run, task)
     then
         return false, 'its progress in live was damaged'
     end
-    if w and reset_since(c, run.id) then
+    if w and several.reset_since(c, run.id) then
         if (w.applied or 0) > 0 then
             return false, FORGOTTEN
         end
@@ -1843,7 +1846,7 @@ function next_task(c, s)
     end
     call('ZREM', c.k[QUEUE], id)
     local phase = kept[1] or ''
-    local why = phase ~= 'types' and READS[phase]
+    local why = phase ~= 'types' and several.early[phase]
                 and not_to_verify(c, id, phase)
     if why then
         finish(c, id, 'lost', { fault = reason_json(why) })
@@ -1900,7 +1903,7 @@ local function part_of_it(run)
 end
 
 -- back to its old place in the queue; unknown: what was sent, what it did
-local function requeue(c, run, task, phase, unknown)
+function several.requeue(c, run, task, phase, unknown)
     call('ZADD', c.k[QUEUE], run.score, run.id)
     call('HSET', c.k[LIVE], '=p ' .. run.id, phase, '=s ' .. run.id, run.sent,
          '=u ' .. run.id, unknown and '1' or '0')
@@ -1939,7 +1942,7 @@ local function send_again(c, run, task, phase, disproved)
     end
     several.after_loss(c, run, task)
     -- disproved: what was sent is known to have had no effect
-    requeue(c, run, task, phase or '',
+    several.requeue(c, run, task, phase or '',
             not disproved and run.phase ~= 'types')
     note(c, 'task ' .. run.id .. ' (' .. run.method .. ') will be sent again')
 end
@@ -2000,7 +2003,7 @@ local function lose(c, why)
     event(c, 'session', 'state', 'lost', 'task', run.id, 'reason', why)
     note(c, 'session ended with an RPC outstanding (' .. why .. '): task '
             .. run.id)
-    if METHODS[run.method].lost ~= 'again' and not READS[run.phase] then
+    if METHODS[run.method].lost ~= 'again' and not several.early[run.phase] then
         return await(c, run, task, false)
     end
     -- what only reads is repeated; a half-made object is not made twice
@@ -2008,7 +2011,7 @@ local function lose(c, why)
         return give_up(c, run, 'the object was added as instance '
                        .. run.instance .. ', its values may be missing')
     end
-    send_again(c, run, task, run.phase ~= 'types' and READS[run.phase]
+    send_again(c, run, task, run.phase ~= 'types' and several.early[run.phase]
                              and run.phase or nil)
 end
 
@@ -2041,7 +2044,7 @@ local function verify(c, w, task, reported, keeps)
                 return awaited(c, w, 'done', { response = response })
             end
             no_longer_waits(c, w)
-            return requeue(c, w, task, '')
+            return several.requeue(c, w, task, '')
         end
         return awaited(c, w, 'done', { response = '{' .. (made
                and '"InstanceNumber":' .. made .. ',' or '')
@@ -2580,15 +2583,16 @@ function several.proceed(c, s, run, task, json)
     several.save_work(c, run)
     if (s.last or tonumber(s.c) >= s.most) and run.instance == '' then
         call('DEL', c.k[RUNNING])
-        if not READS[run.phase] then
+        if not several.early[run.phase] then
             call('HSET', c.k[LIVE], '=a ' .. run.id, 0)
         end
-        requeue(c, run, task, READS[run.phase] and run.phase or '')
+        several.requeue(c, run, task,
+                        several.early[run.phase] and run.phase or '')
         note(c, 'task ' .. run.id .. ' is more than cwmp_max_rpcs: the rest '
                 .. 'waits for the next session')
         return close(c, s)
     end
-    if not READS[run.phase] then
+    if not several.early[run.phase] then
         run.attempts = '1'
         call('HSET', c.k[LIVE], '=a ' .. run.id, 1)
     end
@@ -2645,7 +2649,7 @@ function several.level_read(c, s, run, task, json, r)
     elseif #cjson.encode(w.left) > BOUND.work then
         w.left = several.slice(w.left, #parts, #w.left)
         several.blame(w, head.l, 'has more below it than is taken at once')
-    elseif TOO_MUCH[head.c] and #parts > 0 then
+    elseif several.too_much[head.c] and #parts > 0 then
         several.learn(c, 'level', string.format('%.0f', c.now / 1000),
               several.general(head.l))
     elseif head.c == nil then
@@ -2685,7 +2689,7 @@ end
 function several.read_refused(c, s, run, task, json, fault, code)
     local names = c.k[LEARNED] and METHODS[run.method].reads
                   and several.names_to_read(task)
-    if not names or not TOO_MUCH[code] and not run.work then
+    if not names or not several.too_much[code] and not run.work then
         return nil
     end
     if not run.work then
@@ -2694,7 +2698,7 @@ function several.read_refused(c, s, run, task, json, fault, code)
         end
         several.new_read(run, { { 0, #names } }, run.gen)
     end
-    if TOO_MUCH[code] or run.phase == 'level' then
+    if several.too_much[code] or run.phase == 'level' then
         several.ask_less(c, run, task, code, fault)
     else
         -- whatever it is, less would not help: these, and on with the rest
@@ -2911,7 +2915,7 @@ local function on_response(c, s, args)
     if several.damaged(c, run) then
         return next_task(c, s)
     end
-    local want = RPC_OF[run.phase] or run.method
+    local want = several.rpc[run.phase] or run.method
     if r.method ~= want then
         note(c, 'task ' .. run.id .. ': ' .. r.method .. 'Response to '
                 .. want)
@@ -2924,7 +2928,7 @@ local function on_response(c, s, args)
         write_params(c, run.gen, args, 14)
         call('HDEL', c.k[DEVICE], 'informed')
     end
-    if READS[run.phase] then
+    if several.early[run.phase] then
         return next_phase(c, s, run, task, json)
     end
     if run.phase == 'level' then
@@ -2952,9 +2956,9 @@ local function on_fault(c, s, args)
         return next_task(c, s)
     end
     local less
-    if READS[run.phase] and args[10] == '9004' then
+    if several.early[run.phase] and args[10] == '9004' then
         less = several.read_half(c, s, run, task, json)
-    elseif not READS[run.phase] then
+    elseif not several.early[run.phase] then
         less = several.read_refused(c, s, run, task, json, args[9], args[10])
     end
     if less then
@@ -2996,7 +3000,7 @@ function several.on_split(c, s, run, task, json, text)
     s.c = math.max(0, tonumber(s.c) - 1)
     run.work = several.work_of(c, run) or {}
     local w = run.work
-    if READS[run.phase] then
+    if several.early[run.phase] then
         w.reads = w.reads or {}
         table.remove(w.reads, 1)
         several.put_first(w.reads, several.parts_at({ 0, 0 }, at))
@@ -3021,7 +3025,7 @@ end
 
 -- it is known that the device has these values
 function several.on_known(c, s, run, task, json, response)
-    if READS[run.phase] then        -- types: nothing is left to read
+    if several.early[run.phase] then        -- types: nothing is left to read
         return next_phase(c, s, run, task, json)
     end
     local confirmed = run.phase == 'confirmed'

@@ -85,7 +85,7 @@ size_t cwmp_characters(const cwmp_str_t *text);
 
 /* cwmp_cut.c: items of a list, in their order; index is the item's in it. The
    outcome is split, empty when all of it fits into one message */
-cwmp_rc_t cwmp_cut_name(cwmp_build_t *b, size_t index, const char *name);
+cwmp_rc_t cwmp_cut_name(cwmp_build_t *b, size_t index, const cwmp_str_t *name);
 cwmp_rc_t cwmp_cut_value(cwmp_build_t *b, size_t index, const char *name,
     const cwmp_str_t *value);
 cwmp_rc_t cwmp_cut_end(cwmp_build_t *b, size_t from, size_t to);

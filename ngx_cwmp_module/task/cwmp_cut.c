@@ -109,14 +109,9 @@ cwmp_cut_item(cwmp_build_t *b, size_t index, size_t bytes, size_t most)
 
 
 cwmp_rc_t
-cwmp_cut_name(cwmp_build_t *b, size_t index, const char *name)
+cwmp_cut_name(cwmp_build_t *b, size_t index, const cwmp_str_t *name)
 {
-    cwmp_str_t  text;
-
-    text.data = (unsigned char *) name;
-    text.len = strlen(name);
-
-    return cwmp_cut_item(b, index, CWMP_CUT_NAME + cwmp_cut_size(&text),
+    return cwmp_cut_item(b, index, CWMP_CUT_NAME + cwmp_cut_size(name),
                          b->most);
 }
 

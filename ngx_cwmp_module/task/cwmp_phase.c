@@ -105,7 +105,7 @@ cwmp_build_read(cwmp_build_t *b, int all)
     size_t        i;
     json_t       *list, *v;
     const char   *name, *prefix;
-    cwmp_node_t  *arg;
+    cwmp_node_t  *arg, *item;
 
     list = cwmp_build_target(b, &prefix);
 
@@ -135,12 +135,16 @@ cwmp_build_read(cwmp_build_t *b, int all)
         }
 
         path = cwmp_build_path(b, prefix, "", name);
-
-        if (path == NULL || cwmp_cut_name(b, i++, path) != CWMP_OK) {
+        if (path == NULL) {
             return b->rc;
         }
 
-        cwmp_node_text(&arg->items[arg->nitems++], path);
+        item = &arg->items[arg->nitems++];
+        cwmp_node_text(item, path);
+
+        if (cwmp_cut_name(b, i++, &item->text) != CWMP_OK) {
+            return b->rc;
+        }
     }
 
     b->out->done = (arg->nitems == 0);
@@ -174,7 +178,7 @@ cwmp_phase_names(cwmp_build_t *b, const cwmp_rpc_t *rpc)
 {
     char         *name;
     size_t        i, n;
-    cwmp_node_t  *arg;
+    cwmp_node_t  *arg, *item;
 
     n = b->order->nknown;
 
@@ -195,11 +199,16 @@ cwmp_phase_names(cwmp_build_t *b, const cwmp_rpc_t *rpc)
 
         name = cwmp_build_copy(b, &b->order->known[i].name);
 
-        if (name == NULL || cwmp_cut_name(b, i, name) != CWMP_OK) {
+        if (name == NULL) {
             return b->rc;
         }
 
-        cwmp_node_text(&arg->items[arg->nitems++], name);
+        item = &arg->items[arg->nitems++];
+        cwmp_node_text(item, name);
+
+        if (cwmp_cut_name(b, i, &item->text) != CWMP_OK) {
+            return b->rc;
+        }
     }
 
     return cwmp_cut_end(b, 0, n);

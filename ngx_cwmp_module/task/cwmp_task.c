@@ -346,7 +346,7 @@ cwmp_build_split(cwmp_build_t *b, const cwmp_rpc_t *rpc)
     }
 
     for (i = 0; i < list->nitems; i++) {
-        if (cwmp_cut_name(b, i, (char *) list->items[i].text.data) != CWMP_OK) {
+        if (cwmp_cut_name(b, i, &list->items[i].text) != CWMP_OK) {
             return b->rc;
         }
     }
