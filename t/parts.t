@@ -276,6 +276,28 @@ subtest 'RPC-03 cancelled between two parts' => sub {
 };
 
 
+subtest 'RPC-03 the device is reset between two parts' => sub {
+    my $cpe = big(urls => [$t->url(0, '/two')]);
+    set_all($cpe, 'set');
+    $cpe->run_session('2 PERIODIC') while !$cpe->count('SetParameterValues');
+    my $n = $cpe->count('SetParameterValues');
+    $cpe->run_session('0 BOOTSTRAP');
+    is result($cpe, 'set')->{status}, 'lost', 'a set is lost: it has forgotten some';
+    like result($cpe, 'set')->{fault}{reason}, qr/has been reset since/, '... and why';
+    is $cpe->count('SetParameterValues'), $n, 'the rest is not sent';
+
+    $redis->push_task($cpe->id, { method => 'GetParameterValues', id => 'get',
+                                  ParameterNames => [map { path($_) } 1 .. $N] });
+    $cpe->run_session('2 PERIODIC');
+    is result($cpe, 'get')->{status}, undef, '(a part of a read)';
+    $cpe->run_session('0 BOOTSTRAP');
+    $cpe->run_session('2 PERIODIC') for 1 .. 3;
+    is result($cpe, 'get')->{status}, 'done', 'a read is done';
+    is scalar(grep { /X_Big/ } keys %{ $redis->params($cpe->id) }), $N,
+        '... of all: it began anew';
+};
+
+
 subtest 'RPC-03 what cannot be cut' => sub {
     my $d = CWMP::Script->new($t, 'P' . ++$serial);
     $d->give({ method => 'AddObject', id => 'add', ObjectName => 'Device.T.',
