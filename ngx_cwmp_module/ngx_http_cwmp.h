@@ -3,6 +3,7 @@
  * context.  A POST's way through them:
  *
  *   post      who sends it; opens a session, or goes on with one
+ *   coding    what its headers say of the body's bytes
  *   body      reads the body into the parser
  *   rows      gathers facts and rows
  *   step      calls the state table in Redis, takes its verb
@@ -64,6 +65,9 @@ typedef struct {
 #define NGX_HTTP_CWMP_CALLS   8     /* calls a POST may cost, before a 204 */
 #define NGX_HTTP_CWMP_CHUNKS  2     /* of parameters, unconfirmed at once */
 
+#define NGX_HTTP_CWMP_FOR_REDIS   1 /* so many chunks are unconfirmed */
+#define NGX_HTTP_CWMP_FOR_OTHERS  2 /* it is their turn */
+
 typedef struct ngx_http_cwmp_ctx_s  ngx_http_cwmp_ctx_t;
 
 struct ngx_http_cwmp_ctx_s {
@@ -73,6 +77,8 @@ struct ngx_http_cwmp_ctx_s {
 
     ngx_chain_t               **body;       /* what is left of it */
     ngx_chain_t                *kept;       /* if it must be preserved */
+    size_t                      parsed;     /* bytes of it in this turn */
+    ngx_event_t                 turn;       /* its timer: the next one */
     cwmp_inflate_t             *inflate;    /* NULL: the body is plain */
     cwmp_envelope_t            *envelope;
     const cwmp_facts_t         *facts;
@@ -115,7 +121,8 @@ struct ngx_http_cwmp_ctx_s {
     ngx_str_t                   task;       /* id, for a log */
 
     unsigned                    parameter_key_seen:1;
-    unsigned                    paused:1;   /* two chunks are unconfirmed */
+    unsigned                    paused:2;   /* NGX_HTTP_CWMP_FOR_*: no more of
+                                               the body is read */
     unsigned                    done:1;     /* it was answered */
 };
 
@@ -131,11 +138,14 @@ int ngx_http_cwmp_is_inform(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_no_session(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_take(ngx_http_cwmp_ctx_t *ctx);
 
-/* ngx_http_cwmp_body.c */
+/* ngx_http_cwmp_coding.c: what its headers say of the body */
 ngx_int_t ngx_http_cwmp_coding(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_charset(ngx_http_cwmp_ctx_t *ctx);
+
+/* ngx_http_cwmp_body.c */
 void ngx_http_cwmp_body(ngx_http_request_t *r);
 void ngx_http_cwmp_read(ngx_http_request_t *r);
+void ngx_http_cwmp_go_on(ngx_http_cwmp_ctx_t *ctx, unsigned why);
 
 /* ngx_http_cwmp_rows.c */
 cwmp_rc_t ngx_http_cwmp_row(void *data, const cwmp_row_t *row);

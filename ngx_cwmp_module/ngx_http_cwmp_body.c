@@ -2,13 +2,14 @@
  * A POST's body, from nginx through the inflater into the parser, while it
  * arrives.  It is never gathered: parameters of a long answer go to Redis in
  * chunks, and no more of the body is read, or inflated, while two of them are
- * unconfirmed.  Must not know what a message means.
+ * unconfirmed.  Other requests get their turn after each piece of it, however
+ * much of it is there.  Must not know what a message means.
  */
 
 #include "ngx_http_cwmp.h"
 
 
-static ngx_int_t ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx);
+static ngx_int_t ngx_http_cwmp_preserve(ngx_http_cwmp_ctx_t *ctx);
 static void ngx_http_cwmp_tolerated(ngx_http_cwmp_ctx_t *ctx);
 static const char *ngx_http_cwmp_unread(ngx_int_t rc);
 static ngx_int_t ngx_http_cwmp_feed(ngx_http_cwmp_ctx_t *ctx);
@@ -23,121 +24,15 @@ static ngx_int_t ngx_http_cwmp_inflated(ngx_http_cwmp_ctx_t *ctx,
     cwmp_rc_t rc);
 static ngx_int_t ngx_http_cwmp_parsed(ngx_http_cwmp_ctx_t *ctx, cwmp_rc_t rc);
 static ngx_int_t ngx_http_cwmp_flush(ngx_http_cwmp_ctx_t *ctx);
+static void ngx_http_cwmp_give_way(ngx_http_cwmp_ctx_t *ctx);
+static void ngx_http_cwmp_turn(ngx_event_t *ev);
 static void ngx_http_cwmp_end(ngx_http_cwmp_ctx_t *ctx);
 
 
 #define NGX_HTTP_CWMP_CHUNK_ROWS  500
 #define NGX_HTTP_CWMP_CHUNK_SIZE  65536
 #define NGX_HTTP_CWMP_SLICE       16384
-
-
-/*
- * What the body's bytes are.  A coding that we do not know is refused before
- * the body is read; nginx discards it and keeps the connection, so that the
- * CPE can send it again without.  Not NGX_OK: what the handler is to return.
- */
-
-ngx_int_t
-ngx_http_cwmp_coding(ngx_http_cwmp_ctx_t *ctx)
-{
-    ngx_uint_t           i;
-    cwmp_coding_t        coding, one;
-    ngx_list_part_t     *part;
-    ngx_table_elt_t     *h;
-    ngx_http_request_t  *r;
-
-    static ngx_str_t  name = ngx_string("Content-Encoding");
-    static ngx_str_t  ours = ngx_string("gzip, deflate");
-
-    r = ctx->request;
-    coding = CWMP_CODING_NONE;
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-            if (h[i].key.len != name.len
-                || ngx_strncasecmp(h[i].key.data, name.data, name.len) != 0)
-            {
-                continue;
-            }
-
-            one = cwmp_coding_parse(h[i].value.data, h[i].value.len);
-
-            if (one != CWMP_CODING_NONE) {
-                coding = (coding == CWMP_CODING_NONE) ? one
-                                                      : CWMP_CODING_UNKNOWN;
-            }
-        }
-    }
-
-    if (coding == CWMP_CODING_NONE) {
-        return NGX_OK;
-    }
-
-    if (coding == CWMP_CODING_UNKNOWN) {
-        if (r->headers_in.expect) {
-
-            /* no 100 for a body that is not wanted: whether it comes all the
-               same nobody knows, so no request can follow it */
-
-            r->expect_tested = 1;
-            r->keepalive = 0;
-        }
-
-        if (ngx_http_cwmp_add_header(r, "Accept-Encoding", &ours) != NGX_OK
-            || ngx_http_discard_request_body(r) != NGX_OK)
-        {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        r->main->count++;
-        ngx_http_cwmp_reply_error(ctx, NGX_HTTP_UNSUPPORTED_MEDIA_TYPE,
-                                  "Content-Encoding can be gzip or deflate, "
-                                  "one of them");
-        return NGX_DONE;
-    }
-
-    ctx->inflate = cwmp_inflate_create(&ctx->arena, coding,
-                                       ctx->conf->max_envelope);
-
-    return ctx->inflate ? NGX_OK : NGX_HTTP_INTERNAL_SERVER_ERROR;
-}
-
-
-/* Content-Type: text/xml; charset="utf-8" */
-
-void
-ngx_http_cwmp_charset(ngx_http_cwmp_ctx_t *ctx)
-{
-    u_char           *p, *last, *name;
-    ngx_table_elt_t  *type;
-
-    type = ctx->request->headers_in.content_type;
-
-    if (type == NULL) {
-        return;
-    }
-
-    last = type->value.data + type->value.len;
-    p = ngx_strlcasestrn(type->value.data, last, (u_char *) "charset=", 7);
-
-    if (p == NULL) {
-        return;
-    }
-
-    for (p += 8; p < last && (*p == '"' || *p == '\'' || *p == ' '); p++) {
-        /* void */
-    }
-
-    for (name = p; p < last && *p != '"' && *p != '\'' && *p != ';'
-                   && *p != ' '; p++)
-    {
-        /* void */
-    }
-
-    cwmp_envelope_charset(ctx->envelope, name, p - name);
-}
+#define NGX_HTTP_CWMP_TURN        131072    /* bytes: 4 ms or so */
 
 
 void
@@ -150,7 +45,7 @@ ngx_http_cwmp_body(ngx_http_request_t *r)
     r->read_event_handler = ngx_http_cwmp_read;
     r->write_event_handler = ngx_http_request_empty_handler;
 
-    if (ngx_http_cwmp_keep(ctx) != NGX_OK) {
+    if (ngx_http_cwmp_preserve(ctx) != NGX_OK) {
         ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
                                   "out of memory");
         return;
@@ -166,7 +61,7 @@ ngx_http_cwmp_body(ngx_http_request_t *r)
  */
 
 static ngx_int_t
-ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx)
+ngx_http_cwmp_preserve(ngx_http_cwmp_ctx_t *ctx)
 {
     ngx_buf_t           *b;
     ngx_chain_t         *cl, *in, **last;
@@ -210,8 +105,9 @@ ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx)
 
 
 /*
- * The body's next pieces, until there are none, or Redis must catch up.  Once
- * the body is there the client is watched for going away.
+ * The body's next pieces, until there are none, or Redis must catch up, or it
+ * is others' turn.  Once the body is there the client is watched for going
+ * away.
  */
 
 void
@@ -295,7 +191,7 @@ ngx_http_cwmp_unread(ngx_int_t rc)
 
 /*
  * What has arrived goes into the parser; not NGX_OK: it was answered.  When
- * Redis must catch up in the middle of it the rest stays in the chain.
+ * there is a pause in the middle of it the rest stays in the chain.
  */
 
 static ngx_int_t
@@ -452,6 +348,7 @@ ngx_http_cwmp_parse(ngx_http_cwmp_ctx_t *ctx, u_char *p, size_t n)
         return NGX_OK;
     }
 
+    ctx->parsed += n;
     ngx_md5_update(&ctx->md5, p, n);
 
     if (ngx_http_cwmp_parsed(ctx, cwmp_envelope_feed(ctx->envelope, p, n))
@@ -521,11 +418,18 @@ ngx_http_cwmp_parsed(ngx_http_cwmp_ctx_t *ctx, cwmp_rc_t rc)
 }
 
 
-/* enough rows for a chunk?  They go now: the answer may be of any length */
+/*
+ * More of the body follows.  Enough rows for a chunk?  They go now: the answer
+ * may be of any length.
+ */
 
 static ngx_int_t
 ngx_http_cwmp_flush(ngx_http_cwmp_ctx_t *ctx)
 {
+    if (ctx->parsed >= NGX_HTTP_CWMP_TURN) {
+        ngx_http_cwmp_give_way(ctx);
+    }
+
     if (ctx->facts->kind != CWMP_RESPONSE || ctx->rows == NULL
         || (ctx->rows->nelts < 2 * NGX_HTTP_CWMP_CHUNK_ROWS
             && ctx->rows_size < NGX_HTTP_CWMP_CHUNK_SIZE))
@@ -534,6 +438,56 @@ ngx_http_cwmp_flush(ngx_http_cwmp_ctx_t *ctx)
     }
 
     return ngx_http_cwmp_chunk(ctx);
+}
+
+
+/*
+ * A few kilobytes of gzip are megabytes to parse, and a body may be in memory
+ * as a whole: what else the worker has to do comes in between.  A timer and no
+ * posted event: a worker that is to quit waits for timers only.
+ */
+
+static void
+ngx_http_cwmp_give_way(ngx_http_cwmp_ctx_t *ctx)
+{
+    ctx->parsed = 0;
+    ctx->paused |= NGX_HTTP_CWMP_FOR_OTHERS;
+
+    ctx->turn.handler = ngx_http_cwmp_turn;
+    ctx->turn.data = ctx;
+    ctx->turn.log = ctx->request->connection->log;
+
+    ngx_add_timer(&ctx->turn, 1);
+}
+
+
+static void
+ngx_http_cwmp_turn(ngx_event_t *ev)
+{
+    ngx_connection_t     *c;
+    ngx_http_cwmp_ctx_t  *ctx;
+
+    ctx = ev->data;
+    c = ctx->request->connection;
+
+    ngx_http_set_log_request(c->log, ctx->request);
+
+    ngx_http_cwmp_go_on(ctx, NGX_HTTP_CWMP_FOR_OTHERS);
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* one reason to pause is gone: the last one? */
+
+void
+ngx_http_cwmp_go_on(ngx_http_cwmp_ctx_t *ctx, unsigned why)
+{
+    ctx->paused &= ~why;
+
+    if (ctx->paused == 0) {
+        ctx->request->read_event_handler = ngx_http_cwmp_read;
+        ngx_http_cwmp_read(ctx->request);
+    }
 }
 
 

@@ -131,12 +131,8 @@ ngx_http_cwmp_chunk(ngx_http_cwmp_ctx_t *ctx)
 
     ngx_http_cwmp_drop_rows(ctx);
 
-    ctx->paused = 1;
-
-    for (i = 0; i < NGX_HTTP_CWMP_CHUNKS; i++) {
-        if (ctx->chunks[i] == NULL) {
-            ctx->paused = 0;
-        }
+    if (ctx->chunks[NGX_HTTP_CWMP_CHUNKS - 1]) {
+        ctx->paused |= NGX_HTTP_CWMP_FOR_REDIS;
     }
 
     return NGX_OK;
@@ -182,6 +178,10 @@ void
 ngx_http_cwmp_forget(ngx_http_cwmp_ctx_t *ctx)
 {
     ngx_uint_t  i;
+
+    if (ctx->turn.timer_set) {
+        ngx_del_timer(&ctx->turn);
+    }
 
     if (ctx->step) {
         ngx_cwmp_redis_forget(ctx->step);
@@ -241,10 +241,8 @@ ngx_http_cwmp_chunk_done(void *data, redisReply *reply, const char *error)
         if (ngx_strcmp(reply->element[0]->str, "unknown") == 0) {
             ngx_http_cwmp_verb_unknown(ctx, reply);
 
-        } else if (ctx->paused) {
-            ctx->paused = 0;
-            r->read_event_handler = ngx_http_cwmp_read;
-            ngx_http_cwmp_read(r);
+        } else if (ctx->paused & NGX_HTTP_CWMP_FOR_REDIS) {
+            ngx_http_cwmp_go_on(ctx, NGX_HTTP_CWMP_FOR_REDIS);
         }
     }
 

@@ -13,7 +13,9 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Compress::Zlib ();
+use IO::Select;
 use Test::More;
+use Time::HiRes qw(sleep);
 
 use CWMP::Raw ':build';
 use CWMP::Script;
@@ -157,6 +159,12 @@ subtest 'HTTP-20 other codings' => sub {
     }
 
     my $d = device();
+    $d->give_reads('a');
+    $d->inform;
+    is $d->empty(coded('br'))->method, 'GetParameterValues',
+        'HTTP-19 nothing at all in another coding is an empty POST';
+
+    $d = device();
     my $r = $d->post($d->inform_text, coded('br'), expect => 1);
     is $r->status, 415, 'HTTP-20 a CPE that waits for 100 gets 415 at once';
     ok !$r->continued, 'HTTP-20 and no 100';
@@ -261,6 +269,65 @@ subtest 'HTTP-20 bombs' => sub {
     is $r->status, 413, 'HTTP-20 a bomb gets 413';
     is $r->body, "body inflates to more than 150 times its size\n",
         'HTTP-20 and is told why';
+};
+
+
+# --- who else is there -----------------------------------------------------
+
+# 12 MB of elements that mean nothing, in 120 KB of gzip: no bomb.
+sub much_ado {
+    my ($id) = @_;
+    my ($open, $close) = split /<ParameterValueStruct>.*<\/ParameterValueStruct>/s,
+        gpv_response($id, ['a', 'string', 'a']);
+    my $noise = join '', map { '<!--' . pack('u', join ',', map {
+        int(rand(1 << 30)) } 1 .. 6) =~ tr/-\n//dr . '-->' . '<a/>' x 1500 }
+        1 .. 2000;
+    return "$open$noise$close";
+}
+
+
+# How many sessions others have, one after the other, until this is answered.
+sub sessions_beside {
+    my ($d, $body, @how) = @_;
+    my $other = device();
+    my $n = 0;
+
+    $d->post($body, @how, no_read => 1);
+    my $wait = IO::Select->new($d->raw->{sock});
+    until ($wait->can_read(0)) {
+        $other->begin->status == 204 or last;
+        $n++;
+    }
+    return ($n, $d->raw->read_response({}));
+}
+
+
+subtest 'RULE-4 a body that takes long to parse keeps nobody waiting' => sub {
+    my $d = device();
+    $d->give_reads('a');
+    my $text = much_ado($d->begin->id);
+    my $body = gzip($text);
+    my ($n, $r) = sessions_beside($d, $body, coded('gzip'));
+    note(length($text), ' bytes in ', length $body,
+         ": $n sessions of others meanwhile");
+    is $r->status, 204, 'RULE-4 it is taken';
+    is $d->status('a'), 'done', 'RULE-4 and its task done';
+    cmp_ok $n, '>=', 8, 'RULE-4 meanwhile others had their sessions';
+};
+
+
+subtest 'RULE-4 the CPE is gone before its turn' => sub {
+    my $d = device();
+    $d->give_reads('a');
+    my $body = gzip(much_ado($d->begin->id));
+    my ($pid) = $t->workers;
+    for (1 .. 5) {
+        $d->post($body, coded('gzip'), no_read => 1);
+        sleep 0.02 * $_;
+        $d->raw->disconnect;
+    }
+    is device()->begin->status, 204, 'RULE-4 others have their sessions';
+    is_deeply [$t->workers], [$pid], 'RULE-4 the worker lives';
 };
 
 
