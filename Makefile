@@ -188,8 +188,9 @@ $(TARGETS:%=fuzz-%): fuzz-%: build/fuzz/% fuzz-seeds
 fuzz-corpus: $(TARGET:%=fuzz-corpus-%)
 
 $(TARGETS:%=fuzz-corpus-%): fuzz-corpus-%: build/fuzz/%
-	@rm -rf build/fuzz/$*.least && mkdir -p build/fuzz/$*.least
-	@build/fuzz/$* -merge=1 -max_len=$(FUZZ_BYTES) build/fuzz/$*.least \
+	@rm -rf build/fuzz/$*.least
+	@mkdir -p build/fuzz/$*.least t/fuzz/corpus/$*
+	@build/fuzz/$* -merge=1 -use_counters=0 -max_len=$(FUZZ_BYTES) build/fuzz/$*.least \
 	    t/fuzz/corpus/$* build/fuzz/$*.found > build/fuzz/$*.merge.log 2>&1
 	@cp -n build/fuzz/$*.least/* t/fuzz/corpus/$*/
 
