@@ -238,7 +238,10 @@ subtest 'what is gone, and what is not known to be' => sub {
     ok !$known->{'Device.NAT.PortMapping.1.Protocol'},
         'below a path that was read wholly it is gone';
 
-    delete $cpe->{on_rpc}{GetParameterValues};
+    # a whole object goes: only a mark of what is above it can tell
+    for my $set (@{ $cpe->model }{qw(param object)}) {
+        delete @$set{ grep { /^Device\.DHCPv4\./ } keys %$set };
+    }
     $redis->cmd('DEL', model_key($cpe));
     $cpe->{on_rpc}{GetParameterValues} = sub {
         CWMP::Model::throw(9004) if grep { $_ eq 'Device.' } asked($_[1]);

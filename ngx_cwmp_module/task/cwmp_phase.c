@@ -198,7 +198,6 @@ cwmp_phase_names(cwmp_build_t *b, const cwmp_rpc_t *rpc)
         }
 
         name = cwmp_build_copy(b, &b->order->known[i].name);
-
         if (name == NULL) {
             return b->rc;
         }
@@ -206,12 +205,12 @@ cwmp_phase_names(cwmp_build_t *b, const cwmp_rpc_t *rpc)
         item = &arg->items[arg->nitems++];
         cwmp_node_text(item, name);
 
-        if (cwmp_cut_name(b, i, &item->text) != CWMP_OK) {
+        if (cwmp_cut_name(b, arg->nitems - 1, &item->text) != CWMP_OK) {
             return b->rc;
         }
     }
 
-    return cwmp_cut_end(b, 0, n);
+    return cwmp_cut_end(b, 0, arg->nitems);
 }
 
 

@@ -28,7 +28,8 @@ static cwmp_known_t  known[] = {
     K("U", 'u', "007"), K("L", 'l', "-9"), K("UL", 'U', "9"),
     K("D", 'd', "1.50"), K("T", 't', "2025-03-01T02:00:00+05:30"),
     K("B64", 'B', "AAEC"), K("H", 'h', "0a"), K("Odd", '?', "1"),
-    K("Empty", 's', ""), K("BadU", 'u', "many")
+    K("Empty", 's', ""), K("BadU", 'u', "many"),
+    K("N.1.", '\0', ""), K("N.2", '\0', "")    /* asked for in phase names */
 };
 
 
