@@ -435,20 +435,8 @@ ngx_http_cwmp_request_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
     }
 
     if (cwmp_result_json(&ctx->result, ctx->envelope, &json) != CWMP_OK
-        || ngx_http_cwmp_arg_value(ctx, args, "CommandKey") != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    /* of the whole, or of one of its results; none at all is no fault */
-
-    if (cwmp_envelope_value(ctx->envelope, "FaultStruct.FaultCode")->len == 0) {
-        if (ngx_http_cwmp_arg_number(args, ctx->result.fault) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-    } else if (ngx_http_cwmp_arg_digits(ctx, args, "FaultStruct.FaultCode")
-               != NGX_OK)
+        || ngx_http_cwmp_arg_value(ctx, args, "CommandKey") != NGX_OK
+        || ngx_http_cwmp_arg_number(args, ctx->result.fault) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -312,20 +312,31 @@ subtest 'the ParameterKey that the device had' => sub {
 };
 
 
-subtest 'TransferComplete without a FaultCode' => sub {
-    my $none = request('tc', 'TransferComplete',
-                       '<CommandKey>load</CommandKey>');
-    my $odd = transfer_complete(key => 'load', code => 'none');
-    for my $case (['no FaultStruct', $none, 'done'],
-                  ['no number', $odd, 'fault'])
+subtest 'RPC-20 TransferComplete without a FaultCode' => sub {
+    my $tell = sub { request('tc', 'TransferComplete',
+                             "<CommandKey>load</CommandKey>$_[0]") };
+    for my $case (['no FaultStruct', ''],
+                  ['an empty code', '<FaultStruct><FaultCode/><FaultString>'
+                   . 'failed</FaultString></FaultStruct>'],
+                  ['Fault, not FaultStruct',
+                   '<Fault><FaultCode>9010</FaultCode></Fault>'],
+                  ['no number', '<FaultStruct><FaultCode>none</FaultCode>'
+                   . '</FaultStruct>'])
     {
-        my ($what, $text, $status) = @$case;
+        my ($what, $fault) = @$case;
         my $d = device();
         $d->give($LOAD);
         $d->session;
         $d->inform('7 TRANSFER COMPLETE', ['M Download', 'load']);
-        is $d->post($text)->method, 'TransferCompleteResponse', 'answered';
-        is_deeply $d->ended, ["load $status"], "RULE-3 $what: $status";
+        is $d->post($tell->($fault))->method, 'TransferCompleteResponse',
+            'answered';
+        is_deeply $d->ended, ['load fault'],
+            "RPC-20 RULE-3 $what: nothing says that it went well";
+        is $d->reason('load'), 'FaultStruct has no FaultCode: taken as 9002',
+            '... the result says why';
+        my ($event) = grep { $_->{device} eq $d->id
+                             && $_->{type} eq 'transfer' } $redis->events;
+        is $event->{fault}, 9002, '... and the event has a code';
     }
 };
 

@@ -387,6 +387,24 @@ subtest 'RPC-30 DUStateChangeComplete' => sub {
     is join(',', map { $_->{fault} } told($d, 'dustate')), '9026,9002',
         'events have a code, whatever the CPE says';
 
+    my $no_code = qr/a result without success has no FaultCode/;
+    for my $case (['', 'fault', qr/it has no Results/],
+                  [[CurrentState => 'Failed'], 'fault', $no_code],
+                  [[CurrentState => 'Failed'], 'fault', $no_code, 0],
+                  [[UUID => 'u'], 'fault', $no_code],
+                  [[CurrentState => 'Installed'], 'fault', $no_code, 'odd'],
+                  [[CurrentState => 'Uninstalled'], 'done', qr/^$/]) {
+        my ($inner, $status, $why, $code) = @$case;
+        my $text = $inner && '<Results>' . join('', tag($inner)) . (defined
+            $code ? "<Fault><FaultCode>$code</FaultCode></Fault>" : '')
+            . '</Results>';
+        $d = $changing->();
+        $d->post(request('c', 'DUStateChangeComplete',
+                         "$text<CommandKey>du</CommandKey>"));
+        is $d->status('du'), $status, "RPC-30 $status of: $text";
+        like $d->reason('du') // '', $why, '... the reason';
+    }
+
     my @auto = map { [$_, 0, ['OperationPerformed', 'Install']] } 1 .. 3;
     is $d->post(request('a', 'AutonomousDUStateChangeComplete',
         join('', map { result_of(@$_) } @auto)))->method,

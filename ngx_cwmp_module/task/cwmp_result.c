@@ -277,33 +277,104 @@ cwmp_result_struct(cwmp_result_t *r, const cwmp_row_t *row,
 }
 
 
-/* DUStateChangeComplete: each of its results has a fault of its own */
+/* a FaultCode; -1: there is none that can be read */
+
+static long
+cwmp_result_code(const cwmp_str_t *text)
+{
+    long    code;
+    size_t  i;
+
+    for (i = 0, code = 0; i < text->len && i < 9; i++) {
+
+        if (text->data[i] < '0' || text->data[i] > '9') {
+            return -1;
+        }
+
+        code = code * 10 + (text->data[i] - '0');
+    }
+
+    return (i && i == text->len) ? code : -1;
+}
+
+
+static int
+cwmp_result_is(const cwmp_str_t *text, const char *word)
+{
+    return text->len == strlen(word)
+           && memcmp(text->data, word, text->len) == 0;
+}
+
+
+/*
+ * DUStateChangeComplete: each of its results has a fault of its own.  Without
+ * a code its CurrentState tells; and one that has failed, whatever its code.
+ */
 
 static void
 cwmp_result_fault(cwmp_result_t *r, const cwmp_row_t *row)
 {
-    size_t             i;
-    const cwmp_str_t  *code;
+    long               code;
+    size_t             cell;
+    const cwmp_str_t  *state, *text;
     const cwmp_arg_t  *field;
 
+    state = NULL;
+    text = NULL;
+
     for (field = row->arg->fields; field && field->name; field++) {
+        cell = cwmp_cells(row->arg->fields, field);
 
-        if (r->fault || field->type != CWMP_T_STRUCT
-            || strcmp(field->fields->name, "FaultCode") != 0)
+        if (strcmp(field->name, "CurrentState") == 0) {
+            state = &row->cells[cell];
+
+        } else if (field->type == CWMP_T_STRUCT
+                   && strcmp(field->fields->name, "FaultCode") == 0)
         {
-            continue;
+            text = &row->cells[cell];
         }
+    }
 
-        code = &row->cells[cwmp_cells(row->arg->fields, field)];
+    if (text == NULL || r->fault) {
+        return;
+    }
 
-        for (i = 0; i < code->len; i++) {
+    code = cwmp_result_code(text);
 
-            if (i == 5 || code->data[i] < '0' || code->data[i] > '9') {
-                r->fault = 9002;            /* no code at all */
-                break;
-            }
+    if (code > 0) {
+        r->fault = (unsigned) code;
 
-            r->fault = r->fault * 10 + (code->data[i] - '0');
+    } else if (cwmp_result_is(state, "Failed")
+               || (code < 0 && (text->len
+                                || !(cwmp_result_is(state, "Installed")
+                                     || cwmp_result_is(state, "Uninstalled")))))
+    {
+        r->fault = 9002;
+        r->why = "a result without success has no FaultCode: taken as 9002";
+    }
+}
+
+
+/* of the whole, once it is there; TransferComplete has its code on top */
+
+static void
+cwmp_result_outcome(cwmp_result_t *r, const cwmp_envelope_t *e,
+    const cwmp_arg_t *arg)
+{
+    long  code;
+
+    for ( /* void */ ; arg->name; arg++) {
+
+        if (strcmp(arg->name, "FaultStruct") == 0) {
+            code = cwmp_result_code(cwmp_envelope_value(e, "FaultStruct."
+                                                           "FaultCode"));
+            r->fault = (code < 0) ? 9002 : (unsigned) code;
+            r->why = (code < 0) ? "FaultStruct has no FaultCode: taken as 9002"
+                                : NULL;
+
+        } else if (strcmp(arg->name, "Results") == 0 && r->rows == 0) {
+            r->fault = 9002;
+            r->why = "it has no Results: taken as 9002";
         }
     }
 }
@@ -411,6 +482,28 @@ cwmp_json_members(cwmp_result_t *r, const cwmp_result_t *rows,
 }
 
 
+/* one member more of the object that was just written */
+
+static void
+cwmp_json_reason(cwmp_result_t *r, const char *why)
+{
+    cwmp_str_t  text;
+
+    if (why == NULL || r->failed) {
+        return;
+    }
+
+    text.data = (unsigned char *) why;
+    text.len = strlen(why);
+
+    r->len--;
+    cwmp_json_literal(r, ",");
+    cwmp_json_name(r, "reason");
+    cwmp_json_string(r, &text);
+    cwmp_json_literal(r, "}");
+}
+
+
 static void
 cwmp_json_fault(cwmp_result_t *r, const cwmp_result_t *rows,
     const cwmp_facts_t *facts)
@@ -445,10 +538,14 @@ cwmp_result_json(cwmp_result_t *rows, const cwmp_envelope_t *e,
     if (facts->kind == CWMP_FAULT) {
         cwmp_json_fault(&r, rows, facts);
 
+    } else if (facts->rpc && facts->kind == CWMP_RESPONSE) {
+        cwmp_json_members(&r, rows, e, facts->rpc->response, "");
+
     } else if (facts->rpc) {
-        cwmp_json_members(&r, rows, e, facts->kind == CWMP_RESPONSE
-                                       ? facts->rpc->response
-                                       : facts->rpc->request, "");
+        cwmp_result_outcome(rows, e, facts->rpc->request);
+        cwmp_json_members(&r, rows, e, facts->rpc->request, "");
+        cwmp_json_reason(&r, rows->why);
+
     } else {
         cwmp_json_literal(&r, "{}");
     }

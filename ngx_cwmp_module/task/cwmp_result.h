@@ -20,8 +20,10 @@ typedef struct {
     size_t              size;
     const cwmp_arg_t   *list;       /* the array that the rows belong to */
     size_t              rows;       /* seen */
-    unsigned            fault;      /* the first FaultCode in a row's struct
-                                       that is not 0, kept or not */
+    unsigned            fault;      /* of what is told as complete: its fault's
+                                       code, the first one of several results;
+                                       0 only when it says so */
+    const char         *why;        /* none could be read: what was there */
     unsigned            cut:1;      /* more than was kept */
     unsigned            failed:1;   /* out of memory */
 } cwmp_result_t;
@@ -35,7 +37,9 @@ cwmp_rc_t cwmp_result_row(cwmp_result_t *result, const cwmp_row_t *row);
 /*
  * The whole: {"ParameterList":[{"Name":...},...],"Status":0} with the names of
  * the RPC's row, "count" and "truncated" when rows were left out; for a fault
- * {"FaultCode":9003,"FaultString":...,"SetParameterValuesFault":[...]}
+ * {"FaultCode":9003,"FaultString":...,"SetParameterValuesFault":[...]}.  What
+ * is told as complete without a code that can be read counts as 9002, and has
+ * a "reason"; result->fault is then set.
  */
 cwmp_rc_t cwmp_result_json(cwmp_result_t *result, const cwmp_envelope_t *e,
     cwmp_str_t *json);

@@ -246,7 +246,8 @@ static const struct {
       "RPC-20 TransferComplete with a fault" },
     { MSG("TransferComplete", ""),
       "{\"CommandKey\":\"\",\"FaultStruct\":{\"FaultCode\":\"\","
-      "\"FaultString\":\"\"},\"StartTime\":\"\",\"CompleteTime\":\"\"}",
+      "\"FaultString\":\"\"},\"StartTime\":\"\",\"CompleteTime\":\"\","
+      "\"reason\":\"FaultStruct has no FaultCode: taken as 9002\"}",
       "TransferComplete of nothing" },
     { MSG("GetParameterAttributesResponse", "<ParameterList><P><AccessList>"
       "<string>Subscriber</string><x> X_\"1\" </x><string/></AccessList><Name>"
