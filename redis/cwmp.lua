@@ -1927,7 +1927,8 @@ function several.after_loss(c, run, task)
     end
     if names and several.has_partial(names) then
         if not w then
-            several.new_read(run, { { 0, #names } }, run.gen)
+            -- what came of the lost answer is older than this read
+            several.new_read(run, { { 0, #names } }, run.gen + 1)
         end
         several.ask_less(c, run, task, 'lost')
         several.save_work(c, run)

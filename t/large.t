@@ -52,8 +52,8 @@ sub kept { my ($d) = @_; return $redis->cmd('HLEN', $d->key('params')) }
 # A read of everything is sent; returns its envelope.
 sub reading {
     my ($d, %more) = @_;
-    $d->give({ method => 'GetParameterValues', id => 'read', %more,
-               ParameterNames => ['Device.'] });
+    $d->give({ method => 'GetParameterValues', id => 'read',
+               ParameterNames => ['Device.'], %more });
     my $r = $d->begin;
     is $r->method, 'GetParameterValues', 'a read is sent';
     return $r;
@@ -192,7 +192,7 @@ subtest 'HTTP-08 a session is replaced in the middle of an answer' => sub {
     my $rest = half_sent($d, reading($d));
     my $again = CWMP::Script->new($t, $d->{serial});
     my $r = $again->begin('1 BOOT');
-    is $r->method, 'GetParameterValues', 'the new session gets the read';
+    is $r->method, 'GetParameterNames', 'the new session asks by level';
     my $stored = kept($d);
 
     $d->raw->send_raw($rest);
@@ -200,7 +200,8 @@ subtest 'HTTP-08 a session is replaced in the middle of an answer' => sub {
     is kept($d), $stored,
         'HTTP-08 RULE-2 what follows of its answer is not stored';
     is $d->status('read'), 'none', 'HTTP-08 RULE-2 ... and ends no task';
-    is $again->respond($r)->status, 204, 'the new session answers it';
+    $r = $again->respond($r) while $r->status == 200;
+    is $r->status, 204, 'the new session answers it';
     is_deeply $d->ended, ['read done'], 'one result';
     is_deeply [keys %{ $redis->params($d->id, 'Device.') }], ['Device.A'],
         '... of what it said';
@@ -237,7 +238,7 @@ sub says_how_many {
 
 subtest 'HTTP-08 the connection drops after 10 MB' => sub {
     my $d = device();
-    my $r = reading($d, attempts => 2);
+    my $r = reading($d, attempts => 2, ParameterNames => ['Device.Big']);
     for my $time (1, 2) {
         begin_to_send($d, gpv_response($r->id, @ROW), 10 * $MB);
         ok wait_for(sub { kept($d) > 40_000 }, 20), 'most of 10 MB is stored';

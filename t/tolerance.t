@@ -288,7 +288,7 @@ for (@forms) {
     my $raw = $t->raw;
     $raw->post($INFORM);
     $redis->push_task($id, { method => 'GetParameterValues', id => 'fp',
-                             ParameterNames => ['Device.'] });
+                             ParameterNames => ['Device.A'] });
     my $rpc = $raw->empty;
     is $raw->post(fault($rpc->id, 9005, 'no')
         =~ s{(</?)soap-env:Fault}{$1soap:Fault}gr)->status, 204,
