@@ -95,6 +95,7 @@ struct ngx_http_cwmp_ctx_s {
     size_t                      rows_size;
     uint32_t                   *seen;       /* by hash: a row's place, plus 1 */
     ngx_uint_t                  twice;      /* paths that came again */
+    ngx_uint_t                  long_names; /* paths that are not kept */
 
     cwmp_style_t                style;      /* of what this device is sent */
 

@@ -502,8 +502,14 @@ ngx_http_cwmp_tolerated(ngx_http_cwmp_ctx_t *ctx)
 
     if (ctx->facts->repaired) {
         ngx_log_error(NGX_LOG_INFO, log, 0, "%uz values were repaired: bytes "
-                      "that are not UTF-8 or not allowed in XML, or bare "
-                      "'&' or '<'", ctx->facts->repaired);
+                      "that are not UTF-8 or not allowed in XML, bare '&', "
+                      "'<' or ']]>', or elements inside",
+                      ctx->facts->repaired);
+    }
+
+    if (ctx->long_names) {
+        ngx_log_error(NGX_LOG_INFO, log, 0, "%ui parameters are not kept: "
+                      "their names are over 1024 bytes", ctx->long_names);
     }
 
     if (ctx->facts->unresolved) {

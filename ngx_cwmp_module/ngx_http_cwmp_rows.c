@@ -236,9 +236,8 @@ ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
     }
 
     if (name->len > NGX_HTTP_CWMP_NAME_MAX) {
-        return cwmp_envelope_refuse(ctx->envelope,
-                                    "a parameter's name is over %d bytes",
-                                    NGX_HTTP_CWMP_NAME_MAX);
+        ctx->long_names++;
+        return CWMP_OK;
     }
 
     if (ctx->rows_pool == NULL && ngx_http_cwmp_begin_rows(ctx) != NGX_OK) {

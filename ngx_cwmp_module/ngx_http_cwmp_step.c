@@ -140,8 +140,8 @@ ngx_http_cwmp_chunk(ngx_http_cwmp_ctx_t *ctx)
 
 
 /*
- * An answer did not come to its end, which its task's result may have to say
- * one day.  Nobody waits for the reply: the POST is over.
+ * An answer, or what may have become one, did not come to its end, which its
+ * task's result may have to say one day.  Nobody waits for the reply: the POST is over.
  */
 
 void
@@ -150,7 +150,7 @@ ngx_http_cwmp_broke(ngx_http_cwmp_ctx_t *ctx, const char *why)
     const char   *error;
     ngx_array_t  *args;
 
-    if (ctx->facts->kind != CWMP_RESPONSE || ctx->id.len == 0 || ctx->done) {
+    if (ctx->facts->kind == CWMP_REQUEST || ctx->id.len == 0 || ctx->done) {
         return;
     }
 

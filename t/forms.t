@@ -211,4 +211,91 @@ for my $name (sort keys %PART) {
     is $event->{code}, $code, 'FLT-03 in the events, too';
 }
 
+
+# --- what is too long -------------------------------------------------------
+
+subtest 'FLT-03 a FaultString that is far too long is cut' => sub {
+    my $long = 'x' x 8191 . "\x{c3}\x{a9}" . 'y' x 5000;
+    for my $tag (qw(FaultString faultstring)) {
+        my $d = device();
+        $d->give_reads('a');
+        my $r = $d->begin;
+        my $text = fault($r->id, 9005, 'short');
+        $text =~ s{<detail>.*</detail>}{} if $tag eq 'faultstring';
+        $text =~ s{(<$tag>)[^<]*}{$1$long} or die;
+        is $d->post($text)->status, 204, "FLT-03 $tag: the fault is taken";
+        is $d->result('a')->{fault}{FaultString}, 'x' x 8191,
+            'FLT-03 ... with so much of it, and no half character';
+    }
+
+    my $d = device();
+    $d->give({ method => 'Download', id => 'fw', URL => 'http://fs/f',
+               FileType => '1 Firmware Upgrade Image' });
+    $d->session;
+    $d->inform('7 TRANSFER COMPLETE', ['M Download', 'fw']);
+    is $d->post(transfer_complete(key => 'fw', code => 9010,
+                                  string => $long))->method,
+        'TransferCompleteResponse', 'RPC-20 a TransferComplete is answered';
+    is $d->result('fw')->{fault}{FaultStruct}{FaultCode}, 9010,
+        'RPC-20 ... and its task ends with its fault';
+};
+
+
+subtest 'TOL-08 an ID of 300 bytes' => sub {
+    my $d = device();
+    $d->give_reads('a');
+    my $id = 'i' x 300;
+    is $d->post($d->inform_text =~ s/i-1</$id</r)->id, $id,
+        'TOL-08 is echoed';
+    $d->empty;
+    is $d->post(gpv_response($id, ['Device.a', 'string', '1']))->status, 204,
+        'TOL-08 a response with it is taken';
+    is $d->status('a'), 'done', 'TOL-08 for that of the task';
+};
+
+
+subtest 'RULE-4 a name that is too long' => sub {
+    my $d = device();
+    my $name = 'Device.' . 'n' x 1018;
+    $d->give_reads('a');
+    is $d->post(gpv_response($d->begin->id, [$name, 'string', '1'],
+                             ['Device.B', 'string', '2']))->status, 204,
+        'RULE-4 the answer is taken';
+    is $d->value('Device.B'), '2', 'RULE-4 all others are kept';
+    is $d->value($name), undef, 'RULE-4 this one is not';
+    ok $t->wait_log(qr/1 parameters are not kept: their names are over 1024/),
+        'RULE-4 the log says so';
+};
+
+
+# As often as may be; why the task is lost then.
+sub refused_for_good {
+    my ($text) = @_;
+    my $d = device();
+    $d->give_reads('a');
+    for (1 .. 3) {
+        my $id = $d->begin->id;
+        is $d->post($text =~ s/\@/$id/r, content_type => 'text/xml')->status,
+            400, 'refused';
+    }
+    is $d->begin->status, 204, 'and not sent a fourth time';
+    is_deeply $d->ended, ['a lost'], 'the task is lost';
+    return $d->reason('a');
+}
+
+
+subtest 'RULE-3 an answer that cannot be read is the reason' => sub {
+    my $gbk = gpv_response('@', ['Device.a', 'string', 'half']);
+    $gbk =~ s/^(<\?xml.*?\?>)?/<?xml version="1.0" encoding="GBK"?>/;
+    $gbk =~ s/half/\x81/;
+    for my $case ([$gbk, qr/.*conversion failed/],
+                  [fault('@', 9005, 'x') =~ s{</detail>}{</dtail>}r,
+                   qr/not well-formed XML/],
+                  ['@no XML', qr/body is not XML/]) {
+        my ($text, $why) = @$case;
+        like refused_for_good($text), qr/3 times .*broke off \($why/,
+            "RULE-3 the result says why: $why";
+    }
+};
+
 done_testing;

@@ -91,6 +91,10 @@ value('TOL-14 the charset of HTTP', "\xc3\xa9", "\x{c3}\x{a9}",
 repaired('TOL-15 a bare &', 'AT&T', 'AT&T');
 repaired('TOL-15 a bare <', 'I <3 U', 'I <3 U');
 repaired('TOL-15 what looks like a tag', 'a<b', 'a<b');
+repaired('TOL-15 ]]>', 'if (a[b[0]]>1)', 'if (a[b[0]]>1)');
+repaired('TOL-15 <!', 'a <!b', 'a <!b');
+repaired('TOL-15 <? without an end', 'a <?b', 'a <?b');
+repaired('TOL-15 elements in a value', 'x<b>y</b>z', 'xz');
 ok !answered(row('a&amp;b'))->[0]{repaired}, 'TOL-15 nothing to repair';
 like $t->raw->post($INFORM =~ s/4\.0\.2/a <b> c/r)->body, qr/not well-formed/,
     'TOL-15 what is markup is refused with the reason';

@@ -12,8 +12,9 @@
 #define CWMP_CHAR_PLAIN    0
 #define CWMP_CHAR_LT       1
 #define CWMP_CHAR_AMP      2
-#define CWMP_CHAR_CONTROL  3            /* that XML forbids */
-#define CWMP_CHAR_HIGH     4            /* no ASCII */
+#define CWMP_CHAR_BRACKET  3            /* ']': "]]>" is none of a text */
+#define CWMP_CHAR_CONTROL  4            /* that XML forbids */
+#define CWMP_CHAR_HIGH     5            /* no ASCII */
 
 #define CWMP_TAG_NAMES     64           /* attributes that are looked at */
 

@@ -10,9 +10,6 @@
 #include "cwmp_walk.h"
 
 
-#define CWMP_ID_TEXT  256
-
-
 enum {
     CWMP_H_ID = 0,
     CWMP_H_TIMEOUT,
@@ -63,7 +60,7 @@ cwmp_header_open(cwmp_envelope_t *e, const char *name)
 
     } else if (i == CWMP_H_ID && !e->facts.has_id) {
         e->facts.has_id = 1;
-        cwmp_walk_leaf(e, name, arg, &e->facts.id, CWMP_ID_TEXT);
+        cwmp_walk_leaf(e, name, arg, &e->facts.id, CWMP_SCALAR_TEXT);
         return;
 
     } else if (i == CWMP_H_TIMEOUT && e->session_timeout.data == NULL) {

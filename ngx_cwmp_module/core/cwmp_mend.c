@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "cwmp_guard.h"
 #include "cwmp_mend.h"
 
 
@@ -46,6 +47,43 @@ cwmp_repair_charset(const unsigned char *name, size_t len)
 
 
 int
+cwmp_mend_encoding(cwmp_repair_t *r, const unsigned char *p,
+    const unsigned char *end)
+{
+    size_t                len;
+    const unsigned char  *name, *close;
+
+    len = end - p;
+    close = memchr(p, '>', len < CWMP_GUARD_DECL ? len : CWMP_GUARD_DECL);
+
+    if (close == NULL) {
+
+        if (r->last || len >= CWMP_GUARD_DECL) {
+            return 1;                   /* the guard has a word for it */
+        }
+
+        return 0;
+    }
+
+    if (r->charset != CWMP_CHARSET_UNKNOWN) {
+        return 1;                       /* HTTP's header has said it */
+    }
+
+    name = cwmp_guard_encoding(p, close - p, &len);
+
+    if (name) {
+        r->charset = cwmp_repair_charset(name, len);
+
+        if (r->charset == CWMP_CHARSET_UNKNOWN) {
+            r->charset = CWMP_CHARSET_FOREIGN;
+        }
+    }
+
+    return 1;
+}
+
+
+int
 cwmp_mend_bare(cwmp_repair_t *r, const unsigned char **p, const char *mark,
     const char *reference)
 {
@@ -55,7 +93,7 @@ cwmp_mend_bare(cwmp_repair_t *r, const unsigned char **p, const char *mark,
 
     cwmp_mend_copy(r, r->from, *p - r->from);
     cwmp_mend_copy(r, plain ? reference : mark,
-                     plain ? strlen(reference) : 3);
+                     strlen(plain ? reference : mark));
 
     r->from = ++(*p);
     r->marks++;
@@ -65,6 +103,32 @@ cwmp_mend_bare(cwmp_repair_t *r, const unsigned char **p, const char *mark,
     }
 
     return 1;
+}
+
+
+int
+cwmp_mend_closed(cwmp_repair_t *r, const unsigned char *p,
+    const unsigned char *end)
+{
+    size_t  at, i, n;
+
+    at = r->at + (p - r->start);
+    n = end - p;
+    n = (n < CWMP_MEND_PI) ? n : CWMP_MEND_PI;
+
+    for (i = (r->open > at + 2) ? r->open - at : 2; i + 1 < n; i++) {
+        if (p[i] == '?' && p[i + 1] == '>') {
+            return 1;
+        }
+    }
+
+    r->open = at + i;
+
+    if (n < CWMP_MEND_PI && !r->last) {
+        return -1;
+    }
+
+    return memchr(p + 1, '<', n - 1) == NULL;   /* just long: others refuse it */
 }
 
 

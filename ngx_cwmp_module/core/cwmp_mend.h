@@ -9,6 +9,9 @@
 #include "cwmp_repair.h"
 
 
+#define CWMP_MEND_PI  16384             /* so far is looked for its end */
+
+
 enum {
     CWMP_R_TEXT = 0,
     CWMP_R_TAG,                         /* inside of one, while it is copied */
@@ -21,6 +24,17 @@ enum {
 /* a '&' or '<' that is text: marked in text, as a reference elsewhere */
 int cwmp_mend_bare(cwmp_repair_t *r, const unsigned char **p, const char *mark,
     const char *reference);
+
+/* of an XML declaration at p: it must be known before the first byte that
+   depends on it; 0: the declaration is not there yet */
+int cwmp_mend_encoding(cwmp_repair_t *r, const unsigned char *p,
+    const unsigned char *end);
+
+/* has "<?" at p its "?>"?  No: there is a tag, but no end of it.  -1: not in
+   [p, end), where there may be more.  What was looked at is not looked at
+   again, for the next one */
+int cwmp_mend_closed(cwmp_repair_t *r, const unsigned char *p,
+    const unsigned char *end);
 
 /* text in the place of n bytes; marked where it may become a value */
 int cwmp_mend_instead(cwmp_repair_t *r, const unsigned char **p, size_t n,

@@ -30,10 +30,10 @@ static size_t cwmp_repair_scan(cwmp_repair_t *r, const unsigned char *p,
     const unsigned char *end);
 static cwmp_repair_take_t  cwmp_repair_text, cwmp_repair_misc;
 static cwmp_repair_take_t  cwmp_repair_plain, cwmp_repair_lt, cwmp_repair_amp,
-                           cwmp_repair_control, cwmp_repair_high;
+                           cwmp_repair_bracket, cwmp_repair_control,
+                           cwmp_repair_high;
 static cwmp_repair_take_t  cwmp_repair_start_tag, cwmp_repair_end_tag,
-                           cwmp_repair_bang, cwmp_repair_pi,
-                           cwmp_repair_declaration, cwmp_repair_more;
+                           cwmp_repair_bang, cwmp_repair_pi, cwmp_repair_more;
 static void cwmp_repair_tag(cwmp_repair_t *r, const unsigned char **p,
     const unsigned char *end, const cwmp_tag_t *tag);
 
@@ -50,6 +50,7 @@ static cwmp_repair_take_t *const  cwmp_repair_classes[] = {
     cwmp_repair_plain,
     cwmp_repair_lt,
     cwmp_repair_amp,
+    cwmp_repair_bracket,
     cwmp_repair_control,
     cwmp_repair_high
 };
@@ -132,6 +133,7 @@ cwmp_repair_scan(cwmp_repair_t *r, const unsigned char *p,
     const unsigned char  *start;
 
     start = p;
+    r->start = p;
     r->from = p;
 
     while (p < end && r->rc == CWMP_OK && r->why == NULL && !r->ended) {
@@ -151,6 +153,8 @@ cwmp_repair_scan(cwmp_repair_t *r, const unsigned char *p,
     if (r->why && r->rc == CWMP_OK) {
         r->rc = CWMP_REFUSED;
     }
+
+    r->at += p - start;
 
     return p - start;
 }
@@ -290,6 +294,35 @@ cwmp_repair_amp(cwmp_repair_t *r, const unsigned char **p,
 
 
 static int
+cwmp_repair_bracket(cwmp_repair_t *r, const unsigned char **p,
+    const unsigned char *end)
+{
+    size_t  have;
+
+    have = end - *p;
+
+    if (r->state == CWMP_R_TAG || memcmp(*p, "]]>", have < 3 ? have : 3) != 0) {
+        (*p)++;
+        return 1;
+    }
+
+    if (have < 3) {
+
+        if (!r->last) {
+            return 0;
+        }
+
+        (*p)++;
+        return 1;
+    }
+
+    *p += 2;
+
+    return cwmp_mend_bare(r, p, CWMP_MARK ">", "&gt;");
+}
+
+
+static int
 cwmp_repair_control(cwmp_repair_t *r, const unsigned char **p,
     const unsigned char *end)
 {
@@ -406,7 +439,10 @@ cwmp_repair_end_tag(cwmp_repair_t *r, const unsigned char **p,
 }
 
 
-/* a DOCTYPE and its like go on as they are, for the guard to refuse */
+/*
+ * A DOCTYPE and its like go on as they are, for the guard to refuse; inside of
+ * the root anything else is text.
+ */
 
 static int
 cwmp_repair_bang(cwmp_repair_t *r, const unsigned char **p,
@@ -418,12 +454,15 @@ cwmp_repair_bang(cwmp_repair_t *r, const unsigned char **p,
         const char  *text;
         unsigned     state;
     } begins[] = {
-        { "<!--", CWMP_R_COMMENT }, { "<![CDATA[", CWMP_R_CDATA }
+        { "<!--", CWMP_R_COMMENT }, { "<![CDATA[", CWMP_R_CDATA },
+        { "<!DOCTYPE", CWMP_R_TEXT }, { "<!ENTITY", CWMP_R_TEXT },
+        { "<!ELEMENT", CWMP_R_TEXT }, { "<!ATTLIST", CWMP_R_TEXT },
+        { "<!NOTATION", CWMP_R_TEXT }
     };
 
     have = end - *p;
 
-    for (i = 0; i < 2; i++) {
+    for (i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
         len = strlen(begins[i].text);
 
         if (memcmp(*p, begins[i].text, have < len ? have : len) != 0) {
@@ -442,7 +481,7 @@ cwmp_repair_bang(cwmp_repair_t *r, const unsigned char **p,
         return 1;
     }
 
-    if (cwmp_char_begins_name((*p)[2]) && (*p)[2] < 0x80) {
+    if (r->depth == 0 && cwmp_char_begins_name((*p)[2]) && (*p)[2] < 0x80) {
         *p += 2;
         return 1;
     }
@@ -455,6 +494,8 @@ static int
 cwmp_repair_pi(cwmp_repair_t *r, const unsigned char **p,
     const unsigned char *end)
 {
+    int  closed;
+
     if (end - *p < 3) {
         return cwmp_repair_more(r, p, end);
     }
@@ -463,7 +504,15 @@ cwmp_repair_pi(cwmp_repair_t *r, const unsigned char **p,
         return cwmp_mend_bare(r, p, CWMP_MARK_LT, "&lt;");
     }
 
-    if (!r->opened && !cwmp_repair_declaration(r, p, end)) {
+    if (r->depth) {
+        closed = cwmp_mend_closed(r, *p, end);
+
+        if (closed <= 0) {
+            return closed ? 0 : cwmp_mend_bare(r, p, CWMP_MARK_LT, "&lt;");
+        }
+    }
+
+    if (!r->opened && !cwmp_mend_encoding(r, *p, end)) {
         return 0;
     }
 
@@ -471,45 +520,6 @@ cwmp_repair_pi(cwmp_repair_t *r, const unsigned char **p,
     r->state = CWMP_R_PI;
     r->seen = 0;
     *p += 2;
-
-    return 1;
-}
-
-
-/* the encoding must be known before the first byte that depends on it */
-
-static int
-cwmp_repair_declaration(cwmp_repair_t *r, const unsigned char **p,
-    const unsigned char *end)
-{
-    size_t                len;
-    const unsigned char  *name, *close;
-
-    len = end - *p;
-    close = memchr(*p, '>', len < CWMP_GUARD_DECL ? len : CWMP_GUARD_DECL);
-
-    if (close == NULL) {
-
-        if (r->last || len >= CWMP_GUARD_DECL) {
-            return 1;                   /* the guard has a word for it */
-        }
-
-        return 0;
-    }
-
-    if (r->charset != CWMP_CHARSET_UNKNOWN) {
-        return 1;                       /* HTTP's header has said it */
-    }
-
-    name = cwmp_guard_encoding(*p, close - *p, &len);
-
-    if (name) {
-        r->charset = cwmp_repair_charset(name, len);
-
-        if (r->charset == CWMP_CHARSET_UNKNOWN) {
-            r->charset = CWMP_CHARSET_FOREIGN;
-        }
-    }
 
     return 1;
 }

@@ -1,7 +1,7 @@
 /*
  * What libxml2 would refuse or drop, mended before it sees it: characters that
  * XML forbids become U+FFFD, bytes that are no UTF-8 are read as Latin-1, a
- * bare '&' or '<' is text, an attribute given twice is given once.  Nothing
+ * bare '&', '<' or "]]>" is text, an attribute given twice is given once.  Nothing
  * that a CPE sent in an element's text is lost.  A document that is right
  * passes unchanged, and uncopied.  Pure.
  *
@@ -53,6 +53,9 @@ typedef struct {
     unsigned              marked:1;     /* this text has its CWMP_MARK */
     unsigned              last:1;
     const unsigned char  *from;         /* good so far, not handed over */
+    const unsigned char  *start;        /* of this piece */
+    size_t                at;           /* bytes before it */
+    size_t                open;         /* there is no "?>" before this one */
 
     unsigned char        *hold;         /* a token's beginning */
     size_t                held;

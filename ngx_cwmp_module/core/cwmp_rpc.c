@@ -79,14 +79,14 @@ static const cwmp_arg_t  cwmp_parameter_info[] = {
 
 static const cwmp_arg_t  cwmp_fault_struct[] = {
     cwmp_simple("FaultCode", CWMP_T_UINT, NULL),
-    cwmp_text("FaultString", 256, 0, NULL),
+    cwmp_text("FaultString", 256, CWMP_CUT, NULL),
     cwmp_args_end
 };
 
 static const cwmp_arg_t  cwmp_parameter_fault[] = {
     cwmp_text("ParameterName", 256, CWMP_TRIM|CWMP_NAME, NULL),
     cwmp_simple("FaultCode", CWMP_T_UINT, NULL),
-    cwmp_text("FaultString", 256, 0, NULL),
+    cwmp_text("FaultString", 256, CWMP_CUT, NULL),
     cwmp_args_end
 };
 
@@ -518,7 +518,7 @@ const cwmp_rpc_t  cwmp_rpcs[] = {
 
 const cwmp_arg_t  cwmp_fault_detail[] = {
     cwmp_simple("FaultCode", CWMP_T_UINT, NULL),
-    cwmp_text("FaultString", 256, 0, NULL),
+    cwmp_text("FaultString", 256, CWMP_CUT, NULL),
     cwmp_repeated("SetParameterValuesFault", cwmp_parameter_fault),
     cwmp_args_end
 };

@@ -52,6 +52,8 @@ typedef enum {
                                        its root is mended (received text); a
                                        device may want its root for the empty
                                        one */
+#define CWMP_CUT        0x1000      /* for people: cut where it is too long,
+                                       not refused (received text) */
 
 
 typedef struct cwmp_arg_s  cwmp_arg_t;

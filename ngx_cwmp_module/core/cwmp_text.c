@@ -25,6 +25,7 @@ static const unsigned char *cwmp_text_mark(const unsigned char *p,
     const unsigned char *end);
 static void cwmp_text_add(cwmp_envelope_t *e, const unsigned char *p,
     size_t n);
+static size_t cwmp_text_cut(cwmp_envelope_t *e, const unsigned char *p);
 static int cwmp_text_room(cwmp_envelope_t *e, size_t n);
 static void cwmp_text_close_listed(cwmp_envelope_t *e, unsigned cell,
     const unsigned char *text, size_t len);
@@ -116,8 +117,13 @@ static void
 cwmp_text_add(cwmp_envelope_t *e, const unsigned char *p, size_t n)
 {
     if (n > e->max - (e->used - e->start)) {
-        cwmp_text_refuse(e, "element text", e->max);
-        return;
+
+        if (!(e->frames[e->nframes - 1].arg->flags & CWMP_CUT)) {
+            cwmp_text_refuse(e, "element text", e->max);
+            return;
+        }
+
+        n = cwmp_text_cut(e, p);
     }
 
     if (n > e->room - e->used && !cwmp_text_room(e, n)) {
@@ -126,6 +132,23 @@ cwmp_text_add(cwmp_envelope_t *e, const unsigned char *p, size_t n)
 
     memcpy(e->text + e->used, p, n);
     e->used += n;
+}
+
+
+/* how much of p is kept: to the last whole character, and no more after it */
+
+static size_t
+cwmp_text_cut(cwmp_envelope_t *e, const unsigned char *p)
+{
+    size_t  n;
+
+    for (n = e->max - (e->used - e->start); n && (p[n] & 0xc0) == 0x80; n--) {
+        /* void */
+    }
+
+    e->max = e->used - e->start + n;
+
+    return n;
 }
 
 

@@ -225,7 +225,7 @@ cwmp_open_fault(cwmp_envelope_t *e, const char *name)
     const char    *local;
 
     static const cwmp_arg_t  faultstring = {
-        "faultstring", CWMP_T_STRING, 0, 0, NULL, NULL, NULL, NULL
+        "faultstring", CWMP_T_STRING, 0, CWMP_CUT, NULL, NULL, NULL, NULL
     };
 
     local = cwmp_walk_local(name);
@@ -442,6 +442,7 @@ cwmp_open_nothing(cwmp_envelope_t *e, const char *name)
     f = &e->frames[e->nframes - 1];
 
     if (f->to != &e->faultstring) {
+        e->leaf_repaired |= (e->used > e->start);   /* in the middle of it */
         e->skip = 1;
         return;
     }

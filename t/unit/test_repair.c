@@ -108,7 +108,14 @@ test_values(void)
         { "&nbsp;&#x;&;&#xg;", "&nbsp;&#x;&;&#xg;", "TOL-15 no references" },
         { "&amp;&<", "&&<", "TOL-15 beside a good one" },
         { "<<<", "<<<", "TOL-15 three" },
-        { "<!<?</ >", "<!<?</ >", "TOL-15 no markup" }
+        { "<!<?</ >", "<!<?</ >", "TOL-15 no markup" },
+        { "a <!b <!doctype <![c", "a <!b <!doctype <![c",
+          "TOL-15 what looks like a declaration" },
+        { "a <?b c", "a <?b c", "TOL-15 an instruction without an end" },
+        { "<?a<?b?", "<?a<?b?", "TOL-15 two of them" },
+        { "a]]>b", "a]]>b", "TOL-15 the end of no CDATA section" },
+        { "]]]>]]>]]", "]]]>]]>]]", "TOL-15 and more so" },
+        { "<![CDATA[a]]>b]]>", "ab]]>", "TOL-15 behind one" }
     };
 
     for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -117,6 +124,8 @@ test_values(void)
         is_rows(xml, NULL, want, 1, cases[i].name);
     }
 
+    is_rows(ROW "a<?b <c?>d]]" END, NULL, "A=ad]]\nB=b\n", 0,
+            "TOL-15 an instruction that ends");
     is_rows(ROW "&amp;\xef\xb7\x90\xef\xb7\x91&#xfdd2;" END, NULL,
             "A=&\xef\xb7\x90\xef\xb7\x91\xef\xb7\x92\nB=b\n", 0,
             "TOL-13 what we use as marks is a character like others");
@@ -156,7 +165,7 @@ test_unchanged(void)
     static const char  xml[] =
         "<?xml version=\"1.0\"?><!-- <&\xc3\xa9 --><?p <& ?>\r\n<a:b c = '&amp;"
         "\">\xe2\x82\xac' d=\"'\"\n><e/>&lt;&#x41;&#10;\t<![CDATA[ ]] <& ]]>"
-        "\xf0\x9f\x98\x80<f\n></f ></a:b>";
+        "\xf0\x9f\x98\x80<?q <? <r> ]]>?>]] ]><f\n></f ></a:b>";
 
     for (n = 1; n < sizeof(xml); n++) {
         memset(&s, 0, sizeof(s));
