@@ -203,8 +203,8 @@ subtest 'HTTP-08 a session is replaced in the middle of an answer' => sub {
     $r = $again->respond($r) while $r->status == 200;
     is $r->status, 204, 'the new session answers it';
     is_deeply $d->ended, ['read done'], 'one result';
-    is_deeply [keys %{ $redis->params($d->id, 'Device.') }], ['Device.A'],
-        '... of what it said';
+    is_deeply [keys %{ $redis->params($d->id, 'Device.Big.') }], [],
+        '... and what it did not list is gone';
 };
 
 
