@@ -169,6 +169,13 @@ static const cwmp_arg_t  cwmp_object[] = {
     cwmp_args_end
 };
 
+static const cwmp_arg_t  cwmp_instance[] = {
+    cwmp_text("ObjectName", 256, CWMP_NONEMPTY|CWMP_PATH_DOT|CWMP_INSTANCE
+                                 |CWMP_TRIM, NULL),
+    cwmp_text("ParameterKey", 32, 0, ""),
+    cwmp_args_end
+};
+
 static const cwmp_arg_t  cwmp_add_object_response[] = {
     cwmp_simple("InstanceNumber", CWMP_T_UINT, NULL),
     cwmp_simple("Status", CWMP_T_INT, NULL),
@@ -473,7 +480,7 @@ const cwmp_rpc_t  cwmp_rpcs[] = {
     { "AddObject", CWMP_FROM_ACS,
       cwmp_object, cwmp_add_object_response },
     { "DeleteObject", CWMP_FROM_ACS,
-      cwmp_object, cwmp_status },
+      cwmp_instance, cwmp_status },
     { "Reboot", CWMP_FROM_ACS,
       cwmp_command_key, cwmp_nothing },
     { "FactoryReset", CWMP_FROM_ACS,

@@ -4,6 +4,7 @@
  * (cwmp_values.c), any other list an array.  Must not know a single RPC.
  */
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,25 +23,49 @@ static cwmp_rc_t cwmp_build_root(cwmp_build_t *b, const cwmp_arg_t *arg,
 
 
 cwmp_rc_t
-cwmp_build_refuse(cwmp_build_t *b, const char *path, const char *reason)
+cwmp_build_refuse(cwmp_build_t *b, const char *path, const char *reason, ...)
 {
-    size_t  len;
+    char         text[CWMP_REASON_MAX];
+    size_t       len;
+    va_list      args;
+    cwmp_str_t   s;
 
     if (b->rc != CWMP_OK) {
         return b->rc;
     }
 
+    va_start(args, reason);
+    vsnprintf(text, sizeof(text), reason, args);
+    va_end(args);
+
+    s.data = (unsigned char *) text;
+    s.len = strlen(text);
     len = strlen(path);
+
+    b->out->reason = cwmp_build_copy(b, &s);
     b->out->field.data = cwmp_alloc(b->arena, len + 1);
-    if (b->out->field.data == NULL) {
+
+    if (b->out->reason == NULL || b->out->field.data == NULL) {
         return b->rc = CWMP_ERROR;
     }
 
     memcpy(b->out->field.data, path, len + 1);
     b->out->field.len = len;
-    b->out->reason = reason;
 
     return b->rc = CWMP_REFUSED;
+}
+
+
+/* what is null is as if it was left out */
+
+json_t *
+cwmp_json_member(json_t *object, const char *name)
+{
+    json_t  *v;
+
+    v = json_object_get(object, name);
+
+    return json_is_null(v) ? NULL : v;
 }
 
 
@@ -142,10 +167,6 @@ cwmp_build_arg(cwmp_build_t *b, const cwmp_arg_t *arg, json_t *v,
 {
     node->given = 1;
 
-    if (cwmp_arg_is_key(arg) && json_is_null(v)) {
-        v = NULL;
-    }
-
     if (v == NULL || (cwmp_arg_is_key(arg) && json_is_string(v)
                       && json_string_length(v) == 0))
     {
@@ -198,12 +219,12 @@ cwmp_build_args(cwmp_build_t *b, const cwmp_arg_t *arg, json_t *object,
     for ( /* void */ ; arg->name; arg++, node++) {
 
         if (arg->flags & CWMP_CHANGE) {
-            v = json_object_get(object, arg[1].name);
+            v = cwmp_json_member(object, arg[1].name);
             cwmp_node_text(node, v ? "1" : "0");
             continue;
         }
 
-        v = json_object_get(object, arg->name);
+        v = cwmp_json_member(object, arg->name);
         p = path ? cwmp_build_path(b, path, ".", arg->name)
                  : (char *) arg->name;
 
@@ -292,22 +313,29 @@ static const cwmp_arg_t *
 cwmp_build_variant(cwmp_build_t *b, const cwmp_arg_t *arg, json_t *object,
     const char *path)
 {
-    char              *p;
+    char              *p, choice[128];
+    size_t             len;
     const char        *name;
     const cwmp_arg_t  *variant;
 
     name = json_string_value(json_object_get(object, arg->item));
 
-    for (variant = arg->fields; name && variant->name; variant++) {
-        if (strcmp(variant->name, name) == 0) {
+    for (variant = arg->fields, len = 0; variant->name; variant++) {
+
+        if (name && strcmp(variant->name, name) == 0) {
             return variant;
+        }
+
+        if (len < sizeof(choice)) {
+            len += snprintf(choice + len, sizeof(choice) - len, "%s%s",
+                            len ? ", " : "", variant->name);
         }
     }
 
     p = cwmp_build_path(b, path, ".", arg->item);
 
     if (p) {
-        cwmp_build_refuse(b, p, "is missing, or none of those there are");
+        cwmp_build_refuse(b, p, "is none of %s", choice);
     }
 
     return NULL;
@@ -379,7 +407,8 @@ cwmp_build_structs(cwmp_build_t *b, const cwmp_arg_t *arg, json_t *v,
     }
 
     if (arg->max && json_array_size(v) > arg->max) {
-        return cwmp_build_refuse(b, path, "has too many entries");
+        return cwmp_build_refuse(b, path, "has more than %u entries",
+                                 arg->max);
     }
 
     node->items = cwmp_build_nodes(b, json_array_size(v));
@@ -465,7 +494,7 @@ cwmp_build_canonical(cwmp_build_t *b, cwmp_value_type_t type, const char *path,
     wrong = cwmp_value_canonical(type, (const unsigned char *) text, len,
                                  out->data, &out->len);
 
-    return wrong ? cwmp_build_refuse(b, path, wrong) : CWMP_OK;
+    return wrong ? cwmp_build_refuse(b, path, "%s", wrong) : CWMP_OK;
 }
 
 
@@ -502,19 +531,15 @@ cwmp_build_scalar(cwmp_build_t *b, const cwmp_arg_t *arg, json_t *v,
     text = cwmp_json_text(v, number, sizeof(number), &len);
 
     if (text == NULL || (type == CWMP_V_STRING && !json_is_string(v))) {
-        return cwmp_build_refuse(b, path, cwmp_scalars[arg->type].expected);
+        return cwmp_build_refuse(b, path, "%s",
+                                 cwmp_scalars[arg->type].expected);
     }
 
     if (cwmp_build_canonical(b, type, path, text, len, &node->text)
-        != CWMP_OK)
+        != CWMP_OK
+        || cwmp_check_scalar(b, arg, path, &node->text) != CWMP_OK)
     {
         return b->rc;
-    }
-
-    text = cwmp_check_scalar(arg, &node->text);
-
-    if (text) {
-        return cwmp_build_refuse(b, path, text);
     }
 
     node->given = 1;

@@ -23,6 +23,7 @@ typedef struct {
 
 
 #define CWMP_DIFFER_MAX  1024
+#define CWMP_REASON_MAX  (CWMP_DIFFER_MAX + 256)
 
 typedef struct {
     cwmp_arena_t        *arena;
@@ -63,7 +64,9 @@ cwmp_rc_t cwmp_phase_level(cwmp_build_t *b, const cwmp_rpc_t *rpc);
 cwmp_rc_t cwmp_build_args(cwmp_build_t *b, const cwmp_arg_t *arg,
     json_t *object, const char *path, cwmp_node_t *node);
 cwmp_rc_t cwmp_build_refuse(cwmp_build_t *b, const char *path,
-    const char *reason);
+    const char *reason, ...)
+    __attribute__((format(printf, 3, 4)));
+json_t *cwmp_json_member(json_t *object, const char *name);
 cwmp_rc_t cwmp_build_too_new(cwmp_build_t *b, const char *path,
     unsigned since);
 int cwmp_build_is_field(const cwmp_arg_t *args, const char *name);
@@ -76,9 +79,11 @@ char *cwmp_build_copy(cwmp_build_t *b, const cwmp_str_t *s);
 cwmp_node_t *cwmp_build_nodes(cwmp_build_t *b, size_t n);
 void cwmp_node_text(cwmp_node_t *node, const char *text);
 
-/* cwmp_check.c: what is wrong with a text or a number as this argument (NULL:
-   nothing), and with arguments that are good by themselves */
-const char *cwmp_check_scalar(const cwmp_arg_t *arg, const cwmp_str_t *text);
+/* cwmp_check.c: what is wrong with a text or a number as this argument, with
+   arguments that are good by themselves, with a path without its last dot */
+cwmp_rc_t cwmp_check_scalar(cwmp_build_t *b, const cwmp_arg_t *arg,
+    const char *path, const cwmp_str_t *text);
+int cwmp_is_path(const char *p, size_t len);
 cwmp_rc_t cwmp_check_args(cwmp_build_t *b, const cwmp_rpc_t *rpc,
     const cwmp_node_t *args);
 size_t cwmp_characters(const cwmp_str_t *text);

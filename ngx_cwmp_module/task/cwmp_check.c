@@ -228,6 +228,78 @@ cwmp_characters(const cwmp_str_t *text)
 }
 
 
+/*
+ * Names between dots, none of them empty or with a blank; what stands between
+ * brackets is an alias, which may have dots.
+ */
+
+int
+cwmp_is_path(const char *p, size_t len)
+{
+    int     alias, empty;
+    size_t  i;
+
+    for (i = 0, alias = 0, empty = 1; i < len; i++) {
+
+        if (alias) {
+            alias = (p[i] != ']');
+
+        } else if (p[i] == '.') {
+            if (empty) {
+                return 0;
+            }
+
+            empty = 1;
+
+        } else if ((unsigned char) p[i] <= ' ') {
+            return 0;
+
+        } else {
+            alias = (p[i] == '[');
+            empty = 0;
+        }
+    }
+
+    return !empty && !alias;
+}
+
+
+/* does a path end with an instance: a number from 1 on, or an alias? */
+
+static int
+cwmp_is_instance(const char *p, size_t len)
+{
+    size_t  i;
+
+    if (len && p[len - 1] == ']') {
+        return 1;
+    }
+
+    for (i = len; i && p[i - 1] >= '0' && p[i - 1] <= '9'; i--) { /* void */ }
+
+    return i && i < len && p[i - 1] == '.' && p[i] != '0';
+}
+
+
+static const char *
+cwmp_object_wrong(const cwmp_arg_t *arg, const char *p, size_t len)
+{
+    if (len == 0 || p[len - 1] != '.') {
+        return "does not end with a dot";
+    }
+
+    if (!cwmp_is_path(p, len - 1)) {
+        return "is no object's path";
+    }
+
+    if ((arg->flags & CWMP_INSTANCE) && !cwmp_is_instance(p, len - 1)) {
+        return "does not end with an instance, such as 1. or [alias].";
+    }
+
+    return NULL;
+}
+
+
 /* scheme://authority, the latter without user:password@ (RFC 3986) */
 
 static const char *
@@ -286,22 +358,27 @@ cwmp_is_uuid(const cwmp_str_t *text)
 
 /* no number of a task is negative, but where -1 has a meaning */
 
-static const char *
-cwmp_number_wrong(const cwmp_arg_t *arg, const cwmp_str_t *text)
+static cwmp_rc_t
+cwmp_check_bounds(cwmp_build_t *b, const cwmp_arg_t *arg, const char *path,
+    const cwmp_str_t *text)
 {
+    int        least;
     long long  n;
 
     n = cwmp_check_number(text);
+    least = (arg->flags & CWMP_POSITIVE) ? 1
+            : (arg->flags & CWMP_MINUS_ONE) ? -1 : 0;
 
-    if (n < ((arg->flags & CWMP_POSITIVE) ? 1
-             : (arg->flags & CWMP_MINUS_ONE) ? -1 : 0))
-    {
-        return "is too small";
+    if (n < least) {
+        return cwmp_build_refuse(b, path, "is below %d", least);
     }
 
-    return (arg->max && n > (long long) arg->max) ? "is too large" : NULL;
-}
+    if (arg->max && n > (long long) arg->max) {
+        return cwmp_build_refuse(b, path, "is above %u", arg->max);
+    }
 
+    return CWMP_OK;
+}
 
 
 static const char *
@@ -309,20 +386,14 @@ cwmp_text_wrong(const cwmp_arg_t *arg, const cwmp_str_t *text)
 {
     const char  *p;
 
-    if (arg->max && cwmp_characters(text) > arg->max) {
-        return "is too long";
-    }
-
     if (text->len == 0 && (arg->flags & CWMP_NONEMPTY)) {
         return "is empty";
     }
 
     p = (const char *) text->data;
 
-    if ((arg->flags & CWMP_PATH_DOT)
-        && (text->len == 0 || p[text->len - 1] != '.'))
-    {
-        return "does not end with a dot";
+    if (arg->flags & CWMP_PATH_DOT) {
+        return cwmp_object_wrong(arg, p, text->len);
     }
 
     if (arg->flags & CWMP_URL) {
@@ -337,12 +408,22 @@ cwmp_text_wrong(const cwmp_arg_t *arg, const cwmp_str_t *text)
 }
 
 
-const char *
-cwmp_check_scalar(const cwmp_arg_t *arg, const cwmp_str_t *text)
+cwmp_rc_t
+cwmp_check_scalar(cwmp_build_t *b, const cwmp_arg_t *arg, const char *path,
+    const cwmp_str_t *text)
 {
+    const char  *wrong;
+
     if (arg->type == CWMP_T_INT || arg->type == CWMP_T_UINT) {
-        return cwmp_number_wrong(arg, text);
+        return cwmp_check_bounds(b, arg, path, text);
     }
 
-    return cwmp_text_wrong(arg, text);
+    if (arg->max && cwmp_characters(text) > arg->max) {
+        return cwmp_build_refuse(b, path, "is longer than %u characters",
+                                 arg->max);
+    }
+
+    wrong = cwmp_text_wrong(arg, text);
+
+    return wrong ? cwmp_build_refuse(b, path, "%s", wrong) : CWMP_OK;
 }

@@ -51,7 +51,7 @@ cwmp_build_target(cwmp_build_t *b, const char **prefix)
 
     *prefix = "";
 
-    v = json_object_get(b->task, "values");
+    v = cwmp_json_member(b->task, "values");
 
     if (v) {
         instance = cwmp_build_copy(b, &b->order->instance);
@@ -127,7 +127,7 @@ cwmp_build_read(cwmp_build_t *b, int all)
     json_object_foreach(list, name, v) {
 
         if (i < b->from || i >= b->to
-            || (!all && (json_object_get(v, "type")
+            || (!all && (cwmp_json_member(v, "type")
                          || cwmp_build_find(b, name))))
         {
             i++;
@@ -305,7 +305,8 @@ cwmp_phase_confirmed(cwmp_build_t *b, const cwmp_rpc_t *rpc)
                              "values are in: ", b->differ,
                              b->ndiffer > b->nnamed ? more : "");
 
-    return reason ? cwmp_build_refuse(b, json_object_get(b->task, "values")
-                                         ? "values" : "ParameterList", reason)
+    return reason ? cwmp_build_refuse(b, cwmp_json_member(b->task, "values")
+                                         ? "values" : "ParameterList",
+                                      "%s", reason)
                   : b->rc;
 }

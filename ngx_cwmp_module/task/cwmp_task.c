@@ -99,6 +99,82 @@ cwmp_build_phase(const cwmp_build_t *b)
 }
 
 
+#define CWMP_TASK_DEPTH  4          /* of what a task can hold */
+
+
+/* where a number is that JSON has and 64 bits have not; NULL: nowhere */
+
+static char *
+cwmp_build_too_big(cwmp_build_t *b, json_t *v, int depth)
+{
+    char        *p, n[32];
+    size_t       i;
+    json_t      *item;
+    const char  *name;
+
+    if (json_is_real(v) && (json_real_value(v) >= 9223372036854775808.0
+                            || json_real_value(v) <= -9223372036854775808.0))
+    {
+        return cwmp_build_path(b, "", "", "");
+    }
+
+    if (depth == 0) {
+        return NULL;
+    }
+
+    json_object_foreach(v, name, item) {
+        p = cwmp_build_too_big(b, item, depth - 1);
+        if (p) {
+            return cwmp_build_path(b, name, (*p && *p != '[') ? "." : "", p);
+        }
+    }
+
+    json_array_foreach(v, i, item) {
+        p = cwmp_build_too_big(b, item, depth - 1);
+        if (p) {
+            snprintf(n, sizeof(n), "[%zu]", i);
+            return cwmp_build_path(b, n, (*p && *p != '[') ? "." : "", p);
+        }
+    }
+
+    return NULL;
+}
+
+
+static cwmp_rc_t
+cwmp_build_no_json(cwmp_build_t *b, const json_error_t *error)
+{
+    char  *field;
+
+    switch (json_error_code(error)) {
+
+    case json_error_numeric_overflow:
+        b->task = json_loadb((char *) b->order->json.data, b->order->json.len,
+                             JSON_REJECT_DUPLICATES|JSON_DECODE_INT_AS_REAL,
+                             NULL);
+        field = cwmp_build_too_big(b, b->task, CWMP_TASK_DEPTH);
+        json_decref(b->task);
+
+        if (field) {
+            return cwmp_build_refuse(b, field, "has more digits than a number "
+                                     "may have: write it as a text");
+        }
+
+        break;
+
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        return cwmp_build_refuse(b, "task", "has \\u0000, which no message "
+                                 "of CWMP can carry");
+
+    default:
+        break;
+    }
+
+    return cwmp_build_refuse(b, "task", "%s", error->text);
+}
+
+
 cwmp_rc_t
 cwmp_task_rpc(cwmp_arena_t *arena, const cwmp_order_t *order,
     cwmp_task_rpc_t *out)
@@ -122,10 +198,7 @@ cwmp_task_rpc(cwmp_arena_t *arena, const cwmp_order_t *order,
     }
 
     if (b.task == NULL) {
-        cwmp_str_t  text = { strlen(error.text), (unsigned char *) error.text };
-
-        out->reason = cwmp_build_copy(&b, &text);
-        return cwmp_build_refuse(&b, "task", out->reason ? out->reason : "");
+        return cwmp_build_no_json(&b, &error);
     }
 
     rpc = NULL;
@@ -206,21 +279,13 @@ cwmp_build_members(cwmp_build_t *b, const cwmp_rpc_t *rpc)
 cwmp_rc_t
 cwmp_build_too_new(cwmp_build_t *b, const char *path, unsigned since)
 {
-    char        text[80];
-    cwmp_str_t  reason;
-
     if (b->order->version == CWMP_VERSION_NONE || b->order->version >= since) {
         return CWMP_OK;
     }
 
-    reason.data = (unsigned char *) text;
-    reason.len = snprintf(text, sizeof(text), "needs CWMP %u.%u, the device "
-                          "speaks %u.%u", since / 10, since % 10,
-                          b->order->version / 10, b->order->version % 10);
-
-    b->out->reason = cwmp_build_copy(b, &reason);
-
-    return cwmp_build_refuse(b, path, b->out->reason ? b->out->reason : "");
+    return cwmp_build_refuse(b, path, "needs CWMP %u.%u, the device speaks "
+                             "%u.%u", since / 10, since % 10,
+                             b->order->version / 10, b->order->version % 10);
 }
 
 
@@ -264,7 +329,7 @@ cwmp_build_own(cwmp_build_t *b)
 
     /* what follows an AddObject must be good before the object is made */
 
-    v = json_object_get(b->task, "values");
+    v = cwmp_json_member(b->task, "values");
     if (v) {
         prefix = cwmp_build_instance(b, "1");
 

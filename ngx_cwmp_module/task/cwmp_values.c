@@ -55,7 +55,7 @@ cwmp_build_name(cwmp_build_t *b, const char *p, const char *name,
 {
     cwmp_str_t  text;
 
-    if (*name == '\0' || name[strlen(name) - 1] == '.') {
+    if (!cwmp_is_path(name, strlen(name))) {
         return cwmp_build_refuse(b, p, "is no parameter's name");
     }
 
@@ -246,9 +246,9 @@ cwmp_build_typed(cwmp_build_t *b, const char *path, json_t *v,
     json_t      *type;
     const char  *name;
 
-    type = json_object_get(v, "type");
+    type = cwmp_json_member(v, "type");
 
-    if (json_object_size(v) > (type ? 2 : 1)) {
+    if (json_object_size(v) > (json_object_get(v, "type") ? 2 : 1)) {
         return cwmp_build_refuse(b, path, "has a member that is neither "
                                  "\"value\" nor \"type\"");
     }
@@ -264,7 +264,8 @@ cwmp_build_typed(cwmp_build_t *b, const char *path, json_t *v,
     if (*t == CWMP_V_NONE) {
         return cwmp_build_refuse(b, path, "has a type that is none: use "
                                  "xsd:string, boolean, int, unsignedInt, long, "
-                                 "unsignedLong, dateTime, base64, hexBinary");
+                                 "unsignedLong, decimal, dateTime, base64, "
+                                 "hexBinary");
     }
 
     return CWMP_OK;

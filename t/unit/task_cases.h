@@ -35,8 +35,10 @@
 #define NO_TYPE    ": is of unknown type, and the device did not report it; " \
                    "give it as {\"value\":..., \"type\":\"xsd:...\"}"
 #define BAD_TYPE   ": has a type that is none: use xsd:string, boolean, int, "\
-                   "unsignedInt, long, unsignedLong, dateTime, base64, "      \
-                   "hexBinary"
+                   "unsignedInt, long, unsignedLong, decimal, "       \
+                   "dateTime, base64, hexBinary"
+#define NO_INSTANCE                                                           \
+    ": does not end with an instance, such as 1. or [alias]."
 #define NO_LIST    ": is not an object of names and values"
 #define CONTROL    ": has a control character, which XML can't carry"
 #define NO_URL     "URL: is not an absolute URL such as https://host/file"
@@ -176,7 +178,12 @@ static const case_t  values[] = {
       SPV("1", ROW("A", "unsignedLong", "18446744073709551615"), "key-1"),
       "TYP-01 unsignedLong: last, as a text" },
     { "", VAL("18446744073709551615", "unsignedLong"),
-      "task: too big integer*", "beyond 64 bits signed it must be a text" },
+      "ParameterList.A.value: has more digits than a number may have: write "
+      "it as a text", "beyond 64 bits signed it must be a text" },
+    { "", "{\"method\":\"ScheduleDownload\",\"TimeWindowList\":[1,{"
+      "\"WindowStart\":-9223372036854775809}]}",
+      "TimeWindowList[1].WindowStart: has more digits*",
+      "... wherever it stands" },
     { "", VAL("3600.0", "unsignedInt"),
       SPV("1", ROW("A", "unsignedInt", "3600"), "key-1"), "3600.0 is whole" },
     { "", VAL("1e3", "unsignedInt"),
@@ -205,7 +212,10 @@ static const case_t  values[] = {
     { "", SET("{\"A\":{\"value\":1,\"type\":5}}"), "ParameterList.A" BAD_TYPE,
       "a type that is no text" },
     { "", SET("{\"A\":{\"value\":1,\"type\":null}}"),
-      "ParameterList.A" BAD_TYPE, "a type that is null" },
+      "ParameterList.A" NO_TYPE, "a type that is null is none" },
+    { "", SET("{\"U\":{\"value\":5,\"type\":null}}"),
+      SPV("1", ROW("U", "unsignedInt", "5"), "key-1"),
+      "... and the device's counts" },
     { "", SET("{\"U\":{\"value\":5,\"type\":\"string\"}}"),
       SPV("1", ROW("U", "string", "5"), "key-1"),
       "the task's type before the device's" },
@@ -242,7 +252,7 @@ static const case_t  values[] = {
     { "", SET("{}"), "ParameterList" NO_LIST, "nothing to set" },
     { "", SET("[\"S\"]"), "ParameterList" NO_LIST, "a list of names" },
     { "", SET("\"S\""), "ParameterList" NO_LIST, "a text" },
-    { "", SET("null"), "ParameterList" NO_LIST, "null" },
+    { "", SET("null"), "ParameterList: is missing", "null" },
     { "", "{\"method\":\"SetParameterValues\"}", "ParameterList: is missing",
       "no list" }
 };
@@ -300,7 +310,8 @@ static const case_t  refused[] = {
     { "", "{\"method\":\"GetParameterNames\",\"NextLevel\":\"maybe\"}",
       "NextLevel: is not a boolean: use true or false", "RPC-09 maybe" },
     { "", "{\"method\":\"GetParameterNames\",\"NextLevel\":null}",
-      "NextLevel: is not true or false", "RPC-09 null" },
+      "<cwmp:GetParameterNames><ParameterPath></ParameterPath><NextLevel>0"
+      "</NextLevel></cwmp:GetParameterNames>", "RPC-09 null is the default" },
     { "", "{\"method\":\"AddObject\"}", "ObjectName: is missing",
       "RPC-13 no ObjectName" },
     { "", "{\"method\":\"AddObject\",\"ObjectName\":\"\"}",
@@ -310,9 +321,34 @@ static const case_t  refused[] = {
     { "", "{\"method\":\"DeleteObject\",\"ObjectName\":\"D.T.1\"}",
       "ObjectName: does not end with a dot",
       "RPC-13 DeleteObject needs a dot" },
+    { "", "{\"method\":\"DeleteObject\",\"ObjectName\":\"D.T.\"}",
+      "ObjectName" NO_INSTANCE, "RPC-13 DeleteObject of all instances" },
+    { "", "{\"method\":\"DeleteObject\",\"ObjectName\":\"D.T.0.\"}",
+      "ObjectName" NO_INSTANCE, "RPC-13 of none" },
+    { "", "{\"method\":\"DeleteObject\",\"ObjectName\":\"D.T2.\"}",
+      "ObjectName" NO_INSTANCE, "RPC-13 of a name that ends with a digit" },
+    { "", "{\"method\":\"DeleteObject\",\"ObjectName\":\"5.\"}",
+      "ObjectName" NO_INSTANCE, "RPC-13 of nothing's instance" },
+    { "", "{\"method\":\"DeleteObject\",\"ObjectName\":\"D.T.[a.b].\"}",
+      "<cwmp:DeleteObject>*", "RPC-13 by its alias" },
+    { "", "{\"method\":\"AddObject\",\"ObjectName\":\".\"}",
+      "ObjectName: is no object's path", "RPC-13 AddObject of a dot" },
+    { "", "{\"method\":\"AddObject\",\"ObjectName\":\"D..T.\"}",
+      "ObjectName: is no object's path", "RPC-13 of an empty part" },
+    { "", "{\"method\":\"AddObject\",\"ObjectName\":\"D.T x.\"}",
+      "ObjectName: is no object's path", "RPC-13 of a blank" },
     { "", ADD("{}"), "values" NO_LIST, "RPC-12 no values" },
     { "", ADD("[]"), "values" NO_LIST, "RPC-12 a list of values" },
-    { "", ADD("null"), "values" NO_LIST, "RPC-12 null" },
+    { "", ADD("null"), "<cwmp:AddObject><ObjectName>D.T.</ObjectName>*",
+      "RPC-12 null is no values" },
+    { "", ADD("{\".X\":1}"), "values..X: is no parameter's name",
+      "RPC-12 a name with an empty part is found before the object is made" },
+    { "", ADD("{\"X..Y\":1}"), "values.X..Y: is no parameter's name",
+      "RPC-12 in its middle, too" },
+    { "", ADD("{\"X Y\":1}"), "values.X Y: is no parameter's name",
+      "RPC-12 a name with a blank" },
+    { "", ADD("{\"[a b.c].X\":1}"), "<cwmp:AddObject>*",
+      "RPC-12 but an alias may have blanks and dots" },
     { "", ADD("{\"X\":null}"), "values.X" NO_VALUE,
       "RPC-12 a value is looked at before the object is made" },
     { "", ADD("{\"X\":{\"value\":1,\"type\":\"thing\"}}"), "values.X" BAD_TYPE,
@@ -337,10 +373,14 @@ static const case_t  refused[] = {
     { "", LOAD(",\"DelaySeconds\":1.5"), "DelaySeconds: is not a whole number",
       "RPC-15 1.5" },
     { "", LOAD(",\"DelaySeconds\":null"),
-      "DelaySeconds: is not a whole number", "RPC-15 null" },
+      "<cwmp:Download>*", "RPC-15 null is the default" },
     { "", LOAD(",\"DelaySeconds\":true"),
       "DelaySeconds: is not a whole number", "RPC-15 true" },
-    { "", LOAD(",\"Username\":null"), "Username: is not a text", "null" },
+    { "", LOAD(",\"Username\":null"), "<cwmp:Download>*", "null" },
+    { "", "{\"method\":\"Download\",\"FileType\":\"1\",\"URL\":null}",
+      "URL: is missing", "RPC-15 null where something is needed" },
+    { "", "{\"method\":\"Download\",\"Url\":null}",
+      "Url: is no field of this task", "null of a misspelt field" },
     { "", URL(""), "URL: is empty", "RPC-15 an empty URL" },
     { "", URL("h/f"), NO_URL, "RPC-15 no scheme" },
     { "", URL("://h/f"), NO_URL, "RPC-15 an empty scheme" },

@@ -28,11 +28,11 @@ static const case_t  further[] = {
       "RPC-10 what is left out is not changed" },
     { "", "{\"method\":\"SetParameterAttributes\",\"ParameterList\":[{\"Name"
       "\":\"A\",\"Notification\":7}]}",
-      "ParameterList[0].Notification: is too large",
+      "ParameterList[0].Notification: is above 6",
       "RPC-10 a Notification that there is not" },
     { "", "{\"method\":\"SetParameterAttributes\",\"ParameterList\":[{\"Name"
       "\":\"A\",\"Notification\":-1}]}",
-      "ParameterList[0].Notification: is too small",
+      "ParameterList[0].Notification: is below 0",
       "RPC-10 nor below 0" },
     { "", "{\"method\":\"SetParameterAttributes\",\"ParameterList\":[{\"Name"
       "\":\"A\",\"NotificationChange\":true}]}",
@@ -44,7 +44,7 @@ static const case_t  further[] = {
       "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn"
       "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn\""
       "}]}",
-      "ParameterList[0].Name: is too long",
+      "ParameterList[0].Name: is longer than 256 characters",
       "RPC-10 a name of 257 characters" },
     { "", "{\"method\":\"SetParameterAttributes\",\"ParameterList\":[{\"Notif"
       "ication\":1}]}",
@@ -58,7 +58,7 @@ static const case_t  further[] = {
       "-1</CommandKey></cwmp:ScheduleInform>",
       "RPC-25 DelaySeconds, then CommandKey" },
     { "", "{\"method\":\"ScheduleInform\",\"DelaySeconds\":0}",
-      "DelaySeconds: is too small",
+      "DelaySeconds: is below 1",
       "RPC-25 a delay of 0" },
     { "", "{\"method\":\"ScheduleInform\"}",
       "DelaySeconds: is missing",
@@ -72,7 +72,7 @@ static const case_t  further[] = {
       ",\"WindowMode\":\"2 Immediately\"},{\"WindowStart\":3,\"WindowEnd"
       "\":4,\"WindowMode\":\"2 Immediately\"},{\"WindowStart\":5,\"Window"
       "End\":6,\"WindowMode\":\"2 Immediately\"}]}",
-      "TimeWindowList: has too many entries",
+      "TimeWindowList: has more than 2 entries",
       "RPC-24 three windows" },
     { "", "{\"method\":\"ScheduleDownload\",\"FileType\":\"1 F\",\"URL\":\"ht"
       "tps://h/f\",\"TimeWindowList\":[{\"WindowStart\":5,\"WindowEnd\":5"
@@ -94,7 +94,7 @@ static const case_t  further[] = {
     { "", "{\"method\":\"ScheduleDownload\",\"FileType\":\"1 F\",\"URL\":\"ht"
       "tps://h/f\",\"TimeWindowList\":[{\"WindowStart\":1,\"WindowEnd\":2"
       ",\"WindowMode\":\"3 When Idle\",\"MaxRetries\":-2}]}",
-      "TimeWindowList[0].MaxRetries: is too small",
+      "TimeWindowList[0].MaxRetries: is below -1",
       "RPC-24 MaxRetries below -1" },
     { "", "{\"method\":\"ChangeDUState\",\"Operations\":[{\"Operation\":\"Uni"
       "nstall\",\"UUID\":\"2a68e9bf-3e8a-320c-9c4f-3fd9d71f6d87\"},{\"Ope"
@@ -106,12 +106,30 @@ static const case_t  further[] = {
       "RPC-29 operations in their order, with their type" },
     { "", "{\"method\":\"ChangeDUState\",\"Operations\":[{\"Operation\":\"Rem"
       "ove\"}]}",
-      "Operations[0].Operation: is missing, or none of those there are",
+      "Operations[0].Operation: is none of Install, Update, Uninstall",
       "RPC-29 an operation that there is not" },
     { "", "{\"method\":\"ChangeDUState\",\"Operations\":[{\"Operation\":\"Ins"
       "tall\"}]}",
       "Operations[0].URL: is missing",
       "RPC-29 Install needs a URL" },
+    { "", "{\"method\":\"ChangeDUState\",\"Operations\":[{\"URL\":"
+      "\"https://h/f\"}]}",
+      "Operations[0].Operation: is none of Install, Update, Uninstall",
+      "RPC-29 no operation's name" },
+    { "", "{\"method\":\"ChangeDUState\",\"Operations\":[{\"Operation\":"
+      "\"Install\",\"URL\":\"https://h/f\",\"UUID\":null,\"Username\":"
+      "null}]}",
+      "<cwmp:ChangeDUState><Operations xsi:type=\"cwmp:InstallOpStruct\">"
+      "<URL>https://h/f</URL></Operations><CommandKey>key-1</CommandKey>"
+      "</cwmp:ChangeDUState>",
+      "RPC-29 null is as if left out" },
+    { "", "{\"method\":\"SetParameterAttributes\",\"ParameterList\":[{"
+      "\"Name\":\"A\",\"Notification\":null,\"AccessList\":[]}]}",
+      "<cwmp:SetParameterAttributes><ParameterList soap-enc:arrayType=\""
+      "cwmp:SetParameterAttributesStruct[1]\"><SetParameterAttributesStruct>"
+      "<Name>A</Name><NotificationChange>0</NotificationChange>"
+      "<Notification>0</Notification><AccessListChange>1</AccessListChange>*",
+      "RPC-10 null is not changed" },
     { "", "{\"method\":\"ChangeDUState\",\"Operations\":[{\"Operation\":\"Uni"
       "nstall\"}]}",
       "Operations[0].UUID: is missing",

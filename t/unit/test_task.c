@@ -233,29 +233,41 @@ static const struct {
     int          unsent;            /* only looked at in this phase */
 } bounds[] = {
     { "", "{\"method\":\"Reboot\",\"CommandKey\":\"", "\"}", "", "", 32,
-      "CommandKey: is too long", "CommandKey", 0 },
+      "CommandKey: is longer than "
+      "32 characters", "CommandKey", 0 },
     { "", SET("{\"U\":1},\"ParameterKey\":\""), "\"}", "", "", 32,
-      "ParameterKey: is too long", "RPC-02 ParameterKey", 0 },
+      "ParameterKey: is longer than "
+      "32 characters", "RPC-02 ParameterKey", 0 },
     { "", GET("[\"A\",\""), "\"]}", "", "", 256,
-      "ParameterNames[1]: is too long", "PAR-06 ParameterNames", 0 },
+      "ParameterNames[1]: is longer than "
+      "256 characters", "PAR-06 ParameterNames", 0 },
     { "", "{\"method\":\"GetParameterNames\",\"ParameterPath\":\"", "\"}",
-      "", ".", 256, "ParameterPath: is too long", "PAR-06 ParameterPath", 0 },
+      "", ".", 256, "ParameterPath: is longer than "
+      "256 characters", "PAR-06 ParameterPath", 0 },
     { "", "{\"method\":\"AddObject\",\"ObjectName\":\"", "\"}", "", ".", 256,
-      "ObjectName: is too long", "PAR-06 ObjectName", 0 },
+      "ObjectName: is longer than "
+      "256 characters", "PAR-06 ObjectName", 0 },
     { "", "{\"method\":\"Download\",\"URL\":\"https://h/\",\"FileType\":\"",
-      "\"}", "", "", 64, "FileType: is too long", "RPC-15 FileType", 0 },
+      "\"}", "", "", 64, "FileType: is longer than "
+      "64 characters", "RPC-15 FileType", 0 },
     { "", "{\"method\":\"Download\",\"FileType\":\"1\",\"URL\":\"", "\"}",
-      "https://h/", "", 256, "URL: is too long", "RPC-15 URL", 0 },
+      "https://h/", "", 256, "URL: is longer than "
+      "256 characters", "RPC-15 URL", 0 },
     { "", LOAD(",\"Username\":\""), "\"}", "", "", 256,
-      "Username: is too long", "RPC-15 Username", 0 },
+      "Username: is longer than "
+      "256 characters", "RPC-15 Username", 0 },
     { "", LOAD(",\"Password\":\""), "\"}", "", "", 256,
-      "Password: is too long", "RPC-15 Password", 0 },
+      "Password: is longer than "
+      "256 characters", "RPC-15 Password", 0 },
     { "", LOAD(",\"TargetFileName\":\""), "\"}", "", "", 256,
-      "TargetFileName: is too long", "RPC-15 TargetFileName", 0 },
+      "TargetFileName: is longer than "
+      "256 characters", "RPC-15 TargetFileName", 0 },
     { "", LOAD(",\"SuccessURL\":\""), "\"}", "", "", 256,
-      "SuccessURL: is too long", "RPC-15 SuccessURL", 0 },
+      "SuccessURL: is longer than "
+      "256 characters", "RPC-15 SuccessURL", 0 },
     { "", LOAD(",\"FailureURL\":\""), "\"}", "", "", 256,
-      "FailureURL: is too long", "RPC-15 FailureURL", 0 },
+      "FailureURL: is longer than "
+      "256 characters", "RPC-15 FailureURL", 0 },
     { "", SET("{\""), "\":{\"value\":1,\"type\":\"int\"}}}", "", "", 256,
       "ParameterList.%s: is longer than 256 characters",
       "PAR-06 a parameter's name", 0 },
