@@ -51,13 +51,14 @@ local VERIFIES = 3                  -- reads of what an interrupted task set
 local SLICE = 1000                  -- what unpack() can take at once, safely
 local INTAKE = 16                   -- inbox entries taken at once
 local INTAKES = 8                   -- how often in a step, while none is good
+local INTAKE_BYTES = 262144         -- of all that a step takes, about
 local QUEUE_MAX = 1000              -- tasks of a device that live at once
 local TASK_BYTES = 262144           -- of a task's JSON
 local PARAMS_MAX = 200000           -- of a device
 local PARAMS_BYTES = 67108864       -- of a device, about
 local RESULTS_MAX = 200             -- of a device
 local EVENTS_MAX = 100000           -- of a partition
-local TOLD_MAX = 8192               -- of a CPE's request, in an event
+local TOLD_MAX = 2048               -- of what a CPE says, in an event
 local SWEEP_AFTER = 32              -- completed reads
 local METHODS_MAX = 100             -- in the list of what a device can do
 local QUIRKS_MAX = 500              -- rows of quirks in a partition
@@ -183,6 +184,10 @@ local function shown(s, most)
     return quote((string.gsub(string.sub(s, 1, most), '[^\32-\126]', '?')))
 end
 
+local function trimmed(s)
+    return string.match(s, '^%s*(.*%S)') or ''
+end
+
 -- An object, or nil and why not.  A null is as good as nothing.
 local function decode(json)
     local ok, value = pcall(cjson.decode, json)
@@ -220,7 +225,7 @@ end
 -- An EventCode as it should be spelled, what it is known by (its number, or all
 -- of it), and its row.
 local function event_code(text)
-    text = string.gsub(string.match(text, '^%s*(.-)%s*$'), '%s+', ' ')
+    text = string.gsub(trimmed(text), '%s+', ' ')
     local number = string.match(text, '^%d+')
     if number then
         number = string.match(number, '^0*(%d.*)$')
@@ -323,19 +328,25 @@ local function not_due(c, kind, task)
     call('ZREM', c.k[DUE], kind .. ' ' .. c.id .. (task and ' ' .. task or ''))
 end
 
-local function write_params(c, generation, rows, first)
+-- how many of them are stored
+local function write_params(c, generation, rows, first, run)
     local n = #rows
     if n < first then
-        return
+        return 0
     end
     if call('HLEN', c.k[PARAMS]) > PARAMS_MAX
        or (call('MEMORY', 'USAGE', c.k[PARAMS], 'SAMPLES', 5) or 0)
           > PARAMS_BYTES
     then
-        note(c, 'more than ' .. PARAMS_MAX .. ' parameters, or '
-                .. PARAMS_BYTES .. ' bytes of them: not stored')
+        if not run or run.full ~= '1' then
+            note(c, 'more than ' .. PARAMS_MAX .. ' parameters, or '
+                    .. PARAMS_BYTES .. ' bytes of them: not stored')
+        end
+        if run then
+            call('HSET', c.k[RUNNING], 'full', '1')
+        end
         due(c, 'g', nil, c.now, 'NX')
-        return
+        return 0
     end
     local i = first
     while i <= n do
@@ -347,6 +358,7 @@ local function write_params(c, generation, rows, first)
         end
         call('HSET', c.k[PARAMS], unpack(list))
     end
+    return (n - first + 1) / 2
 end
 
 local function load_marks(key)
@@ -642,6 +654,16 @@ local FIELDS = {
       function(v) return type(v) == 'string' and characters(v) <= 32 end },
 }
 
+local function is_id(v)
+    return type(v) == 'string' and #v <= 64
+           and string.find(v, '^[%w%._:%-]+$') ~= nil
+end
+
+-- those that an event ends by its CommandKey, or that name another's
+local function has_command_key(m)
+    return m.cancels or m.event and m.event ~= '0'
+end
+
 -- a task, or nil, the field, the reason
 local function parse_task(json)
     if #json > TASK_BYTES then
@@ -658,11 +680,13 @@ local function parse_task(json)
         return nil, 'method', 'unknown method ' .. shown(task.method, 64),
                task
     end
-    if task.id ~= nil and (type(task.id) ~= 'string' or #task.id > 64
-                           or not string.match(task.id, '^[%w%._:%-]+$'))
-    then
-        return nil, 'id', 'is not a text of 1 to 64 of A-Z a-z 0-9 . _ : -',
-               task
+    if task.id ~= nil and not is_id(task.id) then
+        return nil, 'id', 'is not a text of 1 to 64 of A-Z a-z 0-9 . _ : -'
+               .. (type(task.id) == 'string' and ': ' .. shown(task.id, 100)
+                   or ''), task
+    end
+    if task.CommandKey ~= nil and not has_command_key(METHODS[task.method]) then
+        return nil, 'CommandKey', 'is no field of this task', task
     end
     for _, f in ipairs(FIELDS) do
         local v = task[f[1]]
@@ -694,7 +718,7 @@ end
 local function accept(c, task, json)
     local id = task.id
     if id and call('HEXISTS', c.k[LIVE], id) == 1 then
-        return nil, 'id', 'a task of this id lives'
+        return nil, 'id', 'a task of the id ' .. id .. ' lives'
     end
     local order, made = next_number(c)
     id = id or made
@@ -716,13 +740,18 @@ local function accept(c, task, json)
     return id
 end
 
+-- The result of what was never accepted has an id that no living task has.
 local function reject(c, json, task, field, reason)
     local id, method
     local _, made = next_number(c)
     if task then
-        id = type(task.id) == 'string'
-             and string.match(task.id, '^[%w%._:%-]+$')
-             and string.sub(task.id, 1, 64) or nil
+        id = is_id(task.id) and task.id or nil
+        if id and call('HEXISTS', c.k[LIVE], id) == 1 then
+            if field ~= 'id' then
+                reason = reason .. '; a task of the id ' .. id .. ' lives'
+            end
+            id = nil
+        end
         method = type(task.method) == 'string'
                  and string.match(task.method, '^[%w_]+$')
                  and string.sub(task.method, 1, 64) or nil
@@ -730,7 +759,7 @@ local function reject(c, json, task, field, reason)
     write_result(c, { id = id or made, method = method,
                       status = 'rejected', fault = reason_json(reason, field),
                       response = shown(json, 200) })
-    note(c, 'task ' .. (id or 'without id') .. ' rejected: ' .. field .. ': '
+    note(c, 'task ' .. (id or made) .. ' rejected: ' .. field .. ': '
             .. reason)
 end
 
@@ -740,31 +769,29 @@ end
 
 -- From the inbox to the queue; true when something is left in the inbox.
 local function intake(c, most)
-    most = math.min(most, room(c))
-    if most <= 0 then
-        return true
-    end
-    local list = redis.pcall('LPOP', c.k[TASKS], most)
-    if not list then
-        return false
-    end
-    if list.err then
-        note(c, c.k[TASKS] .. ' is not a list: delete it, and RPUSH tasks')
-        return false
-    end
-    for _, json in ipairs(list) do
+    for _ = 1, math.min(most, room(c)) do
+        if (c.taken or 0) >= INTAKE_BYTES then
+            return true
+        end
+        local json = redis.pcall('LPOP', c.k[TASKS])
+        if not json then
+            return false
+        end
+        if type(json) == 'table' then
+            note(c, c.k[TASKS] .. ' is not a list: delete it, and RPUSH tasks')
+            return false
+        end
+        c.taken = (c.taken or 0) + #json
         local task, field, reason, bad = parse_task(json)
+        local id
         if task then
-            local id
             id, field, reason = accept(c, task, json)
-            if not id then
-                reject(c, json, task, field, reason)
-            end
-        else
-            reject(c, json, bad, field, reason)
+        end
+        if not id then
+            reject(c, json, task or bad, field, reason)
         end
     end
-    return #list == most
+    return true
 end
 
 -- those whose notBefore has come join the queue's end
@@ -1574,8 +1601,10 @@ end
   running: id, method, rpc (the ID header of its envelope), attempts, sent,
   phase, instance, key (CommandKey or ParameterKey), before (what the device
   had when it was sent: its ParameterKey, or its SoftwareVersion if that is to
-  change), gen, score; came: parameters of a long answer that are stored; broke:
-  why the last answer did not come to its end; parts: 1 when there is progress.
+  change), gen, score; came: parameters of a long answer that are stored; full:
+  1 when others are not, and the log was told; broke: why the last answer did
+  not come to its end; early: the CPE has told how it ended, before it answered:
+  status and JSON; parts: 1 when there is progress.
 
   phase of a task of more than one RPC, passed on to whoever writes the RPC:
     ''       the task's own RPC
@@ -1590,8 +1619,8 @@ end
     level    GetParameterNames of what is right below a path
 ]]
 local RUN = { 'id', 'method', 'rpc', 'attempts', 'sent', 'phase', 'instance',
-              'key', 'before', 'gen', 'score', 'came', 'broke',
-              'parts' }
+              'key', 'before', 'gen', 'score', 'came', 'full', 'broke',
+              'early', 'parts' }
 
 local function load_running(c)
     local run = hash_fields(c.k[RUNNING], RUN)
@@ -1610,7 +1639,7 @@ end
 local function untyped(list)
     local names = {}
     for name, v in pairs(list) do
-        if type(v) ~= 'table' or not v.type then
+        if type(v) ~= 'table' or (v.type or cjson.null) == cjson.null then
             names[#names + 1] = tostring(name)
         end
     end
@@ -1731,7 +1760,7 @@ local function send(c, s, run, task, json, typed)
     end
     s.c = (tonumber(s.c) or 0) + 1
     run.rpc = string.format('%x.%d', c.micros, s.c)
-    run.sent, run.came, run.broke = c.now, '0', ''
+    run.sent, run.came, run.full, run.broke, run.early = c.now, '0', '', '', ''
     if m.reads or m.lost == 'verify' then
         run.gen = call('HINCRBY', c.k[DEVICE], 'gen', 1)
     end
@@ -1877,17 +1906,35 @@ local function half_made(run)
            or nil
 end
 
+-- was nothing of the task sent but a read of the types of what it sets?
+local function only_types(c, run)
+    return run.phase == 'types' and run.instance == ''
+           and ((several.work_of(c, run) or {}).applied or 0) == 0
+end
+
+-- The result of what the CPE told of too early; whatever it answers.
+local function end_early(c, run)
+    local status, json = string.match(run.early or '', '^(%a+) (.*)$')
+    if status then
+        finish(c, run.id, status, { sent = tonumber(run.sent),
+               [status == 'fault' and 'fault' or 'response'] = json })
+    end
+    return status
+end
+
 -- Sent too often, or not answered: what its result is.  While the types of
 -- what it sets are read nothing of the task itself was sent.
 local function give_up(c, run, reason)
-    local w = several.work_of(c, run)
-    local unsent = run.phase == 'types' and run.instance == ''
-                   and (w and w.applied or 0) == 0
+    if end_early(c, run) then
+        return
+    end
+    local unsent = only_types(c, run)
     finish(c, run.id, unsent and 'rejected' or 'lost', {
            unsent = unsent, sent = not unsent and tonumber(run.sent) or nil,
            response = half_made(run),
            fault = reason_json(unsent and 'the read of the types of what it '
-                               .. 'sets was not answered' or reason) })
+                               .. 'sets was not answered: ' .. reason
+                               or reason) })
     note(c, 'task ' .. run.id .. ' (' .. run.method .. ') is given up: '
             .. reason)
 end
@@ -1905,8 +1952,11 @@ end
 -- back to its old place in the queue; unknown: what was sent, what it did
 function several.requeue(c, run, task, phase, unknown)
     call('ZADD', c.k[QUEUE], run.score, run.id)
-    call('HSET', c.k[LIVE], '=p ' .. run.id, phase, '=s ' .. run.id, run.sent,
-         '=u ' .. run.id, unknown and '1' or '0')
+    call('HSET', c.k[LIVE], '=p ' .. run.id, phase, '=u ' .. run.id,
+         unknown and '1' or '0')
+    if not only_types(c, run) then
+        call('HSET', c.k[LIVE], '=s ' .. run.id, run.sent)
+    end
     if task.expires then
         due(c, 'x', run.id, task.expires * 1000)
     end
@@ -2005,7 +2055,7 @@ local function lose(c, why)
     note(c, 'session ended with an RPC outstanding (' .. why .. '): task '
             .. run.id)
     if METHODS[run.method].lost ~= 'again' and not several.early[run.phase] then
-        return await(c, run, task, false)
+        return end_early(c, run) or await(c, run, task, false)
     end
     -- what only reads is repeated; a half-made object is not made twice
     if run.instance ~= '' then
@@ -2070,7 +2120,8 @@ end
 -- does this Inform bring the event that the task waits for?
 local function has_event(w, m, f)
     for i = 1, #f.list, 2 do
-        if f.list[i] == m.event and f.list[i + 1] == w.key then
+        if f.list[i] == m.event and trimmed(f.list[i + 1]) == trimmed(w.key)
+        then
             return f.list[i]
         end
     end
@@ -2131,18 +2182,24 @@ local function inform_waiting(c, f)
     end
 end
 
--- Tasks that wait for this RPC of the CPE with this CommandKey, or with any;
--- what was sent first comes first.
+-- Tasks that wait for this RPC of the CPE with this CommandKey, but for blanks
+-- around it, or with any; what was sent first comes first.
 local ANY = {}
 
 local function waiting_for(c, name, key)
-    local all, found = call('HGETALL', c.k[WAITING]), {}
+    local all, exact, near = call('HGETALL', c.k[WAITING]), {}, {}
+    local bare = key ~= ANY and trimmed(key)
     for i = 1, #all, 2 do
         local w, _, m = load_waiting(c, all[i], all[i + 1])
-        if w and m.event == name and (key == ANY or w.key == key) then
-            found[#found + 1] = w
+        if w and m.event == name then
+            if key == ANY or w.key == key then
+                exact[#exact + 1] = w
+            elseif trimmed(w.key) == bare then
+                near[#near + 1] = w
+            end
         end
     end
+    local found = exact[1] and exact or near
     table.sort(found, function(a, b)
         local first, second = tonumber(a.sent) or 0, tonumber(b.sent) or 0
         if first == second then     -- in one millisecond: in order
@@ -2192,9 +2249,28 @@ local function accepted_last(c, name, key)
     return last
 end
 
+-- Is the RPC that this speaks of outstanding still?  It ends with its answer.
+local function is_early(c, name, key, code, json)
+    local run = load_running(c)
+    if not run or METHODS[run.method].event ~= name
+       or trimmed(run.key) ~= trimmed(key)
+    then
+        return false
+    end
+    call('HSET', c.k[RUNNING], 'early', (code == '0' and 'done ' or 'fault ')
+                                        .. json)
+    note(c, name .. ' before the ' .. run.method .. 'Response: task '
+            .. run.id .. ' ends with that')
+    return true
+end
+
 -- what the ACS asked for is over: CommandKey, FaultCode, JSON of the whole
 local function completed(c, name, key, code, json)
-    local w = waiting_for(c, name, key)[1] or accepted_last(c, name, key)
+    local w = waiting_for(c, name, key)[1]
+    if not w and is_early(c, name, key, code, json) then
+        return
+    end
+    w = w or accepted_last(c, name, key)
     if not w then
         note(c, name .. ' for no task that waits, CommandKey ' .. quote(key))
     elseif code == '0' then
@@ -2483,7 +2559,7 @@ local function inform_facts(args)
     f.light = first > 24
     for i = 24, first - 1, 2 do
         local text, code, row = event_code(args[i])
-        texts[#texts + 1] = text
+        texts[#texts + 1] = string.gsub(text, ',', ';')
         f.list[#f.list + 1] = text
         f.list[#f.list + 1] = args[i + 1]
         f.codes[code] = text
@@ -2534,7 +2610,8 @@ function inform(c, args)
         c.q = call('HGET', c.k[DEVICE], 'quirks') or ''
     else
         local d = device(c, f, args, first)
-        event(c, 'inform', 'events', f.events, 'address', f.address)
+        event(c, 'inform', 'events', string.sub(f.events, 1, TOLD_MAX),
+              'address', f.address)
         if d.informed ~= f.informed then
             if f.values then
                 event(c, 'value change', 'parameters',
@@ -2572,7 +2649,7 @@ end
 -- the end of the RPC outstanding, whatever came of it; the next one follows
 local function settle(c, s, run, status, more)
     more = more or {}
-    more.sent = tonumber(run.sent)
+    more.sent = not only_types(c, run) and tonumber(run.sent) or nil
     more.response = more.response or half_made(run)
     call('DEL', c.k[RUNNING])
     finish(c, run.id, status, more)
@@ -2842,14 +2919,13 @@ local function done(c, s, run, task, json, r)
     if m.lost == 'verify' then
         changed(c, run, task)
     end
-    if run.method == 'AddObject' and run.phase == ''
-       and type(task.values) == 'table' and next(task.values) ~= nil
-    then
-        if r.instance == '' then
-            settle(c, s, run, 'lost', { fault = reason_json('invalid response:'
-                   .. ' AddObjectResponse without an InstanceNumber') })
-            return next_task(c, s)
-        end
+    local adds = run.method == 'AddObject' and run.phase == ''
+    if adds and (tonumber(r.instance) or 0) == 0 then
+        settle(c, s, run, 'lost', { fault = reason_json('the object was added,'
+               .. ' but the AddObjectResponse has no InstanceNumber') })
+        return next_task(c, s)
+    end
+    if adds and type(task.values) == 'table' and next(task.values) ~= nil then
         run.phase, run.instance, run.before = 'set', r.instance, run.key
         run.key = parameter_key(run.id, task, 'set')
         return send(c, s, run, task, json)
@@ -2876,7 +2952,9 @@ local function done(c, s, run, task, json, r)
     end
     if m.event and r.status ~= '0' then
         call('DEL', c.k[RUNNING])
-        await(c, run, task, true)
+        if not end_early(c, run) then
+            await(c, run, task, true)
+        end
         s.l = m.closes and '1' or s.l
         return next_task(c, s)
     end
@@ -2918,15 +2996,14 @@ local function on_response(c, s, args)
     end
     local want = several.rpc[run.phase] or run.method
     if r.method ~= want then
-        note(c, 'task ' .. run.id .. ': ' .. r.method .. 'Response to '
-                .. want)
-        settle(c, s, run, 'lost', { fault = reason_json('invalid response: '
-               .. r.method .. 'Response to ' .. want) })
+        call('DEL', c.k[RUNNING])
+        give_up(c, run, 'invalid response: ' .. r.method .. 'Response to '
+                        .. want)
         return next_task(c, s)
     end
     s.m = args[13] == run.rpc and '1' or '0'
     if want == 'GetParameterValues' and args[14] then
-        write_params(c, run.gen, args, 14)
+        write_params(c, run.gen, args, 14, run)
         call('HDEL', c.k[DEVICE], 'informed')
     end
     if several.early[run.phase] then
@@ -3157,8 +3234,8 @@ local function cwmp_chunk_1(keys, args)
     end
     local run = load_running(c)
     if run then
-        write_params(c, run.gen, args, 4)
-        call('HINCRBY', c.k[RUNNING], 'came', (#args - 3) / 2)
+        call('HINCRBY', c.k[RUNNING], 'came',
+             write_params(c, run.gen, args, 4, run))
         call('HDEL', c.k[DEVICE], 'informed')
     end
     call('PEXPIRE', c.k[SESSION], args[3], 'GT')
@@ -3290,6 +3367,11 @@ local function take_inbox(c)
     return true
 end
 
+local function inbox_long(c)
+    return redis.error_reply('ERR the inbox of ' .. c.id .. ' is long: '
+           .. call('LLEN', c.k[TASKS]) .. ' tasks; try again')
+end
+
 -- FCALL cwmp_push 1 cwmp:{0}:ID:tasks JSON: the task's id
 local function cwmp_push(keys, args)
     local k, id = device_keys(keys[1])
@@ -3320,8 +3402,7 @@ local function cwmp_push(keys, args)
                                  .. QUEUE_MAX .. ' tasks')
     end
     if left then
-        return redis.error_reply('ERR the inbox of ' .. id .. ' is long: '
-               .. call('LLEN', k[TASKS]) .. ' tasks; try again')
+        return inbox_long(c)
     end
     local got
     got, field, reason = accept(c, task, json)
@@ -3344,7 +3425,7 @@ local function cwmp_cancel(keys, args)
     local c = context(k, id)
     local task = args[1] or ''
     check_keys(c)
-    take_inbox(c)
+    local left = take_inbox(c)
     if call('HGET', k[RUNNING], 'id') == task then
         return redis.error_reply('ERR task ' .. task .. ' was sent and awaits '
                .. 'its answer: it cannot be cancelled now')
@@ -3362,6 +3443,9 @@ local function cwmp_cancel(keys, args)
                                         .. 'waits no longer') })
         end
         return 'waiting'
+    end
+    if left then
+        return inbox_long(c)
     end
     return redis.error_reply('ERR no task ' .. task .. ' of ' .. id
                              .. ' lives')

@@ -116,13 +116,17 @@ subtest 'an id lives once' => sub {
         'cwmp_push refuses a second one';
     $d->give(read_task(id => 'a', note => 'the second'), read_task(id => 'b'));
     my $r = $d->begin;
-    is $d->status('a'), 'rejected', 'a pushed one is rejected';
-    is $d->result('a')->{fault}{field}, 'id', '... for its id';
-    like $d->result('a')->{response}, qr/the second/, '... that one';
+    my ($second) = $d->results;
+    is $second->{status}, 'rejected', 'a pushed one is rejected';
+    is_deeply $second->{fault}, { field => 'id', reason =>
+        'a task of the id a lives' }, '... for its id';
+    like $second->{response}, qr/the second/, '... that one';
+    is $d->status('a'), 'none', 'who waits for the first one is not misled';
     like fcall($d, read_task(id => 'a')), qr/^ERR task refused: id: /,
         'also while the first one is running';
     $d->obey($r);
-    is_deeply $d->ended, ['a rejected', 'a done', 'b done'], 'the first one runs';
+    is_deeply $d->ended, ["$second->{id} rejected", 'a done', 'b done'],
+        'the first one runs';
     is fcall($d, read_task(id => 'a')), 'a', 'free again after its result';
 
     fcall($d, { method => 'Reboot', id => 'r1', CommandKey => 'k' });
@@ -130,6 +134,27 @@ subtest 'an id lives once' => sub {
         qr/^ERR task refused: CommandKey: /, 'so is a CommandKey';
     like fcall($d, read_task(id => 'k')), qr/CommandKey/,
         'also one made from an id';
+};
+
+
+subtest 'what is rejected has no living task\'s id' => sub {
+    my $d = seen();
+    my $long = 'x' x 64;
+    fcall($d, read_task(id => $_, notBefore => 4102444800)) for 'a', $long;
+    $d->give({ method => 'Dance', id => 'a' }, { method => 'Dance', id => 'b' },
+             read_task(id => "${long}y"), read_task(id => "a\n"),
+             read_task(id => 7));
+    is $d->begin->status, 204, 'all of them are bad';
+    my @results = $d->results;
+    is_deeply [map { $_->{status} } @results], [('rejected') x 5], 'rejected';
+    is $results[1]{id}, 'b', 'an id that is free is used';
+    like $results[$_]{id}, qr/^t[0-9a-f]+-\d+$/, 'one is made up'
+        for 0, 2, 3, 4;
+    like $results[0]{fault}{reason}, qr/unknown method.*; a task of the id a /,
+        'the reason names the id that lives';
+    like $results[2]{fault}{reason}, qr/: "${long}y"$/, 'and the one that is none';
+    like $results[3]{fault}{reason}, qr/: "a\?"$/, '... for people';
+    is $d->status($_), 'none', 'the living ones have no result' for 'a', $long;
 };
 
 
@@ -153,7 +178,8 @@ my @bad = (
     ['two objects', '{"method":"Reboot"} {}', 'task', qr/JSON/],
     ['too deep', '[' x 5000, 'task', qr/JSON/],
     ['not UTF-8', qq({"method":"Reboot","note":"\xff\xfe"}), 'task', qr/decode|UTF-8/],
-    ['a NUL', '{"method":"Reboot","note":"a\u0000"}', qr/^(task|note)$/, qr/./],
+    ['a NUL', '{"method":"Reboot","note":"a\u0000"}', 'task',
+        qr/^has \\u0000, which no message/],
     ['a field twice', '{"method":"Reboot","method":"Reboot"}', 'task', qr/./],
     ['too long', { method => 'Reboot', note => 'x' x 262_144 }, 'task',
         qr/longer than 262144 bytes/],
@@ -179,6 +205,8 @@ my @bad = (
         qr/is no field/],
     ['typo in an argument', { method => 'SetParameterValues', Parameterlist =>
         { 'Device.X' => 1 } }, 'Parameterlist', qr/is no field/],
+    ['CommandKey of an RPC that has none', { method => 'GetRPCMethods',
+        CommandKey => 'k' }, 'CommandKey', qr/is no field of this task/],
     ["another method's argument", { method => 'Reboot', URL => 'x' }, 'URL',
         qr/is no field/],
     ['no ParameterNames', { method => 'GetParameterValues' },
@@ -216,7 +244,8 @@ my @bad = (
         ["a\x{fffe}", 'string', qr/UTF-8|character/]),
     ['an integer beyond 64 bits', '{"method":"SetParameterValues",'
         . '"ParameterList":{"Device.X":{"value":18446744073709551615,'
-        . '"type":"xsd:unsignedLong"}}}', 'task', qr/integer/],
+        . '"type":"xsd:unsignedLong"}}}', 'ParameterList.Device.X.value',
+        qr/write it as a text/],
     ['long ParameterKey', { %{ $typed->(1, 'int') }, ParameterKey => 'x' x 33 },
         'ParameterKey', qr/long/],
     ['no ObjectName', { method => 'AddObject' }, 'ObjectName', qr/missing/],
@@ -275,7 +304,7 @@ subtest 'cwmp_push says at once what the state table can see' => sub {
 };
 
 
-subtest 'null in a field of ours is as if left out' => sub {
+subtest 'null is as if left out' => sub {
     for my $field (qw(expires notBefore attempts priority wake retry new note)) {
         my $d = device();
         $d->give({ method => 'Reboot', id => 'r', $field => undef });
@@ -289,12 +318,22 @@ subtest 'null in a field of ours is as if left out' => sub {
              read_task(id => 'second', priority => undef));
     $d->session;
     is_deeply $d->ended, ['first done', 'second done'], 'not priority either';
-    for my $arg (qw(URL FileType FileSize)) {
+    for my $arg (qw(URL FileType)) {
         my $d = device();
         $d->give($load->($arg => undef, id => 'x'));
         is $d->begin->status, 204, "$arg null: not sent";
-        is $d->status('x'), 'rejected', '... rejected';
+        is $d->reason('x'), 'is missing', '... since it is missing';
     }
+    $d = device();
+    $d->give($load->(FileSize => undef, Username => undef, id => 'x'));
+    my $r = $d->begin;
+    is $r->arg('FileSize'), 0, 'null of an argument: its default';
+    $d = device();
+    $d->give($spv->({ 'Device.X' => { value => 1, type => undef } }));
+    $r = $d->begin;
+    is $r->method, 'GetParameterValues', 'null for a type: it is read';
+    $r = $d->post(gpv_response($r->id, ['Device.X', 'unsignedInt', 7]));
+    is $r->method, 'SetParameterValues', '... and the value is set';
 };
 
 
