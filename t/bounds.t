@@ -10,6 +10,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use JSON::PP ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -55,6 +56,31 @@ subtest 'what a step takes from the inbox' => sub {
 };
 
 
+subtest 'what a step takes from the inbox, by size' => sub {
+    my $d = device();
+    my $inbox = sub { $redis->cmd('LLEN', $d->key('tasks')) };
+    my $names = [map { sprintf('Device.%0240d', $_) } 1 .. 1000];
+    $d->inform;
+    $d->give(map { { method => 'GetParameterValues', id => "r$_",
+                     ParameterNames => $names } } 1 .. 16);
+    $d->inform;
+    is $inbox->(), 14, 'RULE-4 two of 250 KB fill an Inform';
+    my $r = $d->empty;
+    is $inbox->(), 12, 'RULE-4 and any other step';
+    my $said = sub { '' . $redis->try('FCALL', $_[0], 1, $d->key('tasks'), $_[1]) };
+    like $said->('cwmp_push', '{"method":"GetRPCMethods"}'),
+        qr/^ERR the inbox of .* is long: 10 tasks; try again/,
+        'RULE-4 and cwmp_push, which says what is left';
+    like $said->('cwmp_cancel', 'r16'), qr/is long: 8 tasks; try again/,
+        'RULE-4 as cwmp_cancel does';
+    for (1 .. 4) {
+        like $said->('cwmp_cancel', 'r16'), $_ < 4 ? qr/try again/ : qr/^queued$/,
+            '... until it has found the task';
+    }
+    is $inbox->(), 0, 'nothing is left';
+};
+
+
 subtest 'chunks of a long answer, while Redis does not answer' => sub {
     my $d = device();
     $d->give(read_task('long'));
@@ -94,6 +120,13 @@ subtest 'parameters of a device' => sub {
     is $redis->cmd('HEXISTS', $d->key('params'), 'Device.B'), 0,
         'RULE-4 then no more';
     ok $t->wait_log(qr/more than 200000 parameters/), '... and the log says so';
+
+    $d->give(read_task('c'));
+    $r = $d->begin;
+    my $lines = () = $t->error_log =~ /more than 200000 parameters/g;
+    $d->post(gpv_response($r->id, map { ["Device.Q.$_", 'int', 1] } 1 .. 2500));
+    is scalar(() = $t->error_log =~ /more than 200000 parameters/g), $lines + 1,
+        'once for a long answer';
 };
 
 
@@ -105,6 +138,23 @@ subtest 'events' => sub {
     cmp_ok $redis->cmd('XLEN', 'cwmp:{0}:events'), '<=', 100_200,
         'RULE-4 a hundred thousand are kept';
     $redis->cmd('DEL', 'cwmp:{0}:events');
+};
+
+
+subtest 'what a CPE may say in an event' => sub {
+    my $d = device();
+    $d->inform(map { ["X 00D09E " . 'x' x 50 . $_, ''] } 1 .. 64);
+    my $kick = sub { $d->post(request('k', 'Kicked', "<Command>c</Command>"
+        . '<Referer>r</Referer><Arg>a</Arg><Next>' . 'n' x $_[0] . '</Next>')) };
+    $kick->(1024);
+    $kick->(5000);
+    my @mine = grep { $_->{device} eq $d->id } $redis->events;
+    my ($inform) = grep { $_->{type} eq 'inform' } @mine;
+    is length($inform->{events}), 2048, 'RULE-4 2 KB of event codes';
+    my @kicked = grep { $_->{type} eq 'kicked' } @mine;
+    is length($kicked[0]{request}{Next}), 1024, 'a Next of 1024 characters';
+    is_deeply $kicked[1]{request}, { truncated => JSON::PP::true() },
+        'RULE-4 no more than 2 KB of a request';
 };
 
 

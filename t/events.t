@@ -103,7 +103,7 @@ my %VARIANT = ('0 BOOTSTAP' => '0 BOOTSTRAP', '1 boot' => '1 BOOT',
     'X CT-COM  BIND' => 'X CT-COM BIND', 'x 00D09E Text' => 'X 00D09E Text',
     '15 NEW THING' => '15 NEW THING', '101' => '101',
     '99999999999999999999999 BIG' => '99999999999999999999999 BIG',
-    'WHAT EVER' => 'WHAT EVER', '' => '', ' ' => '');
+    'WHAT EVER' => 'WHAT EVER', 'X 00D09E a,b' => 'X 00D09E a;b', '' => '', ' ' => '');
 
 subtest 'EVT-02 every event, however it is spelled' => sub {
     my %is = (%VARIANT, map { ("$_ $NAMES[$_]" => "$_ $NAMES[$_]",

@@ -287,4 +287,36 @@ subtest 'attempts: a task that kills a CPE ends' => sub {
     }
 };
 
+# --- a read of ours is not the task ----------------------------------------
+
+subtest 'only the types of what a task sets were read' => sub {
+    my $task = { method => 'SetParameterValues', id => 'set',
+                 ParameterList => { $X => 'new' } };
+    my $d = device();
+    $d->give($task);
+    my $r = $d->begin;
+    is $r->method, 'GetParameterValues', '(its type is read)';
+    is $d->post(response($r->id, 'GetRPCMethods'))->status, 204,
+        "another method's response";
+    is_deeply $d->ended, ['set rejected'],
+        'SES-10 it was not sent, so it is rejected and not lost';
+    like $d->reason('set'), qr/types .* was not answered: invalid response: Get/,
+        '... for that reason';
+    is $d->result('set')->{sent}, '', '... and was sent at no time';
+
+    $d = device();
+    $d->give($task);
+    $d->refuse($d->begin, 9005);
+    is_deeply $d->ended, ['set fault'], 'the read gets a fault';
+    is $d->result('set')->{sent}, '', 'SES-10 the time of the read is not its';
+
+    my ($now) = $t->redis->list('TIME');
+    $d = device();
+    $d->give({ %$task, expires => $now + 2 });
+    $d->begin;
+    $d->inform;
+    ok wait_for(sub { $d->status('set') eq 'expired' }, 6), 'it expires';
+    is $d->result('set')->{sent}, '', 'SES-10 ... and was not sent, either';
+};
+
 done_testing;

@@ -414,7 +414,15 @@ subtest 'RPC-12 AddObject with values' => sub {
     is $r->method, 'AddObject', '... the next task';
     $d->post(response($r->id, 'AddObject', '<Status>0</Status>'));
     is $d->status('d'), 'lost', 'no InstanceNumber: lost';
-    like $d->reason('d'), qr/without an InstanceNumber/, '... and why';
+    like $d->reason('d'), qr/has no InstanceNumber/, '... and why';
+    for my $answer ('<Status>0</Status>', '<InstanceNumber>0</InstanceNumber>') {
+        $d->give({ method => 'AddObject', id => "e$answer" =~ s/\W//gr,
+                   ObjectName => 'Device.NAT.' });
+        $d->respond($d->begin, $answer);
+        my ($last) = ($d->results)[-1];
+        is $last->{status}, 'lost', "$answer, without values: lost";
+        like $last->{fault}{reason}, qr/has no InstanceNumber/, '... and why';
+    }
 };
 
 

@@ -146,6 +146,62 @@ subtest 'RPC-17 RPC-21 Download: Status 1, then TransferComplete' => sub {
 };
 
 
+subtest 'TOL-27 a TransferComplete before the DownloadResponse' => sub {
+    my $sent = sub {
+        my $d = device();
+        $d->give(download('fw', @_));
+        my $r = $d->begin;
+        is $r->method, 'Download', '(outstanding)';
+        return ($d, $r);
+    };
+
+    for my $case ([0, 'done', 'response'], [9010, 'fault', 'fault']) {
+        my ($code, $status, $field) = @$case;
+        my ($d, $r) = $sent->();
+        told($d, 'fw', code => $code);
+        is_deeply $d->ended, [], 'TOL-27 the RPC is outstanding still';
+        is $d->respond($r)->status, 204, 'TOL-27 its response, Status 1';
+        is_deeply $d->ended, ["fw $status"], "TOL-27 $code ends it: $status";
+        is $d->result('fw')->{$field}{CommandKey}, 'fw', '... as it was told';
+        is $d->leftovers, '', 'nothing waits';
+    }
+
+    my ($d) = $sent->();
+    told($d, 'fw');
+    $d->inform('2 PERIODIC');
+    is_deeply $d->ended, ['fw done'], 'TOL-27 the answer never came: done, too';
+    is $d->empty->status, 204, '... and not sent again';
+
+    ($d) = $sent->();
+    told($d, 'fw');
+    $d->empty for 1, 2;
+    is_deeply $d->ended, ['fw done'], 'TOL-27 empty POSTs instead of it: done';
+
+    ($d, my $r) = $sent->();
+    told($d, 'other');
+    $d->respond($r);
+    is_deeply $d->ended, [], "TOL-27 another's CommandKey says nothing of it";
+    told($d, 'fw');
+    is_deeply $d->ended, ['fw done'], '... its own does';
+};
+
+
+subtest 'RPC-17 blanks around the CommandKey' => sub {
+    my $d = device();
+    $d->give(download('a', CommandKey => 'job 1'),
+             download('b', CommandKey => ' job 1'),
+             { method => 'ScheduleInform', id => 'c', DelaySeconds => 9 });
+    $d->session;
+    $d->inform('7 TRANSFER COMPLETE', ['M ScheduleInform', ' c  ']);
+    is $d->status('c'), 'done', 'are not the key: of an event';
+    told($d, ' job 1');
+    is_deeply $d->ended, ['c done', 'b done'], '... unless a task has them';
+    told($d, "  job 1\t");
+    is_deeply $d->ended, ['c done', 'b done', 'a done'],
+        '... of a TransferComplete';
+};
+
+
 subtest 'RPC-18 a TransferComplete that is told again' => sub {
     my $d = loading('fw');
     $d->inform('7 TRANSFER COMPLETE', ['M Download', 'fw']);
