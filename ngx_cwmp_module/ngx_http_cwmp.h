@@ -63,6 +63,7 @@ typedef struct {
 
 
 #define NGX_HTTP_CWMP_CALLS   8     /* calls a POST may cost, before a 204 */
+#define NGX_HTTP_CWMP_INFORM_KEPT  262144   /* bytes of its parameters */
 #define NGX_HTTP_CWMP_CHUNKS  2     /* of parameters, unconfirmed at once */
 
 #define NGX_HTTP_CWMP_FOR_REDIS   1 /* so many chunks are unconfirmed */
@@ -110,6 +111,7 @@ struct ngx_http_cwmp_ctx_s {
     ngx_str_t                   url;
     ngx_str_t                   parameter_key;
     ngx_uint_t                  nparams;
+    ngx_uint_t                  unkept;     /* of them, too many for Redis */
 
     /* calls under way */
     ngx_cwmp_redis_cmd_t       *step;

@@ -518,6 +518,12 @@ ngx_http_cwmp_tolerated(ngx_http_cwmp_ctx_t *ctx)
                       ctx->facts->unresolved);
     }
 
+    if (ctx->unkept) {
+        ngx_log_error(NGX_LOG_NOTICE, log, 0, "%ui parameters of an Inform are "
+                      "not stored: it has more than %d bytes of them",
+                      ctx->unkept, NGX_HTTP_CWMP_INFORM_KEPT);
+    }
+
     if (ctx->twice) {
         ngx_log_error(NGX_LOG_INFO, log, 0, "%ui parameters came again in one "
                       "list: the last value counts", ctx->twice);

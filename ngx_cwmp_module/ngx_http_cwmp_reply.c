@@ -65,7 +65,19 @@ void
 ngx_http_cwmp_reply_answer(ngx_http_cwmp_ctx_t *ctx)
 {
     cwmp_out_t           out;
+    const cwmp_rpc_t    *rpc;
     ngx_http_cwmp_out_t  data;
+
+    rpc = ctx->facts->rpc;
+
+    if (rpc == NULL || !(rpc->from & CWMP_FROM_CPE)) {
+        ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
+                      "%*s is not served: fault 8000", ctx->facts->method.len,
+                      ctx->facts->method.data);
+
+        ngx_http_cwmp_reply_fault(ctx, 8000);
+        return;
+    }
 
     ngx_http_cwmp_out_init(ctx, &out, &data);
     ngx_http_cwmp_out_send(ctx, &out,
@@ -80,6 +92,7 @@ ngx_http_cwmp_reply_fault(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t code)
 {
     cwmp_out_t           out;
     ngx_http_cwmp_out_t  data;
+
 
     ngx_http_cwmp_out_init(ctx, &out, &data);
     ngx_http_cwmp_out_send(ctx, &out,

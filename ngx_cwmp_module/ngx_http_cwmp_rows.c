@@ -24,7 +24,6 @@ static cwmp_rc_t ngx_http_cwmp_copy(ngx_pool_t *pool, const cwmp_str_t *from,
 
 #define NGX_HTTP_CWMP_EVENTS       64       /* TR-069 allows no more */
 #define NGX_HTTP_CWMP_INFORM_ROWS  10000
-#define NGX_HTTP_CWMP_INFORM_SIZE  4194304
 #define NGX_HTTP_CWMP_FACT_MAX     1024     /* of a fact about the device */
 #define NGX_HTTP_CWMP_CODE_MAX     64       /* of an EventCode */
 #define NGX_HTTP_CWMP_KEY_MAX      128      /* of a CommandKey: 32 characters */
@@ -129,9 +128,7 @@ ngx_http_cwmp_informed(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
     cwmp_str_t         root;
     const cwmp_str_t  *name;
 
-    if (++ctx->nparams > NGX_HTTP_CWMP_INFORM_ROWS
-        || ctx->rows_size > NGX_HTTP_CWMP_INFORM_SIZE)
-    {
+    if (++ctx->nparams > NGX_HTTP_CWMP_INFORM_ROWS) {
         return cwmp_envelope_refuse(ctx->envelope,
                                     "more than %d parameters in an Inform",
                                     NGX_HTTP_CWMP_INFORM_ROWS);
@@ -161,6 +158,15 @@ ngx_http_cwmp_informed(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
         {
             return CWMP_ERROR;
         }
+    }
+
+    /* all of them go to Redis in one call, which has others to serve */
+
+    if (ctx->rows_size + name->len + row->cells[1].len
+        > NGX_HTTP_CWMP_INFORM_KEPT)
+    {
+        ctx->unkept++;
+        return CWMP_OK;
     }
 
     return ngx_http_cwmp_keep(ctx, row);

@@ -406,17 +406,8 @@ ngx_http_cwmp_verb_inform(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 static void
 ngx_http_cwmp_verb_answer(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 {
-    const cwmp_rpc_t  *rpc;
-
-    rpc = ctx->facts->rpc;
     ngx_http_cwmp_style(ctx, reply, 2);
-
-    if (rpc && (rpc->from & CWMP_FROM_CPE)) {
-        ngx_http_cwmp_reply_answer(ctx);
-        return;
-    }
-
-    ngx_http_cwmp_reply_fault(ctx, 8000);
+    ngx_http_cwmp_reply_answer(ctx);
 }
 
 

@@ -81,6 +81,25 @@ subtest 'what a step takes from the inbox, by size' => sub {
 };
 
 
+subtest 'what an Inform may bring' => sub {
+    my $d = device();
+    my @params = (@{ CWMP::Envelope::default_params() },
+                  map { ["Device.P.$_", 'string', 'v' x 1000] } 1 .. 300);
+    push @params, ['Device.DeviceInfo.SoftwareVersion', 'string', '9.9'];
+    is $d->post($d->inform_text(params => \@params))->method, 'InformResponse',
+        'a large one is answered';
+    my $stored = scalar(keys %{ $redis->params($d->id, 'Device.P.') });
+    cmp_ok $stored, '>', 240, 'RULE-4 its parameters are stored up to 256 KB';
+    cmp_ok $stored, '<', 260, 'RULE-4 and no more, since it is one call of Redis';
+    is $redis->device($d->id)->{version}, '9.9',
+        'what is said of the device itself counts wherever it stands';
+    my $unkept = 300 - $stored;
+    ok $t->wait_log(qr/\[notice\].*$unkept parameters of an Inform are not stored/),
+        '... and the log says so';
+    is $d->empty->status, 204, 'the session goes on';
+};
+
+
 subtest 'chunks of a long answer, while Redis does not answer' => sub {
     my $d = device();
     $d->give(read_task('long'));

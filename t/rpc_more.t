@@ -479,6 +479,8 @@ subtest 'RPC-34 methods of a vendor' => sub {
     is $d->post(request('v', $_, '<Results><A/></Results>'))->fault_code, 8000,
         "RPC-34 $_ is not served"
         for qw(X_00D09E_Dance X_EXAMPLE-COM_Kicked ChangeDUState Upload);
+    ok $t->wait_log(qr/\[info\].* X_EXAMPLE-COM_Kicked is not served: /, 2),
+        'RPC-34 ... and logged';
     is $d->empty->status, 204, 'RPC-34 the session goes on';
 
     $d->give(task('X_00D09E_Dance', 'x'));
