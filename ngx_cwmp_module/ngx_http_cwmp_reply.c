@@ -83,7 +83,7 @@ ngx_http_cwmp_reply_answer(ngx_http_cwmp_ctx_t *ctx)
     ngx_http_cwmp_out_send(ctx, &out,
                            cwmp_write_response(&out, ctx->facts->ns,
                                                ngx_http_cwmp_echo(ctx),
-                                               ctx->facts->rpc));
+                                               rpc));
 }
 
 
