@@ -63,7 +63,8 @@ typedef struct {
 
 
 #define NGX_HTTP_CWMP_CALLS   8     /* calls a POST may cost, before a 204 */
-#define NGX_HTTP_CWMP_INFORM_KEPT  262144   /* bytes of its parameters */
+#define NGX_HTTP_CWMP_INFORM_KEPT  4000     /* of its parameters */
+#define NGX_HTTP_CWMP_INFORM_SIZE  262144   /* and bytes of them */
 #define NGX_HTTP_CWMP_CHUNKS  2     /* of parameters, unconfirmed at once */
 
 #define NGX_HTTP_CWMP_FOR_REDIS   1 /* so many chunks are unconfirmed */

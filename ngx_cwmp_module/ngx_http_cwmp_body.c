@@ -520,8 +520,9 @@ ngx_http_cwmp_tolerated(ngx_http_cwmp_ctx_t *ctx)
 
     if (ctx->unkept) {
         ngx_log_error(NGX_LOG_NOTICE, log, 0, "%ui parameters of an Inform are "
-                      "not stored: it has more than %d bytes of them",
-                      ctx->unkept, NGX_HTTP_CWMP_INFORM_KEPT);
+                      "not stored: it has more than %d, or %d bytes of them",
+                      ctx->unkept, NGX_HTTP_CWMP_INFORM_KEPT,
+                      NGX_HTTP_CWMP_INFORM_SIZE);
     }
 
     if (ctx->twice) {

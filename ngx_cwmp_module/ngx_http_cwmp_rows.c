@@ -162,8 +162,9 @@ ngx_http_cwmp_informed(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
 
     /* all of them go to Redis in one call, which has others to serve */
 
-    if (ctx->rows_size + name->len + row->cells[1].len
-        > NGX_HTTP_CWMP_INFORM_KEPT)
+    if (ctx->nparams > NGX_HTTP_CWMP_INFORM_KEPT
+        || ctx->rows_size + name->len + row->cells[1].len
+           > NGX_HTTP_CWMP_INFORM_SIZE)
     {
         ctx->unkept++;
         return CWMP_OK;

@@ -2513,7 +2513,13 @@ end
   and value, ...
 ]]
 local function new_values(c, args, first)
-    local news, all = {}, {}
+    local news, all = { size = 0 }, { size = 0 }
+    local function add(list, pair)
+        if list.size <= TOLD_MAX then
+            list[#list + 1] = pair
+            list.size = list.size + #pair
+        end
+    end
     for i = first, #args, 2 * SLICE do
         local names = {}
         for j = i, math.min(i + 2 * SLICE, #args) - 1, 2 do
@@ -2522,9 +2528,9 @@ local function new_values(c, args, first)
         for j, old in ipairs(call('HMGET', c.k[PARAMS], unpack(names))) do
             local now = args[i + 2 * j - 1]
             local pair = quote(names[j]) .. ':' .. quote(string.sub(now, 2))
-            all[#all + 1] = pair
+            add(all, pair)
             if not old or string.match(old, '^%d*(.*)$') ~= now then
-                news[#news + 1] = pair
+                add(news, pair)
             end
         end
     end

@@ -97,6 +97,12 @@ subtest 'what an Inform may bring' => sub {
     ok $t->wait_log(qr/\[notice\].*$unkept parameters of an Inform are not stored/),
         '... and the log says so';
     is $d->empty->status, 204, 'the session goes on';
+
+    $d = device();
+    $d->post($d->inform_text(params => [map { ["Device.Q.$_", 'int', $_] }
+                                            1 .. 5000]));
+    is scalar(keys %{ $redis->params($d->id, 'Device.Q.') }), 4000,
+        'RULE-4 four thousand of them, however small';
 };
 
 
