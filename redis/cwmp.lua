@@ -2926,7 +2926,7 @@ local function done(c, s, run, task, json, r)
         changed(c, run, task)
     end
     local adds = run.method == 'AddObject' and run.phase == ''
-    if adds and (tonumber(r.instance) or 0) == 0 then
+    if adds and r.instance == '' then
         settle(c, s, run, 'lost', { fault = reason_json('the object was added,'
                .. ' but the AddObjectResponse has no InstanceNumber') })
         return next_task(c, s)

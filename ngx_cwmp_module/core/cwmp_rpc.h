@@ -48,12 +48,12 @@ typedef enum {
                                        task, none is negative */
 #define CWMP_UUID       0x200       /* 8-4-4-4-12 hexadecimal digits */
 #define CWMP_ENCODED    0x400       /* STRINGS whose items are base64 */
-#define CWMP_INSTANCE   0x1000      /* with PATH_DOT: an instance of an object */
 #define CWMP_NAME       0x800       /* a path of the data model: the case of
                                        its root is mended (received text); a
                                        device may want its root for the empty
                                        one */
-#define CWMP_CUT        0x1000      /* for people: cut where it is too long,
+#define CWMP_INSTANCE   0x1000      /* with PATH_DOT: an instance of an object */
+#define CWMP_CUT        0x2000      /* for people: cut where it is too long,
                                        not refused (received text) */
 
 

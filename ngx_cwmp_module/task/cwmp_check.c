@@ -264,7 +264,8 @@ cwmp_is_path(const char *p, size_t len)
 }
 
 
-/* does a path end with an instance: a number from 1 on, or an alias? */
+/* does a path end with an instance: a number (some devices have a 0), or an
+   alias? */
 
 static int
 cwmp_is_instance(const char *p, size_t len)
@@ -277,7 +278,7 @@ cwmp_is_instance(const char *p, size_t len)
 
     for (i = len; i && p[i - 1] >= '0' && p[i - 1] <= '9'; i--) { /* void */ }
 
-    return i && i < len && p[i - 1] == '.' && p[i] != '0';
+    return i && i < len && p[i - 1] == '.';
 }
 
 

@@ -56,7 +56,7 @@ same_text(const cwmp_node_t *node, const cwmp_str_t *got, unsigned flags)
 }
 
 
-/* the list's node; all but ChangeDUState has one list at most */
+/* the argument's node */
 
 static const cwmp_node_t *
 list(const check_t *t, const cwmp_arg_t *arg)
@@ -149,7 +149,11 @@ sent(cwmp_arena_t *arena, const cwmp_task_rpc_t *rpc, uint32_t seed)
             same_text(list(&t, arg), cwmp_envelope_value(e, arg->name), 0);
         }
 
-        i += (arg->type >= CWMP_T_STRINGS) ? list(&t, arg)->nitems : 0;
+        /* VARIANTS are only sent: of their types our parser knows none */
+
+        if (arg->type >= CWMP_T_STRINGS && arg->type != CWMP_T_VARIANTS) {
+            i += list(&t, arg)->nitems;
+        }
     }
 
     must(facts->rows == i && t.rows == i);

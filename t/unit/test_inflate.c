@@ -125,7 +125,7 @@ test_codings(void)
 
         for (j = 0; j < sizeof(steps) / sizeof(steps[0]); j++) {
             ok(inflated(cases[i].coding, body, n, steps[j], text_len)
-               == CWMP_OK && is_text(), "HTTP-16 %s, in steps of %d",
+               == CWMP_OK && is_text(), "HTTP-19 %s, in steps of %d",
                cases[i].name, (int) steps[j]);
         }
 
@@ -197,7 +197,7 @@ test_bomb(void)
 
     used = owner.used;
     ok(inflated(CWMP_CODING_GZIP, body, n, 0, 64 << 20) == CWMP_REFUSED
-       && too_large, "HTTP-16 a bomb is refused");
+       && too_large, "HTTP-20 a bomb is refused");
     is_str(reason, "body inflates to more than 150 times its size", reason);
     ok(out_len <= 2 << 20, "early: %d bytes came out", (int) out_len);
     ok(owner.used - used < 100000, "in little memory: %d bytes",

@@ -118,10 +118,8 @@ write_body(const cwmp_task_rpc_t *rpc)
 static cwmp_rc_t
 run_bytes(const char *phase, const char *json, size_t len)
 {
-    size_t           i;
     cwmp_rc_t        rc;
     cwmp_order_t     order;
-    cwmp_known_t     asked[sizeof(known) / sizeof(known[0])];
     cwmp_arena_t     arena = { counted_alloc, &owner };
     cwmp_task_rpc_t  rpc;
 
@@ -132,18 +130,6 @@ run_bytes(const char *phase, const char *json, size_t len)
     order.instance = exact("17", 2);
     order.known = known;
     order.nknown = sizeof(known) / sizeof(known[0]);
-
-    if (strcmp(phase, "names") == 0) {
-
-        /* names that are asked for have no type */
-
-        memcpy(asked, known, sizeof(known));
-        order.known = asked;
-
-        for (i = 0; i < order.nknown; i++) {
-            asked[i].letter = '\0';
-        }
-    }
 
     rc = cwmp_task_rpc(&arena, &order, &rpc);
 
