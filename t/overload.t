@@ -29,13 +29,23 @@ sub flood {
 }
 
 
+# nginx counts a connection as idle until it has read something of it, so that
+# on a busy machine a new one may give way, too: its CPE connects again.
+sub answer_of {
+    my ($raw) = @_;
+    my $answer = eval { $raw->read_response({}) };
+    return $answer // ($@ =~ /^nothing came before the connection was closed/
+                       ? $raw->repeat : die $@);
+}
+
+
 # How many there are of each status, seconds until the last, and how many of
 # the 503s say when to come again.
 sub answers {
     my (@raw) = @_;
     my $began = time();
     my (%count, $later);
-    for my $r (map { $_->read_response({}) } @raw) {
+    for my $r (map { answer_of($_) } @raw) {
         $count{ $r->status }++;
         $later++ if $r->status == 503
                     && join(',', $r->header_all('Retry-After')) eq '30';
