@@ -177,7 +177,7 @@ fuzz-seeds:
 
 $(TARGETS:%=fuzz-%): fuzz-%: build/fuzz/% fuzz-seeds
 	@mkdir -p build/fuzz/$*.found t/fuzz/corpus/$*
-	@build/fuzz/$* -max_total_time=$(TIME) -max_len=20000 -timeout=10 \
+	@build/fuzz/$* -max_total_time=$(TIME) -max_len=20000 -len_control=20 -timeout=10 \
 	    -artifact_prefix=build/fuzz/crash-$*- \
 	    $$(for d in build/fuzz/$*.dict; do [ -f $$d ] && echo -dict=$$d; done) \
 	    build/fuzz/$*.found t/fuzz/corpus/$* \

@@ -95,13 +95,18 @@ struct ngx_http_cwmp_ctx_s {
     ngx_pool_t                 *rows_pool;
     ngx_array_t                *rows;       /* of ngx_str_t */
     size_t                      rows_size;
-    uint32_t                   *seen;       /* by hash: a row's place, plus 1 */
+    uint64_t                   *seen;       /* what is remembered of paths */
+    ngx_uint_t                  seen_slots;
+    ngx_uint_t                  nseen;
     ngx_uint_t                  twice;      /* paths that came again */
+    ngx_str_t                   repaired;   /* the first whose value was */
     ngx_uint_t                  long_names; /* paths that are not kept */
 
     cwmp_style_t                style;      /* of what this device is sent */
 
     /* of an Inform */
+    cwmp_str_t                  oui;
+    u_char                      six[CWMP_OUI_MAX];  /* oui, if it was a MAC */
     cwmp_session_version_t      cwmp;
     ngx_array_t                *events;     /* of ngx_str_t: code, key, ... */
     ngx_str_t                   events_text;

@@ -278,10 +278,6 @@ ngx_http_cwmp_inform_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
     ngx_str_t         *event, *address;
     const cwmp_str_t  *fact;
 
-    static const char  *id[] = { "DeviceId.Manufacturer", "DeviceId.OUI",
-                                 "DeviceId.ProductClass",
-                                 "DeviceId.SerialNumber" };
-
     static const size_t  facts[] = {
         offsetof(ngx_http_cwmp_ctx_t, root),
         offsetof(ngx_http_cwmp_ctx_t, version),
@@ -307,10 +303,14 @@ ngx_http_cwmp_inform_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
         return NGX_ERROR;
     }
 
-    for (i = 0; i < sizeof(id) / sizeof(id[0]); i++) {
-        if (ngx_http_cwmp_arg_value(ctx, args, id[i]) != NGX_OK) {
-            return NGX_ERROR;
-        }
+    if (ngx_http_cwmp_arg_value(ctx, args, "DeviceId.Manufacturer") != NGX_OK
+        || ngx_http_cwmp_arg_str(args, &ctx->oui) != NGX_OK
+        || ngx_http_cwmp_arg_value(ctx, args, "DeviceId.ProductClass")
+           != NGX_OK
+        || ngx_http_cwmp_arg_value(ctx, args, "DeviceId.SerialNumber")
+           != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     for (i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {

@@ -503,8 +503,10 @@ ngx_http_cwmp_tolerated(ngx_http_cwmp_ctx_t *ctx)
     if (ctx->facts->repaired) {
         ngx_log_error(NGX_LOG_INFO, log, 0, "%uz values were repaired: bytes "
                       "that are not UTF-8 or not allowed in XML, bare '&', "
-                      "'<' or ']]>', or elements inside",
-                      ctx->facts->repaired);
+                      "'<' or ']]>', or elements inside%s%V",
+                      ctx->facts->repaired,
+                      ctx->repaired.len ? ", the first in " : "",
+                      &ctx->repaired);
     }
 
     if (ctx->long_names) {

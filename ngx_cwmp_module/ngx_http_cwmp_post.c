@@ -173,7 +173,6 @@ ngx_http_cwmp_drop_rows(ngx_http_cwmp_ctx_t *ctx)
 
     ctx->rows_pool = NULL;
     ctx->rows = NULL;
-    ctx->seen = NULL;
     ctx->rows_size = 0;
 }
 
@@ -246,8 +245,10 @@ ngx_http_cwmp_open(ngx_http_cwmp_ctx_t *ctx)
     cwmp_rc_t    rc;
     const char  *reason;
 
-    rc = cwmp_identity(&ctx->arena,
-                       cwmp_envelope_value(ctx->envelope, "DeviceId.OUI"),
+    ctx->oui = *cwmp_envelope_value(ctx->envelope, "DeviceId.OUI");
+    cwmp_identity_oui(&ctx->oui, ctx->six);
+
+    rc = cwmp_identity(&ctx->arena, &ctx->oui,
                        cwmp_envelope_value(ctx->envelope,
                                            "DeviceId.ProductClass"),
                        cwmp_envelope_value(ctx->envelope,

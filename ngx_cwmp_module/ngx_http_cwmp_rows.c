@@ -18,6 +18,9 @@ static cwmp_rc_t ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx,
 static ngx_int_t ngx_http_cwmp_begin_rows(ngx_http_cwmp_ctx_t *ctx);
 static void ngx_http_cwmp_twice(ngx_http_cwmp_ctx_t *ctx,
     const ngx_str_t *path);
+static uint64_t *ngx_http_cwmp_slot(uint64_t *seen, ngx_uint_t slots,
+    uint64_t number);
+static ngx_int_t ngx_http_cwmp_remember_more(ngx_http_cwmp_ctx_t *ctx);
 static cwmp_rc_t ngx_http_cwmp_copy(ngx_pool_t *pool, const cwmp_str_t *from,
     size_t most, ngx_str_t *to);
 
@@ -28,7 +31,8 @@ static cwmp_rc_t ngx_http_cwmp_copy(ngx_pool_t *pool, const cwmp_str_t *from,
 #define NGX_HTTP_CWMP_CODE_MAX     64       /* of an EventCode */
 #define NGX_HTTP_CWMP_KEY_MAX      128      /* of a CommandKey: 32 characters */
 #define NGX_HTTP_CWMP_NAME_MAX     1024     /* of a path: 256 characters */
-#define NGX_HTTP_CWMP_SEEN         512      /* paths that are looked back at */
+#define NGX_HTTP_CWMP_SEEN_MIN     32       /* slots for paths, half of them */
+#define NGX_HTTP_CWMP_SEEN_MAX     131072   /* are used; 1 MB */
 
 
 /* what an Inform tells about the device itself, by its path below the root */
@@ -217,10 +221,8 @@ ngx_http_cwmp_begin_rows(ngx_http_cwmp_ctx_t *ctx)
     }
 
     ctx->rows = ngx_array_create(ctx->rows_pool, 32, sizeof(ngx_str_t));
-    ctx->seen = ngx_pcalloc(ctx->rows_pool,
-                            NGX_HTTP_CWMP_SEEN * sizeof(uint32_t));
 
-    return (ctx->rows && ctx->seen) ? NGX_OK : NGX_ERROR;
+    return ctx->rows ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -278,33 +280,95 @@ ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
 
     ngx_http_cwmp_twice(ctx, &pair[0]);
 
+    if (row->repaired && ctx->repaired.len == 0) {
+        return ngx_http_cwmp_copy(ctx->request->pool, name,
+                                  NGX_HTTP_CWMP_NAME_MAX, &ctx->repaired);
+    }
+
     return CWMP_OK;
 }
 
 
 /*
  * A path that comes again: Redis keeps what comes last, and the log is told.
- * Of two paths in one place the later one is remembered, so a few that came
- * long ago are not noticed.
+ * What is remembered of a path is a number, in a table that grows to a bound:
+ * of a longer list only the beginning is looked back at.
  */
 
 static void
 ngx_http_cwmp_twice(ngx_http_cwmp_ctx_t *ctx, const ngx_str_t *path)
 {
-    uint32_t         *seen;
-    const ngx_str_t  *rows;
+    uint64_t  number, *slot;
 
-    rows = ctx->rows->elts;
-    seen = &ctx->seen[ngx_murmur_hash2(path->data, path->len)
-                      % NGX_HTTP_CWMP_SEEN];
+    number = ((uint64_t) ngx_murmur_hash2(path->data, path->len) << 32)
+             | ngx_murmur_hash2(path->data + 1, path->len - 1);
 
-    if (*seen && rows[*seen - 1].len == path->len
-        && ngx_memcmp(rows[*seen - 1].data, path->data, path->len) == 0)
+    if (2 * ctx->nseen >= ctx->seen_slots
+        && ngx_http_cwmp_remember_more(ctx) != NGX_OK)
     {
-        ctx->twice++;
+        return;
     }
 
-    *seen = path - rows + 1;
+    slot = ngx_http_cwmp_slot(ctx->seen, ctx->seen_slots, number);
+
+    if (*slot) {
+        ctx->twice++;
+        return;
+    }
+
+    *slot = number;
+    ctx->nseen++;
+}
+
+
+/* where this number is, or would be; none is 0 */
+
+static uint64_t *
+ngx_http_cwmp_slot(uint64_t *seen, ngx_uint_t slots, uint64_t number)
+{
+    ngx_uint_t  i;
+
+    for (i = number & (slots - 1); seen[i] && seen[i] != number;
+         i = (i + 1) & (slots - 1))
+    {
+        /* void */
+    }
+
+    return &seen[i];
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_remember_more(ngx_http_cwmp_ctx_t *ctx)
+{
+    uint64_t    *seen;
+    ngx_uint_t   i, slots;
+
+    slots = ctx->seen_slots ? 4 * ctx->seen_slots : NGX_HTTP_CWMP_SEEN_MIN;
+
+    if (slots > NGX_HTTP_CWMP_SEEN_MAX) {
+        return NGX_DECLINED;
+    }
+
+    seen = ngx_pcalloc(ctx->request->pool, slots * sizeof(uint64_t));
+    if (seen == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < ctx->seen_slots; i++) {
+        if (ctx->seen[i]) {
+            *ngx_http_cwmp_slot(seen, slots, ctx->seen[i]) = ctx->seen[i];
+        }
+    }
+
+    if (ctx->seen) {
+        (void) ngx_pfree(ctx->request->pool, ctx->seen);
+    }
+
+    ctx->seen = seen;
+    ctx->seen_slots = slots;
+
+    return NGX_OK;
 }
 
 

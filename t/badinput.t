@@ -106,28 +106,27 @@ my @BAD = (
     # not well-formed
     ['a tag in a value', value('a <b> c'), qr/not well-formed/],
     ['crossed tags', value('</Value></Name>'), qr/not well-formed/],
-    ['UTF-16', "\xff\xfe$UTF16", qr/./],
+    ['UTF-16', "\xff\xfe$UTF16", qr/8-bit encoding/],
     ['UTF-16 without BOM', $UTF16, qr/8-bit encoding/],
-    ['UTF-7', with('UTF-8', 'UTF-7'), qr/encoding is not supported/],
-    ['EBCDIC', with('UTF-8', 'IBM037'), qr/encoding is not supported/],
+    ['EBCDIC', Encode::encode('cp37', $INFORM), qr/not XML: starts with 'Lo/],
 
     # too much
     ['nested 100 deep', in_body('<a>' x 100 . '</a>' x 100), qr/deeper than/],
     ['nested 3 MB deep', in_body('<a>' x $MB), qr/deeper than/],
     ['nested roots', '<a>' x $MB, qr/'a', not Envelope/],
     ['100 attributes', in_body('<a ' . join(' ', map { "b$_='c'" } 1 .. 100)
-     . '/>'), qr/over 64 attributes/],
+     . '/>'), qr/over 32 attributes/],
     ['100000 attributes', in_body('<a ' . join(' ', map { "b$_='c'" }
-     1 .. 100_000) . '/>'), qr/over 64 attributes|tag over/],
+     1 .. 100_000) . '/>'), qr/over 32 attributes|tag over/],
     ['100000 namespaces', with(qr/(?<=<soap-env:Envelope)/, join('', map {
-     " xmlns:n$_='urn:$_'" } 1 .. 100_000)), qr/over 64 attributes|tag over/],
+     " xmlns:n$_='urn:$_'" } 1 .. 100_000)), qr/over 32 attributes|tag over/],
     ["an element's name of 1 MB", in_body('<' . 'a' x $MB . '/>'), qr/tag over/],
     ["an attribute's name of 1 MB", in_body('<a ' . 'b' x $MB . '="c"/>'),
      qr/tag over/],
     ["an attribute's value of 1 MB", in_body('<a b="' . 'c' x $MB . '"/>'),
      qr/tag over/],
     ['an end tag of 1 MB', in_header('<a></a' . ' ' x $MB . '>'), qr/tag over/],
-    ['a comment of 1 MB', in_body('<!--' . 'c' x $MB . '-->'), qr/comment over/],
+    ['a comment of 1 MB', in_body('<!--' . 'c' x $MB . '-->'), qr/comment or instruction over/],
     ['a PI of 1 MB', in_body('<?a ' . 'c' x $MB . '?>'), qr/over 65536/],
     ['a declaration of 1 MB', with(qr/(?<=version="1.0")/, ' ' x $MB),
      qr/declaration over|over 65536/],
@@ -449,7 +448,7 @@ subtest 'what is still good' => sub {
          ["Device.P.$_", 'string', 'v'] } 1 .. 10_000])],
         ['0x02 in a tag', in_body("<a\x02/>")],
         ['NUL after <', in_body("<\0a/>")],
-        ['64 attributes', in_header('<a ' . join(' ', map { "b$_='c'" } 1 .. 64)
+        ['32 attributes', in_header('<a ' . join(' ', map { "b$_='c'" } 1 .. 32)
          . '/>')],
         ['nested 20 deep', in_header('<a>' x 20 . '</a>' x 20)],
         ['a value of 64 KB', value('v' x 65536)],
@@ -477,7 +476,7 @@ subtest 'what has to be read' => sub {
         'elements with text' => '<a>b</a>', comments => '<!---->',
         'CDATA sections' => '<![CDATA[x]]>', PIs => '<?a b?>',
         'long comments' => '<!--' . '-' . 'x' x 60_000 . '-->',
-        attributes => '<a ' . join(' ', map { "b$_='c'" } 1 .. 60) . '/>',
+        attributes => '<a ' . join(' ', map { "b$_='c'" } 1 .. 30) . '/>',
         'long values' => '<a b="' . 'c' x 16_000 . '"/>',
         'references in values' => '<a b="' . '&lt;' x 4000 . '"/>',
         'UTF-8' => "\xe2\x82\xac" x 100, 'nested 20 deep' =>

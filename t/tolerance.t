@@ -95,6 +95,8 @@ repaired('TOL-15 ]]>', 'if (a[b[0]]>1)', 'if (a[b[0]]>1)');
 repaired('TOL-15 <!', 'a <!b', 'a <!b');
 repaired('TOL-15 <? without an end', 'a <?b', 'a <?b');
 repaired('TOL-15 elements in a value', 'x<b>y</b>z', 'xz');
+repaired('TOL-15 an element before its text', '<b>y</b>z', 'z');
+repaired('TOL-15 an element, and no text', '<b>y</b>', '');
 ok !answered(row('a&amp;b'))->[0]{repaired}, 'TOL-15 nothing to repair';
 like $t->raw->post($INFORM =~ s/4\.0\.2/a <b> c/r)->body, qr/not well-formed/,
     'TOL-15 what is markup is refused with the reason';
@@ -108,6 +110,19 @@ ok !answered('<P><Name>Device.X</Name></P>',
 
 value('TOL-17 an indented value', "\n   x\n  ", 'x');
 value('TOL-17 a value of blanks', ' x ', ' x ');
+for ([int => ' 5 ', '5'], [boolean => "\ttrue ", 'true'],
+     [unsignedLong => '7 ', '7'], [base64 => ' AAEC ', 'AAEC'],
+     [dateTime => ' 2026-01-02T03:04:05Z ', '2026-01-02T03:04:05Z'],
+     [string => ' 5 ', ' 5 '])
+{
+    my ($type, $sent, $want) = @$_;
+    my $got = answered(row($sent, qq( xsi:type="xsd:$type")))->[0];
+    is $got->{Value}, $want, "TOL-17 blanks around a value of type $type";
+}
+is answered(row('x') =~ s{Device\.X}{ Device.X }r)->[0]{Name}, 'Device.X',
+    'TOL-17 blanks around a name';
+is answered(row('1', ' xsi:type=" xsd:int "'))->[0]{Type}, 'xsd:int',
+    'TOL-17 blanks around a type';
 
 for my $word ('True', 'TRUE', 'yes', ' 1 ') {
     my $got = answered("<P><Name>Device.X</Name><Writable>$word</Writable></P>",
@@ -313,6 +328,13 @@ for (@forms) {
     value('TOL-14 GBK that says so', $gbk, "\x{8def}\x{7531}\x{5668}",
           wrap => sub { $_[0] =~ s/encoding="UTF-8"/encoding="GBK"/r },
           content_type => 'text/xml');
+    value('TOL-14 GBK, by the charset of HTTP', $gbk,
+          "\x{8def}\x{7531}\x{5668}", content_type => 'text/xml; charset=GBK');
+    $got = value('TOL-14 GBK with a byte that is none', "\xc2\xb7\xff",
+        "\x{8def}\x{ff}",
+        wrap => sub { $_[0] =~ s/encoding="UTF-8"/encoding="GBK"/r },
+        content_type => 'text/xml');
+    ok $got->{repaired}, 'TOL-14 ... is Latin-1, and flagged';
     value('TOL-14 ISO-8859-1 that says so', "caf\xe9", "caf\x{e9}",
           wrap => sub { $_[0] =~ s/encoding="UTF-8"/encoding="ISO-8859-1"/r },
           content_type => 'text/xml');
@@ -321,6 +343,10 @@ for (@forms) {
         $INFORM =~ s{4\.0\.2}{AT&T <3 caf\xe9 \x02}r);
     is $got_inform->{'Device.DeviceInfo.SoftwareVersion'}{value},
         "AT&T <3 caf\x{e9} \x{fffd}", 'TOL-15 nothing of it is lost';
+    ok $t->wait_log(qr/the first in Device\.DeviceInfo\.SoftwareVersion/),
+        'TOL-15 the log says where';
+    informs('TOL-15 an instruction without an end, and a line break',
+            $INFORM =~ s{4\.0\.2}{a <?b}r . "\r\n" . ' ' x 2000);
 }
 
 
@@ -342,11 +368,18 @@ for ([int => '12 dBm'], [unsignedInt => '-1'], [unsignedInt => '9999999999'],
         { type => "xsd:$type", value => $text }, '... in Redis, too';
 }
 
-for my $time ('2026-01-02 03:04:05', '0000-00-00', '', '1970-01-01T00:00:00',
-              'now', '2026-01-02T03:04:05.123456789123+0800')
+# what it says, and what the device's clock is then
+for (['2026-01-02 03:04:05', '2026-01-02T03:04:05Z'],
+     ['2026-01-02T03:04:05', '2026-01-02T03:04:05Z'],
+     ['0000-00-00', '0000-00-00'], ['now', 'now'],
+     ['1970-01-01T00:00:00', '1970-01-01T00:00:00Z'],
+     ['2026-01-02T03:04:05.123456789123+0800',
+      '2026-01-01T19:04:05.123456789Z'])
 {
+    my ($time, $clock) = @$_;
     informs("TOL-19 CurrentTime '$time'",
             inform(serial => 'Tol', class => 'Box', time => $time));
+    is $redis->device($id)->{clock}, $clock, "TOL-19 ... is $clock";
 }
 
 {
@@ -360,7 +393,9 @@ for my $time ('2026-01-02 03:04:05', '0000-00-00', '', '1970-01-01T00:00:00',
 
 for my $way ('an answer', 'an Inform') {
     my $before = length $t->error_log;
-    my $twice = join('', map {
+    my $between = join('', map {
+        "<P><Name>Device.Z$_</Name><Value>z</Value></P>" } 1 .. 1200);
+    my $twice = join($between, map {
         "<P><Name>Device.X</Name><Value>$_</Value></P>"
         . "<P><Name>Device.Y</Name><Value>y</Value></P>" } 'first', 'last');
     if ($way eq 'an answer') {

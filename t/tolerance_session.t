@@ -99,6 +99,9 @@ subtest 'TOL-20 identities' => sub {
     my @devices = (
         ['00d09e', 'Box', 'a1', '00D09E-Box-a1', 'an OUI in lower case'],
         ['D09E', 'Box', 'a2', 'D09E-Box-a2', 'a short OUI'],
+        ['00:d0:9e', 'Box', 'b1', '00D09E-Box-b1', 'an OUI with colons'],
+        ['00-D0-9E-11-22-33', 'Box', 'b2', '00D09E-Box-b2', 'a MAC as OUI'],
+        ['00d09e112233', 'Box', 'b3', '00D09E-Box-b3', '... of digits only'],
         [' 00D09E ', "\n Box ", ' a3', '00D09E-Box-a3', 'blanks around it'],
         ['00D09E', '', 'a4', '00D09E-a4', 'no ProductClass'],
         ['00D09E', 'HG 1/x-2', 'a5', '00D09E-HG%201%2Fx%2D2-a5',

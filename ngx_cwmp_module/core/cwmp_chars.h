@@ -16,7 +16,7 @@
 #define CWMP_CHAR_CONTROL  4            /* that XML forbids */
 #define CWMP_CHAR_HIGH     5            /* no ASCII */
 
-#define CWMP_TAG_NAMES     64           /* attributes that are looked at */
+#define CWMP_TAG_NAMES     32           /* attributes that are looked at */
 
 extern const unsigned char  cwmp_char_class[256];
 

@@ -36,8 +36,12 @@ static const unsigned char *cwmp_envelope_trim(cwmp_envelope_t *e,
     const unsigned char *p, const unsigned char *end);
 static void cwmp_envelope_begin(cwmp_envelope_t *e, const unsigned char *p,
     size_t n);
+static void cwmp_envelope_encoded(cwmp_envelope_t *e,
+    const unsigned char *name, size_t len);
 static void cwmp_envelope_pass(cwmp_envelope_t *e, const unsigned char *p,
     size_t n, int last);
+static void cwmp_envelope_mend(void *data, const unsigned char *p, size_t n,
+    int last);
 static cwmp_rc_t cwmp_envelope_good(void *data, const unsigned char *p,
     size_t n);
 static void cwmp_envelope_bad(cwmp_envelope_t *e, const char *why);
@@ -101,6 +105,11 @@ cwmp_envelope_free(cwmp_envelope_t *e)
         xmlFreeParserCtxt(e->ctxt);
         e->ctxt = NULL;
     }
+
+    if (e->decode) {
+        cwmp_decode_free(e->decode);
+        e->decode = NULL;
+    }
 }
 
 
@@ -108,7 +117,28 @@ void
 cwmp_envelope_charset(cwmp_envelope_t *e, const unsigned char *name,
     size_t len)
 {
-    e->repair.charset = cwmp_repair_charset(name, len);
+    cwmp_envelope_encoded(e, name, len);
+}
+
+
+/* the first word of it stands; what we do not know is no word */
+
+static void
+cwmp_envelope_encoded(cwmp_envelope_t *e, const unsigned char *name,
+    size_t len)
+{
+    if (e->charset != CWMP_CHARSET_UNKNOWN) {
+        return;
+    }
+
+    e->charset = cwmp_charset(name, len);
+    e->repair.charset = e->charset;
+
+    if (e->charset == CWMP_CHARSET_FOREIGN
+        && cwmp_decode_create(&e->decode, e->arena, name, len) != CWMP_OK)
+    {
+        cwmp_envelope_stop(e, CWMP_ERROR);
+    }
 }
 
 
@@ -138,16 +168,25 @@ cwmp_envelope_feed(cwmp_envelope_t *e, const unsigned char *p, size_t n)
 
     /* libxml2 looks over all it holds each time it is fed: not byte by byte */
 
-    if ((size_t) (end - p) < CWMP_STAGE - e->staged) {
-        memcpy(e->stage + e->staged, p, end - p);
-        e->staged += end - p;
-        return e->rc;
+    if (e->staged || end - p < CWMP_STAGE) {
+        n = CWMP_STAGE - e->staged;
+        n = (n < (size_t) (end - p)) ? n : (size_t) (end - p);
+
+        memcpy(e->stage + e->staged, p, n);
+        e->staged += n;
+        p += n;
+
+        if (e->staged < CWMP_STAGE) {
+            return e->rc;
+        }
+
+        cwmp_envelope_pass(e, e->stage, e->staged, 0);
+        e->staged = 0;
     }
 
-    cwmp_envelope_pass(e, e->stage, e->staged, 0);
-    e->staged = 0;
-
-    cwmp_envelope_pass(e, p, end - p, 0);
+    if (p < end) {
+        cwmp_envelope_pass(e, p, end - p, 0);
+    }
 
     return e->rc;
 }
@@ -284,6 +323,11 @@ cwmp_envelope_begin(cwmp_envelope_t *e, const unsigned char *p, size_t n)
     size_t          i;
     xmlSAXHandler   sax;
 
+    if (n > 1 && (*p >= 0xfe || *p == '\0') && p[1] >= 0xfe) {
+        cwmp_envelope_refuse(e, "body is not in an 8-bit encoding: send UTF-8");
+        return;
+    }
+
     if (*p != '<') {
         for (i = 0, t = text; i < n && i < 12; i++) {
             t += sprintf(t, (p[i] > 0x1f && p[i] < 0x7f && p[i] != '\\')
@@ -313,49 +357,59 @@ cwmp_envelope_begin(cwmp_envelope_t *e, const unsigned char *p, size_t n)
         return;
     }
 
+    /* what the repair hands on is UTF-8, whatever the declaration says */
+
+    xmlCtxtUseOptions(e->ctxt, XML_PARSE_NONET | XML_PARSE_IGNORE_ENC);
+
     e->started = 1;
+}
+
+
+/* the first piece has all of an XML declaration, if there is one */
+
+static void
+cwmp_envelope_pass(cwmp_envelope_t *e, const unsigned char *p, size_t n,
+    int last)
+{
+    size_t                len;
+    const unsigned char  *name;
+
+    if (!e->declared && n) {
+        e->declared = 1;
+        name = cwmp_decode_name(p, n, &len);
+
+        if (name) {
+            cwmp_envelope_encoded(e, name, len);
+        }
+    }
+
+    if (e->decode) {
+        cwmp_decode_feed(e->decode, p, n, last, cwmp_envelope_mend, e);
+    } else {
+        cwmp_envelope_mend(e, p, n, last);
+    }
 }
 
 
 /* mended by the repair, bounded by the guard, then libxml2's */
 
 static void
-cwmp_envelope_pass(cwmp_envelope_t *e, const unsigned char *p, size_t n,
-    int last)
+cwmp_envelope_mend(void *data, const unsigned char *p, size_t n, int last)
 {
-    size_t                rest;
-    const unsigned char  *end;
+    cwmp_envelope_t  *e = data;
 
-    if (e->rc != CWMP_OK) {
+    if (e->rc != CWMP_OK || !e->started) {
         return;
     }
 
-    end = p + n;
-    rest = e->repair.ended ? n : 0;
-
-    if (e->started && !e->repair.ended) {
-        rest = cwmp_repair_feed(&e->repair, p, n, last);
-    }
+    cwmp_repair_feed(&e->repair, p, n, last);
+    e->facts.extra = e->repair.extra;
 
     if (e->rc == CWMP_OK && e->repair.rc == CWMP_ERROR) {
         cwmp_envelope_stop(e, CWMP_ERROR);
 
     } else if (e->rc == CWMP_OK && e->repair.why) {
         cwmp_envelope_bad(e, e->repair.why);
-    }
-
-    /* what follows the root element is none of ours: NULs, a second envelope
-       of a CPE from 2004, a count of bytes that was too high */
-
-    if (!e->repair.ended || e->facts.extra) {
-        return;
-    }
-
-    for (p = end - rest; p < end; p++) {
-        if (*p != ' ' && (*p < '\t' || *p > '\r') && *p != '\0') {
-            e->facts.extra = 1;
-            return;
-        }
     }
 }
 
@@ -413,15 +467,6 @@ cwmp_envelope_parse(cwmp_envelope_t *e, const unsigned char *p, size_t n,
     int                     rc;
     void                   *data;
     xmlStructuredErrorFunc  handler;
-
-    /* what the repair hands on is UTF-8, whatever the declaration says */
-
-    if (!e->optioned) {
-        e->optioned = 1;
-        xmlCtxtUseOptions(e->ctxt, XML_PARSE_NONET
-                          | (e->repair.charset == CWMP_CHARSET_FOREIGN
-                             ? 0 : XML_PARSE_IGNORE_ENC));
-    }
 
     handler = xmlStructuredError;
     data = xmlStructuredErrorContext;
@@ -556,7 +601,9 @@ cwmp_sax_error(void *data, cwmp_xml_error_pt error)
 
     for (len = strlen(text); len && text[len - 1] == '\n'; len--) { /**/ }
 
-    cwmp_envelope_refuse(e, "not well-formed XML at line %d: %.*s",
-                         error->line, len, text);
+    cwmp_envelope_refuse(e, "not well-formed XML at line %d: %.*s%s",
+                         error->line, len, text, e->repair.marks
+                         ? "; what is no markup before it was taken as text"
+                         : "");
     e->erring = 0;
 }

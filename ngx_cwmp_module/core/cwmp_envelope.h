@@ -46,6 +46,7 @@ typedef struct {
     const char         *misplaced;  /* a header that only an ACS sends */
     size_t              rows;       /* how many rows were handed over */
     size_t              repaired;   /* values that were, of rows and others */
+    unsigned            flagged:1;  /* one of them is in no row with a flag */
     size_t              unresolved; /* references (href) to what never came */
     unsigned            extra:1;    /* more than blanks after the envelope */
 } cwmp_facts_t;

@@ -8,7 +8,6 @@
  */
 
 #include <string.h>
-#include <strings.h>
 
 #include "cwmp_guard.h"
 
@@ -48,7 +47,6 @@ static const unsigned char *cwmp_guard_marked(cwmp_guard_t *g,
 static const unsigned char *cwmp_guard_bound(cwmp_guard_t *g,
     const unsigned char *p, const unsigned char *last, size_t max,
     const char *text, const char **why);
-static const char *cwmp_guard_declaration(cwmp_guard_t *g);
 
 
 typedef const unsigned char *(*cwmp_guard_pt)(cwmp_guard_t *g,
@@ -70,23 +68,10 @@ static const cwmp_guard_pt  cwmp_guard_states[] = {
 };
 
 
-/*
- * Encodings in which every byte below 0x40 is the ASCII character that it
- * looks like, so that what is scanned here is what libxml2 will read.  A name
- * ending in '*' stands for all that begin so.
- */
-
-static const char  *cwmp_guard_encodings[] = {
-    "utf-8", "utf8", "us-ascii", "ascii", "iso-8859-*", "iso8859-*",
-    "latin1", "windows-125*", "cp125*", "gbk", "gb2312", "gb18030", "big5",
-    "euc-*", "koi8-*", "shift_jis", NULL
-};
-
-
 void
 cwmp_guard_init(cwmp_guard_t *g, size_t cdata)
 {
-    memset(g, 0, offsetof(cwmp_guard_t, decl));
+    memset(g, 0, sizeof(cwmp_guard_t));
     g->cdata = cdata;
 }
 
@@ -190,7 +175,6 @@ cwmp_guard_open(cwmp_guard_t *g, const unsigned char *p,
         g->attributes = 0;
     }
 
-    g->declared = 1;
 
     return p + 1;
 }
@@ -267,7 +251,7 @@ cwmp_guard_tag(cwmp_guard_t *g, const unsigned char *p,
         }
 
         if (*p == '=' && ++g->attributes > CWMP_GUARD_ATTRIBUTES) {
-            *why = "tag with over 64 attributes";
+            *why = "tag with over 32 attributes";
             return p;
         }
 
@@ -335,10 +319,6 @@ cwmp_guard_marked(cwmp_guard_t *g, const unsigned char *p,
 
     for ( /* void */ ; p < end; p++) {
 
-        if (!g->declared && g->decl_len < CWMP_GUARD_DECL) {
-            g->decl[g->decl_len++] = *p;
-        }
-
         if (*p == g->mark) {
             g->seen++;
             continue;
@@ -353,19 +333,11 @@ cwmp_guard_marked(cwmp_guard_t *g, const unsigned char *p,
         g->seen = 0;
     }
 
-    if (g->state == CWMP_G_TEXT && !g->declared) {
-        g->declared = 1;
-        *why = cwmp_guard_declaration(g);
-
-        if (*why) {
-            return start;
-        }
-    }
-
     return cwmp_guard_bound(g, start, p,
                             cdata ? g->cdata : CWMP_GUARD_COMMENT,
                             cdata ? "CDATA section over the bound of text"
-                                  : "comment over 65536 bytes", why);
+                                  : "comment or instruction over 65536 "
+                                    "bytes", why);
 }
 
 
@@ -383,77 +355,4 @@ cwmp_guard_bound(cwmp_guard_t *g, const unsigned char *p,
     }
 
     return last;
-}
-
-
-static const char *
-cwmp_guard_declaration(cwmp_guard_t *g)
-{
-    size_t                n, len;
-    const char          **name;
-    const unsigned char  *p;
-
-    if (g->decl_len == CWMP_GUARD_DECL) {
-        return "XML declaration over 256 bytes";
-    }
-
-    p = cwmp_guard_encoding(g->decl, g->decl_len, &n);
-
-    if (p == NULL) {
-        return NULL;
-    }
-
-    for (name = cwmp_guard_encodings; *name; name++) {
-        len = strlen(*name);
-
-        if ((*name)[len - 1] == '*') {
-            len--;
-
-            if (n > len && strncasecmp(*name, (const char *) p, len) == 0) {
-                return NULL;
-            }
-
-        } else if (n == len
-                   && strncasecmp(*name, (const char *) p, len) == 0)
-        {
-            return NULL;
-        }
-    }
-
-    return "encoding is not supported: send UTF-8";
-}
-
-
-const unsigned char *
-cwmp_guard_encoding(const unsigned char *p, size_t n, size_t *len)
-{
-    size_t                i;
-    unsigned char         quote;
-    const unsigned char  *end;
-
-    static const char  key[] = "encoding";
-
-    end = p + n;
-
-    for (i = 0; i + sizeof(key) < n; i++) {
-        if (memcmp(p + i, key, sizeof(key) - 1) == 0) {
-            break;
-        }
-    }
-
-    if (i + sizeof(key) >= n) {
-        return NULL;
-    }
-
-    for (p += i; p < end && *p != '"' && *p != '\''; p++) { /* void */ }
-
-    if (end - p < 2) {
-        return NULL;
-    }
-
-    quote = *p++;
-
-    for (*len = 0; p + *len < end && p[*len] != quote; (*len)++) { /**/ }
-
-    return p;
 }

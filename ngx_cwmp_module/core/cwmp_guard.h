@@ -12,10 +12,9 @@
 #include "cwmp_types.h"
 
 #define CWMP_GUARD_TAG         16384    /* bytes of a tag */
-#define CWMP_GUARD_ATTRIBUTES  64       /* of a tag */
+#define CWMP_GUARD_ATTRIBUTES  32       /* of a tag */
 #define CWMP_GUARD_COMMENT     65536    /* bytes, also of a PI */
 #define CWMP_GUARD_REFERENCE   64       /* bytes from & to ; */
-#define CWMP_GUARD_DECL        256      /* bytes of the XML declaration */
 
 
 typedef struct {
@@ -24,11 +23,8 @@ typedef struct {
     unsigned          attributes;   /* of this tag */
     unsigned char     quote;
     unsigned char     mark;
-    unsigned          declared:1;   /* past where an XML declaration may be */
     size_t            run;          /* bytes of this token so far */
     size_t            cdata;        /* bound of a CDATA section */
-    size_t            decl_len;
-    unsigned char     decl[CWMP_GUARD_DECL];
 } cwmp_guard_t;
 
 
@@ -38,9 +34,5 @@ void cwmp_guard_init(cwmp_guard_t *g, size_t cdata);
    one is part of, and the guard must not be used again */
 size_t cwmp_guard_scan(cwmp_guard_t *g, const unsigned char *p, size_t n,
     const char **why);
-
-/* the encoding that an XML declaration names; NULL: none */
-const unsigned char *cwmp_guard_encoding(const unsigned char *p, size_t n,
-    size_t *len);
 
 #endif

@@ -11,7 +11,6 @@
 #include "cwmp_identity.h"
 
 
-#define CWMP_OUI_MAX   6
 #define CWMP_PART_MAX  64           /* characters */
 
 
@@ -69,6 +68,47 @@ cwmp_identity(cwmp_arena_t *arena, const cwmp_str_t *oui,
     }
 
     return CWMP_OK;
+}
+
+
+/* "00:25:9E", "00-25-9e-11-22-33", "00259E112233" */
+
+void
+cwmp_identity_oui(cwmp_str_t *oui, unsigned char six[CWMP_OUI_MAX])
+{
+    size_t         i, n;
+    unsigned char  c;
+
+    if (oui->len <= CWMP_OUI_MAX) {
+        return;
+    }
+
+    for (i = 0, n = 0; i < oui->len; i++) {
+        c = oui->data[i];
+
+        if (c == ':' || c == '-' || c == '.' || c == ' ') {
+            continue;
+        }
+
+        if (c >= 'a' && c <= 'f') {
+            c -= 'a' - 'A';
+        }
+
+        if (cwmp_hex(c) < 0) {
+            return;
+        }
+
+        if (n < CWMP_OUI_MAX) {
+            six[n] = c;
+        }
+
+        n++;
+    }
+
+    if (n == CWMP_OUI_MAX || n == 2 * CWMP_OUI_MAX) {
+        oui->data = six;
+        oui->len = CWMP_OUI_MAX;
+    }
 }
 
 

@@ -8,6 +8,7 @@
 
 #include "cwmp_types.h"
 
+#define CWMP_OUI_MAX     6
 #define CWMP_ID_MAX      256        /* bytes of an ID; longer ones are refused */
 #define CWMP_TOKEN_LEN   22         /* 128 bits in base64url, no padding */
 #define CWMP_COOKIE_NAME "cwmp"
@@ -23,6 +24,10 @@
 cwmp_rc_t cwmp_identity(cwmp_arena_t *arena, const cwmp_str_t *oui,
     const cwmp_str_t *class, const cwmp_str_t *serial, cwmp_str_t *id,
     const char **reason);
+
+/* some write an OUI as the beginning of a MAC address, or all of one (D20):
+   then oui becomes its six digits, else it stays; six must live as long */
+void cwmp_identity_oui(cwmp_str_t *oui, unsigned char six[CWMP_OUI_MAX]);
 
 /* is this an ID that cwmp_identity() could have built? (charset, length) */
 int cwmp_identity_valid(const unsigned char *p, size_t len);

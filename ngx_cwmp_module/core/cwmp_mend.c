@@ -7,80 +7,7 @@
 
 #include <string.h>
 
-#include "cwmp_guard.h"
 #include "cwmp_mend.h"
-
-
-cwmp_charset_t
-cwmp_repair_charset(const unsigned char *name, size_t len)
-{
-    size_t  i, n;
-
-    static const struct {
-        const char      *name;
-        cwmp_charset_t   charset;
-    } names[] = {
-        { "utf-8", CWMP_CHARSET_UTF8 }, { "utf8", CWMP_CHARSET_UTF8 },
-        { "us-ascii", CWMP_CHARSET_UTF8 }, { "ascii", CWMP_CHARSET_UTF8 },
-        { "iso-8859-1", CWMP_CHARSET_LATIN1 },
-        { "iso8859-1", CWMP_CHARSET_LATIN1 },
-        { "latin1", CWMP_CHARSET_LATIN1 }
-    };
-
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-
-        for (n = 0; n < len && names[i].name[n]; n++) {
-            if ((name[n] >= 'A' && name[n] <= 'Z' ? name[n] | 0x20 : name[n])
-                != names[i].name[n])
-            {
-                break;
-            }
-        }
-
-        if (n == len && names[i].name[n] == '\0') {
-            return names[i].charset;
-        }
-    }
-
-    return CWMP_CHARSET_UNKNOWN;
-}
-
-
-int
-cwmp_mend_encoding(cwmp_repair_t *r, const unsigned char *p,
-    const unsigned char *end)
-{
-    size_t                len;
-    const unsigned char  *name, *close;
-
-    len = end - p;
-    close = memchr(p, '>', len < CWMP_GUARD_DECL ? len : CWMP_GUARD_DECL);
-
-    if (close == NULL) {
-
-        if (r->last || len >= CWMP_GUARD_DECL) {
-            return 1;                   /* the guard has a word for it */
-        }
-
-        return 0;
-    }
-
-    if (r->charset != CWMP_CHARSET_UNKNOWN) {
-        return 1;                       /* HTTP's header has said it */
-    }
-
-    name = cwmp_guard_encoding(p, close - p, &len);
-
-    if (name) {
-        r->charset = cwmp_repair_charset(name, len);
-
-        if (r->charset == CWMP_CHARSET_UNKNOWN) {
-            r->charset = CWMP_CHARSET_FOREIGN;
-        }
-    }
-
-    return 1;
-}
 
 
 int
@@ -89,7 +16,7 @@ cwmp_mend_bare(cwmp_repair_t *r, const unsigned char **p, const char *mark,
 {
     int  plain;
 
-    plain = (r->state == CWMP_R_TAG || r->charset == CWMP_CHARSET_FOREIGN);
+    plain = (r->state == CWMP_R_TAG);
 
     cwmp_mend_copy(r, r->from, *p - r->from);
     cwmp_mend_copy(r, plain ? reference : mark,
@@ -97,10 +24,6 @@ cwmp_mend_bare(cwmp_repair_t *r, const unsigned char **p, const char *mark,
 
     r->from = ++(*p);
     r->marks++;
-
-    if (plain && r->state != CWMP_R_TAG && r->marks > CWMP_REPAIR_FOREIGN) {
-        r->why = "too many bare '&' and '<'";
-    }
 
     return 1;
 }
@@ -138,12 +61,7 @@ cwmp_mend_instead(cwmp_repair_t *r, const unsigned char **p, size_t n,
 {
     cwmp_mend_copy(r, r->from, *p - r->from);
 
-    if (r->charset == CWMP_CHARSET_FOREIGN) {
-        text = "?";                     /* all that its encoding surely has */
-
-    } else if (!r->marked
-               && (r->state == CWMP_R_TEXT || r->state == CWMP_R_CDATA))
-    {
+    if (!r->marked && (r->state == CWMP_R_TEXT || r->state == CWMP_R_CDATA)) {
         cwmp_mend_copy(r, CWMP_MARK, 3);
         r->marked = 1;
         r->marks++;
@@ -161,7 +79,7 @@ cwmp_mend_instead(cwmp_repair_t *r, const unsigned char **p, size_t n,
 void
 cwmp_mend_literal(cwmp_repair_t *r, const unsigned char *p, uint32_t code)
 {
-    if (code < 0xfdd0 || code > 0xfdd2 || r->charset == CWMP_CHARSET_FOREIGN
+    if (code < 0xfdd0 || code > 0xfdd2
         || (r->state != CWMP_R_TEXT && r->state != CWMP_R_CDATA))
     {
         return;

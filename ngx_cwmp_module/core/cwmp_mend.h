@@ -25,11 +25,6 @@ enum {
 int cwmp_mend_bare(cwmp_repair_t *r, const unsigned char **p, const char *mark,
     const char *reference);
 
-/* of an XML declaration at p: it must be known before the first byte that
-   depends on it; 0: the declaration is not there yet */
-int cwmp_mend_encoding(cwmp_repair_t *r, const unsigned char *p,
-    const unsigned char *end);
-
 /* has "<?" at p its "?>"?  No: there is a tag, but no end of it.  -1: not in
    [p, end), where there may be more.  What was looked at is not looked at
    again, for the next one */

@@ -26,6 +26,8 @@ static const struct {
 typedef int cwmp_repair_take_t(cwmp_repair_t *r, const unsigned char **p,
     const unsigned char *end);
 
+static void cwmp_repair_rest(cwmp_repair_t *r, const unsigned char *p,
+    size_t n);
 static size_t cwmp_repair_scan(cwmp_repair_t *r, const unsigned char *p,
     const unsigned char *end);
 static cwmp_repair_take_t  cwmp_repair_text, cwmp_repair_misc;
@@ -68,16 +70,15 @@ cwmp_repair_init(cwmp_repair_t *r, cwmp_arena_t *arena, cwmp_repair_pt good,
 }
 
 
-size_t
+void
 cwmp_repair_feed(cwmp_repair_t *r, const unsigned char *p, size_t n, int last)
 {
     size_t                take, done;
     const unsigned char  *end;
 
     end = p + n;
-    r->last = last;
 
-    while (r->held && (p < end || last) && r->rc == CWMP_OK) {
+    while (r->held && (p < end || last) && r->rc == CWMP_OK && !r->ended) {
         take = CWMP_REPAIR_HOLD - r->held;
         take = (take < (size_t) (end - p)) ? take : (size_t) (end - p);
 
@@ -105,22 +106,39 @@ cwmp_repair_feed(cwmp_repair_t *r, const unsigned char *p, size_t n, int last)
         p += cwmp_repair_scan(r, p, end);
     }
 
-    if (p == end || r->rc != CWMP_OK || r->ended) {
-        return end - p;
+    if (r->ended) {
+        cwmp_repair_rest(r, r->hold, r->held);
+        cwmp_repair_rest(r, p, end - p);
+        r->held = 0;
+        return;
+    }
+
+    if (p == end || r->rc != CWMP_OK) {
+        return;
     }
 
     if (r->hold == NULL) {
         r->hold = cwmp_alloc(r->arena, CWMP_REPAIR_HOLD);
         if (r->hold == NULL) {
             r->rc = CWMP_ERROR;
-            return 0;
+            return;
         }
     }
 
     memcpy(r->hold, p, end - p);
     r->held = end - p;
+}
 
-    return 0;
+
+/* what follows the root element is none of ours: NULs, a second envelope of a
+   CPE from 2004, a count of bytes that was too high */
+
+static void
+cwmp_repair_rest(cwmp_repair_t *r, const unsigned char *p, size_t n)
+{
+    for ( /* void */ ; n && !r->extra; p++, n--) {
+        r->extra = (*p != ' ' && (*p < '\t' || *p > '\r') && *p != '\0');
+    }
 }
 
 
@@ -340,11 +358,6 @@ cwmp_repair_high(cwmp_repair_t *r, const unsigned char **p,
     char      latin1[3];
     uint32_t  code;
 
-    if (r->charset == CWMP_CHARSET_FOREIGN) {
-        (*p)++;
-        return 1;
-    }
-
     n = 0;
     code = 0;
 
@@ -389,11 +402,25 @@ cwmp_repair_start_tag(cwmp_repair_t *r, const unsigned char **p,
     const unsigned char *end)
 {
     int         n;
+    size_t      at, have;
     cwmp_tag_t  tag;
+
+    at = r->at + (*p - r->start);
+    have = end - *p;
+
+    /* again when there is twice as much of it: all of it stays linear */
+
+    if (at == r->tag && have < 2 * r->tried && have <= CWMP_GUARD_TAG
+        && !r->last)
+    {
+        return 0;
+    }
 
     n = cwmp_char_start_tag(*p, end, &tag);
 
     if (n < 0) {
+        r->tag = at;
+        r->tried = have;
         return cwmp_repair_more(r, p, end);
     }
 
@@ -510,10 +537,6 @@ cwmp_repair_pi(cwmp_repair_t *r, const unsigned char **p,
         if (closed <= 0) {
             return closed ? 0 : cwmp_mend_bare(r, p, CWMP_MARK_LT, "&lt;");
         }
-    }
-
-    if (!r->opened && !cwmp_mend_encoding(r, *p, end)) {
-        return 0;
     }
 
     r->opened = 1;

@@ -13,7 +13,7 @@
 #ifndef CWMP_REPAIR_H
 #define CWMP_REPAIR_H
 
-#include "cwmp_types.h"
+#include "cwmp_decode.h"
 
 #define CWMP_MARK       "\xef\xb7\x90"  /* U+FDD0: this text was repaired */
 #define CWMP_MARK_AMP   "\xef\xb7\x91"  /* U+FDD1: a bare '&' */
@@ -21,15 +21,7 @@
 
 #define CWMP_REPAIR_HOLD     17408      /* of a tag that is not there yet */
 #define CWMP_REPAIR_OUT      8192
-#define CWMP_REPAIR_FOREIGN  10000      /* repairs where there are no marks */
 
-
-typedef enum {
-    CWMP_CHARSET_UNKNOWN = 0,           /* not said yet: as UTF-8 */
-    CWMP_CHARSET_UTF8,
-    CWMP_CHARSET_LATIN1,
-    CWMP_CHARSET_FOREIGN                /* libxml2's to decode: no marks */
-} cwmp_charset_t;
 
 /* takes what goes on; not CWMP_OK: no more of it is wanted */
 typedef cwmp_rc_t (*cwmp_repair_pt)(void *data, const unsigned char *p,
@@ -42,7 +34,7 @@ typedef struct {
     void                 *data;
     cwmp_rc_t             rc;
     const char           *why;          /* CWMP_REFUSED by this file */
-    cwmp_charset_t        charset;
+    cwmp_charset_t        charset;      /* any but LATIN1: as UTF-8 */
 
     unsigned              state;
     unsigned              seen;         /* of the mark that ends this token */
@@ -50,12 +42,15 @@ typedef struct {
     size_t                marks;        /* put in, of any kind */
     unsigned              opened:1;     /* some token has begun */
     unsigned              ended:1;      /* the root's end tag has passed */
+    unsigned              extra:1;      /* and more than blanks after it */
     unsigned              marked:1;     /* this text has its CWMP_MARK */
     unsigned              last:1;
     const unsigned char  *from;         /* good so far, not handed over */
     const unsigned char  *start;        /* of this piece */
     size_t                at;           /* bytes before it */
     size_t                open;         /* there is no "?>" before this one */
+    size_t                tag;          /* at this one a tag has begun, which */
+    size_t                tried;        /* in so many bytes has no end */
 
     unsigned char        *hold;         /* a token's beginning */
     size_t                held;
@@ -67,12 +62,9 @@ typedef struct {
 void cwmp_repair_init(cwmp_repair_t *r, cwmp_arena_t *arena,
     cwmp_repair_pt good, void *data);
 
-/* by a name as HTTP and XML have it; CWMP_CHARSET_UNKNOWN: not one of ours */
-cwmp_charset_t cwmp_repair_charset(const unsigned char *name, size_t len);
-
-/* any number of bytes; last: no more will come.  Returns how many of them come
-   after the root element: those are not handed on */
-size_t cwmp_repair_feed(cwmp_repair_t *r, const unsigned char *p, size_t n,
+/* any number of bytes; last: no more will come.  Those that come after the root
+   element are not handed on */
+void cwmp_repair_feed(cwmp_repair_t *r, const unsigned char *p, size_t n,
     int last);
 
 #endif

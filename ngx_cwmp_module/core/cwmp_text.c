@@ -162,6 +162,7 @@ cwmp_text_close_leaf(cwmp_envelope_t *e, cwmp_frame_t *f)
     len = e->used - e->start;
 
     e->facts.repaired += e->leaf_repaired;
+    e->facts.flagged |= (e->leaf_repaired && (f->to || f[-1].arg == f->arg));
     e->row_repaired |= e->leaf_repaired;
 
     if (f->to == &e->facts.id) {
@@ -384,6 +385,32 @@ cwmp_text_is_string(const cwmp_envelope_t *e)
 }
 
 
+/* is it said to be a number, a time or the like, by whatever name? */
+
+static int
+cwmp_text_is_literal(const cwmp_envelope_t *e)
+{
+    size_t  i, n;
+
+    static const char  *names[] = {
+        "bool", "int", "uint", "unsigned", "long", "short", "byte", "decimal",
+        "float", "double", "date", "base64", "hex"
+    };
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        n = strlen(names[i]);
+
+        if (e->type_len >= n
+            && strncasecmp((const char *) e->type, names[i], n) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 /*
  * Blanks are part of a string unless they are indentation, which shows by its
  * line breaks; they are never part of a name, a number or a time.  A line
@@ -419,7 +446,8 @@ cwmp_text_trim(const cwmp_envelope_t *e, const cwmp_arg_t *arg,
     }
 
     if (newline || (arg->flags & CWMP_TRIM)
-        || (arg->type > CWMP_T_STRING && arg->type < CWMP_T_VALUE))
+        || (arg->type > CWMP_T_STRING && arg->type < CWMP_T_VALUE)
+        || (arg->type == CWMP_T_VALUE && cwmp_text_is_literal(e)))
     {
         *text = p;
         *len = last - p;

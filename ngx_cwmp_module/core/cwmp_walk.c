@@ -368,9 +368,11 @@ cwmp_open_cell(cwmp_envelope_t *e, const char *name)
         cwmp_text_read_type(e, e->atts);
     }
 
-    cwmp_walk_leaf(e, name, arg, NULL, e->limits.text);
+    f = cwmp_walk_leaf(e, name, arg, NULL, e->limits.text);
 
-    e->frames[e->nframes - 1].index = cell;
+    if (f) {
+        f->index = cell;
+    }
 }
 
 
@@ -422,13 +424,14 @@ cwmp_open_wrapped(cwmp_envelope_t *e, const char *name)
 static void
 cwmp_open_listed(cwmp_envelope_t *e, const char *name)
 {
-    cwmp_frame_t  *f;
+    cwmp_frame_t  *f, *leaf;
 
     f = &e->frames[e->nframes - 1];
+    leaf = cwmp_walk_leaf(e, name, f->arg, NULL, e->limits.text);
 
-    cwmp_walk_leaf(e, name, f->arg, NULL, e->limits.text);
-
-    e->frames[e->nframes - 1].index = f->index;
+    if (leaf) {
+        leaf->index = f->index;
+    }
 }
 
 
@@ -442,7 +445,7 @@ cwmp_open_nothing(cwmp_envelope_t *e, const char *name)
     f = &e->frames[e->nframes - 1];
 
     if (f->to != &e->faultstring) {
-        e->leaf_repaired |= (e->used > e->start);   /* in the middle of it */
+        e->leaf_repaired = 1;           /* what is in it is no text */
         e->skip = 1;
         return;
     }
@@ -505,7 +508,7 @@ cwmp_push_row(cwmp_envelope_t *e, const char *name, const cwmp_arg_t *arg)
 }
 
 
-void
+cwmp_frame_t *
 cwmp_walk_leaf(cwmp_envelope_t *e, const char *name, const cwmp_arg_t *arg,
     cwmp_str_t *to, size_t max)
 {
@@ -514,7 +517,7 @@ cwmp_walk_leaf(cwmp_envelope_t *e, const char *name, const cwmp_arg_t *arg,
     f = cwmp_push(e, CWMP_IN_LEAF, name, arg);
 
     if (f == NULL) {
-        return;
+        return NULL;
     }
 
     if (to) {
@@ -526,6 +529,8 @@ cwmp_walk_leaf(cwmp_envelope_t *e, const char *name, const cwmp_arg_t *arg,
     e->max = max;
     e->mark = 0;
     e->leaf_repaired = 0;
+
+    return f;
 }
 
 

@@ -59,13 +59,15 @@ struct cwmp_envelope_s {
     cwmp_row_pt        row;
     void              *data;
     xmlParserCtxtPtr   ctxt;        /* NULL before the first byte of XML */
+    cwmp_charset_t     charset;     /* of the bytes, by HTTP or by XML */
+    cwmp_decode_t     *decode;      /* NULL: they need none */
     cwmp_facts_t       facts;
 
     size_t             bytes;       /* seen so far */
     unsigned           bom;         /* bytes of it seen */
     unsigned           started:1;   /* past what is trimmed in front */
     unsigned           erring:1;    /* inside of libxml2's error handler */
-    unsigned           optioned:1;  /* libxml2 was told its options */
+    unsigned           declared:1;  /* past where an XML declaration may be */
     unsigned           done:1;      /* the root element was closed */
     unsigned           ending:1;    /* no more bytes will come */
     unsigned           body:1;
@@ -119,7 +121,8 @@ void cwmp_walk_close(cwmp_envelope_t *e);
 void cwmp_walk_text(cwmp_envelope_t *e, const unsigned char *p, size_t n);
 void cwmp_walk_end(cwmp_envelope_t *e);
 
-void cwmp_walk_leaf(cwmp_envelope_t *e, const char *name,
+/* NULL: too many frames, it is skipped */
+cwmp_frame_t *cwmp_walk_leaf(cwmp_envelope_t *e, const char *name,
     const cwmp_arg_t *arg, cwmp_str_t *to, size_t max);
 const char *cwmp_walk_local(const char *name);
 cwmp_frame_t *cwmp_push(cwmp_envelope_t *e, unsigned in, const char *name,

@@ -482,24 +482,32 @@ cwmp_json_members(cwmp_result_t *r, const cwmp_result_t *rows,
 }
 
 
-/* one member more of the object that was just written */
+/* members more of the object that was just written */
 
 static void
-cwmp_json_reason(cwmp_result_t *r, const char *why)
+cwmp_json_more(cwmp_result_t *r, const char *why, int repaired)
 {
     cwmp_str_t  text;
 
-    if (why == NULL || r->failed) {
+    if (r->failed) {
         return;
     }
 
-    text.data = (unsigned char *) why;
-    text.len = strlen(why);
-
     r->len--;
-    cwmp_json_literal(r, ",");
-    cwmp_json_name(r, "reason");
-    cwmp_json_string(r, &text);
+
+    if (why) {
+        text.data = (unsigned char *) why;
+        text.len = strlen(why);
+
+        cwmp_json_literal(r, ",");
+        cwmp_json_name(r, "reason");
+        cwmp_json_string(r, &text);
+    }
+
+    if (repaired) {
+        cwmp_json_literal(r, ",\"repaired\":true");
+    }
+
     cwmp_json_literal(r, "}");
 }
 
@@ -544,10 +552,13 @@ cwmp_result_json(cwmp_result_t *rows, const cwmp_envelope_t *e,
     } else if (facts->rpc) {
         cwmp_result_outcome(rows, e, facts->rpc->request);
         cwmp_json_members(&r, rows, e, facts->rpc->request, "");
-        cwmp_json_reason(&r, rows->why);
 
     } else {
         cwmp_json_literal(&r, "{}");
+    }
+
+    if (facts->flagged || rows->why) {
+        cwmp_json_more(&r, rows->why, facts->flagged);
     }
 
     if (r.failed || rows->failed) {

@@ -192,7 +192,11 @@ cwmp_build_differs(cwmp_build_t *b, const char *path)
 }
 
 
-/* does the device have this value? (phases compare, check, confirmed) */
+/*
+ * Does the device have this value? (phases compare, check, confirmed)  A text
+ * that was set and reads as empty may be a password, which is never told
+ * (TR-069 A.3.2.2): that proves nothing against what the device has confirmed.
+ */
 
 static void
 cwmp_build_compare(cwmp_build_t *b, const char *path, cwmp_value_type_t type,
@@ -204,6 +208,12 @@ cwmp_build_compare(cwmp_build_t *b, const char *path, cwmp_value_type_t type,
 
     if (!b->out->done && b->ndiffer == 0) {
         return;                         /* nothing is compared */
+    }
+
+    if (known && known->value.len == 0 && type == CWMP_V_STRING
+        && cwmp_build_is_phase(b, "confirmed"))
+    {
+        return;
     }
 
     wrong = "";

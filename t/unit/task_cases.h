@@ -459,6 +459,10 @@ static const case_t  phases[] = {
     { "confirmed", SET("{\"S\":\"x\",\"U\":7,\"B\":0}"),
       "ParameterList: is set, the device says; read back, other values are "
       "in: S, B", "TOL-48 it is not: these" },
+    { "confirmed", SET("{\"Empty\":\"secret\",\"U\":7}"), "done",
+      "TOL-48 a password reads as empty" },
+    { "compare", SET("{\"Empty\":\"secret\"}"), "<cwmp:SetParameterValues>*",
+      "TOL-48 which is no proof of it either" },
     { "confirmed 1 2 0", SET("{\"S\":\"x\",\"U\":7,\"B\":0}"), "done",
       "TOL-48 of a part of the list" },
     { "types", SET("{\"S\":\"x\",\"U\":7}"), "done",
