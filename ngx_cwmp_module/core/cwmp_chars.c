@@ -5,6 +5,7 @@
  * from one '<' never passes the next one, and all of it stays linear.
  */
 
+#include <ctype.h>
 #include <string.h>
 
 #include "cwmp_chars.h"
@@ -170,7 +171,7 @@ cwmp_char_number(const unsigned char *p, const unsigned char *end,
         }
 
         digit = (*q >= '0' && *q <= '9') ? (unsigned) (*q - '0')
-                                         : (*q | 0x20) - 'a' + 10u;
+                : isalpha(*q) ? (*q | 0x20) - 'a' + 10u : base;
 
         if (digit >= base) {
             return 0;

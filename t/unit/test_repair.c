@@ -106,6 +106,7 @@ test_values(void)
         { "a<b", "a<b", "TOL-15 what looks like a tag" },
         { "a <b c & d", "a <b c & d", "TOL-15 and more so" },
         { "&nbsp;&#x;&;&#xg;", "&nbsp;&#x;&;&#xg;", "TOL-15 no references" },
+        { "&#x0@;&#1`;&#1_;", "&#x0@;&#1`;&#1_;", "TOL-15 nor these" },
         { "&amp;&<", "&&<", "TOL-15 beside a good one" },
         { "<<<", "<<<", "TOL-15 three" },
         { "<!<?</ >", "<!<?</ >", "TOL-15 no markup" },
