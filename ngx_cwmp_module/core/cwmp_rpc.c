@@ -133,8 +133,8 @@ static const cwmp_arg_t  cwmp_transfer_complete[] = {
 };
 
 static const cwmp_arg_t  cwmp_get_values[] = {
-    cwmp_strings("ParameterNames", 256, CWMP_NONEMPTY|CWMP_TRIM|CWMP_NAME,
-                 NULL),
+    cwmp_strings("ParameterNames", 256, CWMP_NONEMPTY|CWMP_TRIM|CWMP_NAME
+                                        |CWMP_WILDCARD, NULL),
     cwmp_args_end
 };
 
@@ -152,7 +152,7 @@ static const cwmp_arg_t  cwmp_set_values[] = {
 };
 
 static const cwmp_arg_t  cwmp_get_names[] = {
-    cwmp_text("ParameterPath", 256, CWMP_TRIM|CWMP_NAME, ""),
+    cwmp_text("ParameterPath", 256, CWMP_TRIM|CWMP_NAME|CWMP_WILDCARD, ""),
     cwmp_simple("NextLevel", CWMP_T_BOOLEAN, "0"),
     cwmp_args_end
 };

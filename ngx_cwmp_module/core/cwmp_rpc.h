@@ -55,6 +55,8 @@ typedef enum {
 #define CWMP_INSTANCE   0x1000      /* with PATH_DOT: an instance of an object */
 #define CWMP_CUT        0x2000      /* for people: cut where it is too long,
                                        not refused (received text) */
+#define CWMP_WILDCARD   0x4000      /* with NAME: a "*" may be for instances, if
+                                       the device takes that */
 
 
 typedef struct cwmp_arg_s  cwmp_arg_t;

@@ -55,8 +55,8 @@ cwmp_build_name(cwmp_build_t *b, const char *p, const char *name,
 {
     cwmp_str_t  text;
 
-    if (!cwmp_is_path(name, strlen(name))) {
-        return cwmp_build_refuse(b, p, "is no parameter's name");
+    if (cwmp_check_name(b, p, name) != CWMP_OK) {
+        return b->rc;
     }
 
     if (cwmp_build_canonical(b, CWMP_V_STRING, p, full, strlen(full), &text)

@@ -343,6 +343,124 @@ test_bounds(void)
 }
 
 
+/* paths: wherever one may stand, the same ones are refused */
+
+#define WILD        "has a wildcard, "
+#define WILD_NEVER  WILD "which only GetParameterValues, GetParameterNames "   \
+                    "and GetParameterAttributes may have"
+#define WILD_UNSAID WILD "and the device did not report ManagementServer."    \
+                    "InstanceWildcardsSupported as true"
+#define NO_PATH     "is no path: a part is empty, or has a blank or a "       \
+                    "control character"
+#define NO_NAME     "is no parameter's name"
+#define NO_OBJECT   "is no object's path"
+
+static const struct {
+    const char  *json;              /* "%s%s": a path, and what it ends with */
+    const char  *end;
+    const char  *field;             /* "%s": the path */
+    const char  *wrong;
+    const char  *wild;
+    int          partial;           /* may be everything below an object */
+} places[] = {
+    { GET("[\"A\",\"%s%s\"]"), "", "ParameterNames[1]", NO_PATH,
+      WILD_UNSAID, 1 },
+    { "{\"method\":\"GetParameterAttributes\",\"ParameterNames\":[\"%s%s\"]}",
+      "", "ParameterNames[0]", NO_PATH, WILD_UNSAID, 1 },
+    { "{\"method\":\"GetParameterNames\",\"ParameterPath\":\"%s%s\"}", "",
+      "ParameterPath", NO_PATH, WILD_UNSAID, 1 },
+    { "{\"method\":\"SetParameterAttributes\",\"ParameterList\":[{\"Name\":"
+      "\"%s%s\",\"Notification\":1}]}", "", "ParameterList[0].Name", NO_PATH,
+      WILD_NEVER, 1 },
+    { SET("{\"%s%s\":{\"value\":1,\"type\":\"int\"}}"), "",
+      "ParameterList.%s", NO_NAME, WILD_NEVER, 0 },
+    { ADD("{\"%s%s\":{\"value\":1,\"type\":\"int\"}}"), "", "values.%s",
+      NO_NAME, WILD_NEVER, 0 },
+    { "{\"method\":\"AddObject\",\"ObjectName\":\"%s%s\"}", ".", "ObjectName",
+      NO_OBJECT, WILD_NEVER, 0 },
+    { "{\"method\":\"DeleteObject\",\"ObjectName\":\"%s%s\"}", ".1.",
+      "ObjectName", NO_OBJECT, WILD_NEVER, 0 }
+};
+
+
+static void
+test_path(size_t i, const char *path, const char *reason)
+{
+    char    json[512], want[512], name[600], text[64];
+    size_t  k, n;
+
+    /* as JSON has it */
+
+    for (k = 0, n = 0; path[k]; k++) {
+        n += sprintf(text + n, (unsigned char) path[k] < ' ' ? "\\u%04x"
+                                                            : "%c", path[k]);
+    }
+
+    text[n] = '\0';
+    sprintf(json, places[i].json, text, places[i].end);
+    run("", json);
+
+    if (reason) {
+        n = sprintf(want, places[i].field, path);
+        sprintf(want + n, ": %s", reason);
+    } else {
+        strcpy(want, "<cwmp:*");
+    }
+
+    sprintf(name, "PAR-06 %s", json);
+    check(want, name);
+}
+
+
+static void
+test_paths(void)
+{
+    size_t  i, k;
+
+    static const char  *wrong[] = { ".", "..", ".A", "A..B", "A.", "A. B",
+        "A .B", " A", "A ", "A.\nB", "\n", "A\tB", "A.\x7f", "A.[].B",
+        "A.[b", "A.[b\n].C" };
+    static const char  *wild[] = { "A.*.B", "*.B", "A.*", "*", "A.*.B.*",
+                                   "A.[b.c].*.D" };
+    static const char  *good[] = { "A", "A.B", "A.0.B", "A.1", "A.[b].C",
+        "A.[b c.d].E", "A.[*].B", "A.[a.*.b].C", "X_00D09E_A.B", "A.X_A-B.C_d",
+        "A.B*.C", "A.**.B", "A.*b", "A.\xc3\xa9", "a.b", "A.B:C" };
+
+    for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+
+        for (k = 0; k < sizeof(wrong) / sizeof(wrong[0]); k++) {
+            if (strcmp(wrong[k], "A.") != 0) {
+                test_path(i, wrong[k], places[i].wrong);
+
+            } else {
+                test_path(i, wrong[k], places[i].partial ? NULL
+                                                         : places[i].wrong);
+            }
+        }
+
+        for (k = 0; k < sizeof(wild) / sizeof(wild[0]); k++) {
+            test_path(i, wild[k], places[i].wild);
+        }
+
+        for (k = 0; k < sizeof(good) / sizeof(good[0]); k++) {
+            test_path(i, good[k], NULL);
+        }
+    }
+
+    for (i = 0; places[i].partial; i++) {
+        test_path(i, "", NULL);
+        test_path(i, "A.*.", places[i].wild);
+        test_path(i, "A..", NO_PATH);
+    }
+
+    run("types", SET("{\"A.*.B\":1}"));
+    check("ParameterList.A.*.B: " WILD_NEVER,
+          "PAR-04 nor is it asked of which type they are");
+    run("verify", SET("{\"A.*\":{\"value\":1,\"type\":\"int\"}}"));
+    check("ParameterList.A.*: " WILD_NEVER, "PAR-04 nor of which value");
+}
+
+
 /* what only a program can write down */
 
 /* {"A0000":"v...","A0001":... } of so many values, each of 100 characters */
@@ -633,6 +751,7 @@ main(int argc, char **argv)
     test(refused);
     test(phases);
     test_bounds();
+    test_paths();
     test_large();
 
     is_num(cwmp_type_letter(&thing), 's', "an unknown type is kept as text");
