@@ -160,14 +160,15 @@ sub scheduled { my ($id, @windows) = @_;
 subtest 'RPC-24 ScheduleDownload' => sub {
     my $d = device();
     my $task = scheduled('d', [3600, 7200], [90000, 100000]);
-    @{ $task->{TimeWindowList}[1] }{qw(UserMessage MaxRetries)} = ('now?', -1);
+    @{ $task->{TimeWindowList}[1] }{qw(WindowMode UserMessage MaxRetries)}
+        = ('4 Confirmation Needed', 'now?', -1);
     $d->give($task);
     my $r = $d->begin;
     is children($r->node), 'CommandKey FileType URL Username Password '
         . 'FileSize TargetFileName TimeWindowList', 'RPC-24 arguments';
     my @w = $r->node->child('TimeWindowList')->kids;
     is join(',', map { $_->{text} } map { $_->kids } @w),
-        '3600,7200,3 When Idle,,0,90000,100000,3 When Idle,now?,-1',
+        '3600,7200,3 When Idle,,0,90000,100000,4 Confirmation Needed,now?,-1',
         'RPC-24 two windows';
     is children($w[0]), 'WindowStart WindowEnd WindowMode UserMessage '
         . 'MaxRetries', 'RPC-24 ... in order';

@@ -73,8 +73,15 @@ struct cwmp_arg_s {
                                        gets; NULL: the task must give it */
     const char        *item;        /* arrays: "string", "EventStruct", ... */
     const char        *array_type;  /* arrays: "xsd:string", "cwmp:..." */
-    const cwmp_arg_t  *fields;      /* STRUCT, STRUCTS: ends with name NULL */
+    const cwmp_arg_t  *fields;      /* STRUCT, STRUCTS: ends with name NULL;
+                                       STRING, STRINGS: what the text of a task
+                                       may be, as names; NULL: any text */
 };
+
+/*
+ * In such a name <i> stands for a whole number of at least 1, <id> for all that
+ * is left of the line, another word between < and > for one without blanks.
+ */
 
 #define CWMP_MAX_FIELDS  16         /* of a struct, and arguments of an RPC;
                                        and cells of a row */

@@ -71,15 +71,18 @@ cwmp_check_windows(cwmp_build_t *b, const cwmp_node_t *args)
 {
     size_t              i;
     long long           start, end, last;
-    const cwmp_node_t  *list;
+    const cwmp_node_t  *list, *window;
 
     static const char  *path[] = { "TimeWindowList[0]", "TimeWindowList[1]" };
+    static const char  *message[] = { "TimeWindowList[0].UserMessage",
+                                      "TimeWindowList[1].UserMessage" };
 
     list = &args[7];
 
     for (i = 0, last = 0; i < list->nitems && i < 2; i++) {
-        start = cwmp_check_number(&list->items[i].items[0].text);
-        end = cwmp_check_number(&list->items[i].items[1].text);
+        window = list->items[i].items;
+        start = cwmp_check_number(&window[0].text);
+        end = cwmp_check_number(&window[1].text);
 
         if (start >= end) {
             return cwmp_build_refuse(b, path[i], "ends before it starts");
@@ -91,6 +94,14 @@ cwmp_check_windows(cwmp_build_t *b, const cwmp_node_t *args)
         }
 
         last = end;
+
+        /* "1 " to "3 " ask nobody; a vendor's mode may */
+
+        if (window[3].text.len && window[2].text.data[0] < '4') {
+            return cwmp_build_refuse(b, message[i], "is shown to nobody in "
+                                     "this WindowMode: use 4 Confirmation "
+                                     "Needed");
+        }
     }
 
     return CWMP_OK;
@@ -356,12 +367,44 @@ cwmp_name_wrong(const char *p, size_t len)
 }
 
 
-/* scheme://authority, the latter without user:password@ (RFC 3986) */
+/* host and port, between "://" and the path */
+
+static const char *
+cwmp_authority_wrong(const char *p, const char *last)
+{
+    int          literal;
+    const char  *q;
+
+    for (q = p; q < last; q++) {
+        if (*q == '@') {
+            return "holds a user name or password: use Username and Password";
+        }
+    }
+
+    literal = (p < last && *p == '[');      /* an IPv6 address has colons */
+
+    for (p += literal; p < last && !strchr(literal ? "[]" : "[]:", *p); p++) {
+        /* void */
+    }
+
+    if (literal && p < last && *p == ']') {
+        p++;
+        literal = 0;
+    }
+
+    for (q = p + 1; q < last && *q >= '0' && *q <= '9'; q++) { /* void */ }
+
+    return (literal || (p < last && (*p != ':' || q < last || q == p + 1)))
+           ? "has a host or a port that is none" : NULL;
+}
+
+
+/* scheme://authority/path?query#fragment, as RFC 3986 has it */
 
 static const char *
 cwmp_url_wrong(const char *p, const char *last)
 {
-    const char  *q, *scheme;
+    const char  *q, *scheme, *wrong;
 
     for (scheme = p; p < last && (isalnum((unsigned char) *p) || *p == '+'
                                   || *p == '-' || *p == '.'); p++)
@@ -379,15 +422,29 @@ cwmp_url_wrong(const char *p, const char *last)
         if ((unsigned char) *q <= ' ' || *q == 0x7f) {
             return "has a blank or a control character";
         }
-    }
 
-    for (p += 3; p < last && !strchr("/?#", *p); p++) {
-        if (*p == '@') {
-            return "holds a user name or password: use Username and Password";
+        if (*q == '%' && (last - q < 3 || !isxdigit((unsigned char) q[1])
+                          || !isxdigit((unsigned char) q[2])))
+        {
+            return "has a % without two hexadecimal digits: write it as %25";
         }
     }
 
-    return NULL;
+    p += 3;
+
+    for (q = p; q < last && !strchr("/?#", *q); q++) { /* void */ }
+
+    wrong = cwmp_authority_wrong(p, q);
+
+    for (p = NULL; q < last && wrong == NULL; q++) {
+        if (*q == '[' || *q == ']' || (*q == '#' && p)) {
+            wrong = "has a [, a ] or a second #: write it as %5B, %5D, %23";
+        }
+
+        p = (*q == '#') ? q : p;
+    }
+
+    return wrong;
 }
 
 
@@ -468,6 +525,80 @@ cwmp_text_wrong(const cwmp_arg_t *arg, const cwmp_str_t *text)
 }
 
 
+/* the placeholders of a choice: how many bytes of the text each stands for */
+
+static size_t
+cwmp_choice_span(const char *name, const char *text)
+{
+    if (strncmp(name, "<i>", 3) == 0) {
+        return (*text == '0') ? 0 : strspn(text, "0123456789");
+    }
+
+    if (strncmp(name, "<id>", 4) == 0) {
+        return strcspn(text, "\r\n");
+    }
+
+    return strcspn(text, " \t\r\n");
+}
+
+
+static int
+cwmp_is_choice(const char *choice, const char *text)
+{
+    size_t  n;
+
+    while (*choice) {
+
+        if (*choice != '<') {
+            if (*choice++ != *text++) {
+                return 0;
+            }
+
+            continue;
+        }
+
+        n = cwmp_choice_span(choice, text);
+        if (n == 0) {
+            return 0;
+        }
+
+        text += n;
+        choice = strchr(choice, '>') + 1;
+    }
+
+    return *text == '\0';
+}
+
+
+#define CWMP_CHOICES_MAX  512
+
+static cwmp_rc_t
+cwmp_check_choice(cwmp_build_t *b, const cwmp_arg_t *choice, const char *path,
+    const cwmp_str_t *text)
+{
+    char    *copy, list[CWMP_CHOICES_MAX];
+    size_t   len;
+
+    copy = cwmp_build_copy(b, text);
+    if (copy == NULL) {
+        return b->rc;
+    }
+
+    for (len = 0; choice->name; choice++) {
+        if (cwmp_is_choice(choice->name, copy)) {
+            return CWMP_OK;
+        }
+
+        if (len < sizeof(list)) {
+            len += snprintf(list + len, sizeof(list) - len, "%s%s",
+                            len ? ", " : "", choice->name);
+        }
+    }
+
+    return cwmp_build_refuse(b, path, "is none of %s", list);
+}
+
+
 cwmp_rc_t
 cwmp_check_scalar(cwmp_build_t *b, const cwmp_arg_t *arg, const char *path,
     const cwmp_str_t *text)
@@ -494,5 +625,6 @@ cwmp_check_scalar(cwmp_build_t *b, const cwmp_arg_t *arg, const char *path,
                                    text->len);
     }
 
-    return CWMP_OK;
+    return arg->fields ? cwmp_check_choice(b, arg->fields, path, text)
+                       : CWMP_OK;
 }

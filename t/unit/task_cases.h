@@ -25,10 +25,10 @@
                    "\"values\":" list "}"
 #define GET(list)  "{\"method\":\"GetParameterValues\",\"ParameterNames\":"   \
                    list "}"
-#define LOAD(more) "{\"method\":\"Download\",\"FileType\":\"1 F\",\"URL\":"   \
-                   "\"https://h/f\"" more "}"
-#define URL(url)   "{\"method\":\"Download\",\"FileType\":\"1 F\",\"URL\":\"" \
-                   url "\"}"
+#define LOAD(more) "{\"method\":\"Download\",\"FileType\":\"2 Web Content\"," \
+                   "\"URL\":\"https://h/f\"" more "}"
+#define URL(url)   "{\"method\":\"Download\",\"FileType\":\"2 Web Content\"," \
+                   "\"URL\":\"" url "\"}"
 
 #define NO_VALUE   ": has no value: use a text, a number, true, false or "    \
                    "{\"value\":..., \"type\":\"xsd:...\"}"
@@ -97,7 +97,8 @@ static const case_t  rpcs[] = {
       "<cwmp:DeleteObject><ObjectName>D.T.3.</ObjectName><ParameterKey>pk"
       "</ParameterKey></cwmp:DeleteObject>", "RPC-13 DeleteObject" },
     { "", LOAD(""),
-      "<cwmp:Download><CommandKey>key-1</CommandKey><FileType>1 F</FileType>"
+      "<cwmp:Download><CommandKey>key-1</CommandKey><FileType>2 Web "
+      "Content</FileType>"
       "<URL>https://h/f</URL><Username></Username><Password></Password>"
       "<FileSize>0</FileSize><TargetFileName></TargetFileName><DelaySeconds>0"
       "</DelaySeconds><SuccessURL></SuccessURL><FailureURL></FailureURL>"
@@ -105,7 +106,8 @@ static const case_t  rpcs[] = {
     { "", LOAD(",\"FailureURL\":\"f\",\"SuccessURL\":\"s\",\"DelaySeconds\":"
       "4294967295,\"TargetFileName\":\"t\",\"FileSize\":\"+0012\","
       "\"Password\":\"p&<\",\"Username\":\"u\",\"CommandKey\":\"ck\""),
-      "<cwmp:Download><CommandKey>ck</CommandKey><FileType>1 F</FileType>"
+      "<cwmp:Download><CommandKey>ck</CommandKey><FileType>2 Web "
+      "Content</FileType>"
       "<URL>https://h/f</URL><Username>u</Username><Password>p&amp;&lt;"
       "</Password><FileSize>12</FileSize><TargetFileName>t</TargetFileName>"
       "<DelaySeconds>4294967295</DelaySeconds><SuccessURL>s</SuccessURL>"
@@ -364,7 +366,7 @@ static const case_t  refused[] = {
       "RPC-12 which is no object's" },
     { "", "{\"method\":\"Download\",\"URL\":\"https://h/f\"}",
       "FileType: is missing", "RPC-15 no FileType" },
-    { "", "{\"method\":\"Download\",\"FileType\":\"1 F\"}",
+    { "", "{\"method\":\"Download\",\"FileType\":\"4 Tone File\"}",
       "URL: is missing", "RPC-15 no URL" },
     { "", "{\"method\":\"Download\",\"FileType\":\"\",\"URL\":\"a\"}",
       "FileType: is empty", "RPC-15 an empty FileType" },
@@ -378,7 +380,7 @@ static const case_t  refused[] = {
     { "", LOAD(",\"DelaySeconds\":true"),
       "DelaySeconds: is not a whole number", "RPC-15 true" },
     { "", LOAD(",\"Username\":null"), "<cwmp:Download>*", "null" },
-    { "", "{\"method\":\"Download\",\"FileType\":\"1\",\"URL\":null}",
+    { "", "{\"method\":\"Download\",\"FileType\":\"X Y Z\",\"URL\":null}",
       "URL: is missing", "RPC-15 null where something is needed" },
     { "", "{\"method\":\"Download\",\"Url\":null}",
       "Url: is no field of this task", "null of a misspelt field" },

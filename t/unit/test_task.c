@@ -234,9 +234,9 @@ static const struct {
       "ObjectName: is longer than "
       "256 characters", "PAR-06 ObjectName", 0 },
     { "", "{\"method\":\"Download\",\"URL\":\"https://h/\",\"FileType\":\"",
-      "\"}", "", "", 64, "FileType: is longer than "
+      "\"}", "X ACME ", "", 64, "FileType: is longer than "
       "64 characters", "RPC-15 FileType", 0 },
-    { "", "{\"method\":\"Download\",\"FileType\":\"1\",\"URL\":\"", "\"}",
+    { "", "{\"method\":\"Download\",\"FileType\":\"X Y Z\",\"URL\":\"", "\"}",
       "https://h/", "", 256, "URL: is longer than "
       "256 characters", "RPC-15 URL", 0 },
     { "", LOAD(",\"Username\":\""), "\"}", "", "", 256,
@@ -627,7 +627,7 @@ static const struct {
     { "", "{\"method\":\"ChangeDUState\",\"Operations\":[{\"Operation\":"
       "\"Update\",\"Version\":\"1\"}]}" },
     { "", "{\"method\":\"SetParameterAttributes\",\"ParameterList\":[{"
-      "\"Name\":\"A\",\"AccessList\":[\"x\"]}]}" }
+      "\"Name\":\"A\",\"AccessList\":[\"X_x\"]}]}" }
 };
 
 
@@ -746,6 +746,7 @@ main(int argc, char **argv)
     }
 
     test(rpcs);
+    test(forms);
     test(further);
     test(values);
     test(refused);

@@ -56,7 +56,11 @@ static const struct {
     { "base64", "AAEC\r\n Aw==", "AAECAw==" }, { "base64", "", "" },
     { "base64", "AAE", NULL }, { "base64", "A=EC", NULL },
     { "base64", "AA-_", NULL }, { "base64", "====", NULL },
-    { "base64", "A===", NULL },
+    { "base64", "A===", NULL }, { "base64", "AB==", "AA==" },
+    { "base64", "A/==", "Aw==" }, { "base64", "AAD=", "AAA=" },
+    { "base64", "AA/=", "AA8=" }, { "base64", "//8=", "//8=" },
+    { "base64", "////", "////" }, { "base64", "A=", NULL },
+    { "base64", "=AAA", NULL },
     { "string", " a ", " a " }, { "string", "caf\xc3\xa9", "caf\xc3\xa9" },
     { "string", "caf\xe9", NULL }, { "string", "a\x01", NULL },
     { "string", "", "" }, { "string", "\xef\xbf\xbe", NULL }
