@@ -88,7 +88,6 @@ static const struct {
     { "token", CWMP_V_STRING },
     { "normalizedString", CWMP_V_STRING },
     { "anyURI", CWMP_V_STRING },
-    { "anySimpleType", CWMP_V_STRING },
     { NULL, CWMP_V_NONE }
 };
 
@@ -99,6 +98,12 @@ cwmp_value_type(const unsigned char *name, size_t len)
     size_t                i;
     const char           *known;
     const unsigned char  *p;
+
+    /* "string(256)": as the data models write how long it may be */
+
+    for (i = 0; i < len && name[i] != '('; i++) { /* void */ }
+
+    len = i;
 
     for (p = name + len; p > name && p[-1] != ':'; p--) { /* void */ }
 
@@ -385,7 +390,8 @@ cwmp_value_base64(cwmp_value_t *v, cwmp_value_type_t type)
 
     if (pad) {
         digit = strchr(digits, v->out[-1 - (int) pad]);
-        v->out[-1 - (int) pad] = digits[(digit - digits) & ~(pad == 1 ? 3 : 15)];
+        v->out[-1 - (int) pad] = digits[(digit - digits)
+                                        & ~(pad == 1 ? 3 : 15)];
     }
 
     return NULL;

@@ -87,12 +87,13 @@ my @TASKS = (
           AccessList => [] }] },
     { method => 'GetParameterAttributes', ParameterNames => ['Device.Time.'] },
     (map { { method => 'Download', FileType => $_, URL => 'http://h/f' } }
-        '2 Web Content', '4 Tone File', '5 Ringer File', '6 Stored Firmware Image',
-        'X 00D09E Skin', 'X acme.example <a> & b'),
+        '2 Web Content', '4 Tone File', '5 Ringer File',
+        '6 Stored Firmware Image', 'X 00D09E Skin', 'X acme.example <a> & b'),
     (map { { method => 'Upload', FileType => $_, URL => 'http://h/f' } }
         '1 Vendor Configuration File', '2 Vendor Log File',
         '4 Vendor Log File 12', 'X ACME Dump'),
-    { method => 'SetVouchers', VoucherList => ['PHg+', 'AAEC', 'AB==', 'AAB='] },
+    { method => 'SetVouchers',
+      VoucherList => ['PHg+', 'AAEC', 'AB==', 'AAB='] },
     { method => 'GetOptions' },
     { method => 'ChangeDUState', Operations => [
         { Operation => 'Install', URL => 'https://fs.example/a?b&c',

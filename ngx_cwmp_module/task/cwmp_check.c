@@ -175,7 +175,7 @@ cwmp_characters(const cwmp_str_t *text)
 }
 
 
-/* where a part of a path ends; between brackets is an alias: it may have dots */
+/* where a part of a path ends; an alias, between brackets, may have dots */
 
 static const char *
 cwmp_part_end(const char *p, const char *last)

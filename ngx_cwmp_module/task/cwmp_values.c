@@ -14,14 +14,15 @@ static cwmp_rc_t cwmp_build_value(cwmp_build_t *b, const char *path,
     cwmp_node_t *node);
 
 
-/* in the order of cwmp_value_type_t */
-static const char  cwmp_letters[] = "ssbiluUdtBh";
+/* in the order of cwmp_value_type_t; the first is of a type that is none */
+static const char  cwmp_letters[] = "asbiluUdtBh";
 
 
 char
 cwmp_type_letter(const cwmp_str_t *type)
 {
-    return cwmp_letters[cwmp_value_type(type->data, type->len)];
+    return cwmp_letters[type->len ? cwmp_value_type(type->data, type->len)
+                                  : CWMP_V_STRING];
 }
 
 
@@ -310,7 +311,7 @@ cwmp_build_value(cwmp_build_t *b, const char *path, const char *name,
 
     if (t == CWMP_V_NONE && typed) {
         return cwmp_build_refuse(b, path, "is of unknown type, and the device "
-                                 "did not report it; give it as "
+                                 "reported none that there is; give its type: "
                                  "{\"value\":..., \"type\":\"xsd:...\"}");
     }
 

@@ -32,8 +32,9 @@
 
 #define NO_VALUE   ": has no value: use a text, a number, true, false or "    \
                    "{\"value\":..., \"type\":\"xsd:...\"}"
-#define NO_TYPE    ": is of unknown type, and the device did not report it; " \
-                   "give it as {\"value\":..., \"type\":\"xsd:...\"}"
+#define NO_TYPE    ": is of unknown type, and the device reported none that " \
+                   "there is; give its type: {\"value\":..., "               \
+                   "\"type\":\"xsd:...\"}"
 #define BAD_TYPE   ": has a type that is none: use xsd:string, boolean, int, "\
                    "unsignedInt, long, unsignedLong, decimal, "       \
                    "dateTime, base64, hexBinary"
@@ -211,6 +212,9 @@ static const case_t  values[] = {
       "no base64" },
     { "", VAL("1", "xsd:thing"), "ParameterList.A" BAD_TYPE, "no type" },
     { "", VAL("1", ""), "ParameterList.A" BAD_TYPE, "an empty type" },
+    { "", VAL("1", "xsd:float"), "ParameterList.A" BAD_TYPE, "float" },
+    { "", VAL("1", "xsd:anySimpleType"), "ParameterList.A" BAD_TYPE,
+      "anySimpleType" },
     { "", SET("{\"A\":{\"value\":1,\"type\":5}}"), "ParameterList.A" BAD_TYPE,
       "a type that is no text" },
     { "", SET("{\"A\":{\"value\":1,\"type\":null}}"),
@@ -227,7 +231,14 @@ static const case_t  values[] = {
       "the device's type is held" },
     { "", SET("{\"A\":1}"), "ParameterList.A" NO_TYPE, "of unknown type" },
     { "", SET("{\"Odd\":1}"), "ParameterList.Odd" NO_TYPE,
-      "of a type that this version does not know" },
+      "TYP-05 of a type that TR-069 has not" },
+    { "", SET("{\"Odd\":{\"value\":1,\"type\":\"int\"}}"),
+      SPV("1", ROW("Odd", "int", "1"), "key-1"),
+      "TYP-05 ... whose type the task gives" },
+    { "types", SET("{\"Odd\":1}"), "done",
+      "TYP-05 it is not read once more" },
+    { "set", ADD("{\"Odd\":1}"), "values.Odd" NO_TYPE,
+      "TYP-05 nor guessed in a new object" },
     { "", SET("{\"U\":null}"), "ParameterList.U" NO_VALUE, "null" },
     { "", SET("{\"U\":[1]}"), "ParameterList.U" NO_VALUE, "a list" },
     { "", SET("{\"U\":{}}"), "ParameterList.U" NO_VALUE, "no value" },

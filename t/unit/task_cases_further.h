@@ -10,14 +10,14 @@
 #define DOWN(type)  ANY("Download", type)
 #define UP(type)    ANY("Upload", type)
 #define WINDOW(more)                                                          \
-    "{\"method\":\"ScheduleDownload\",\"FileType\":\"2 Web Content\",\"URL\":"   \
-    "\"https://h/f\",\"TimeWindowList\":[{\"WindowStart\":1,\"WindowEnd\":2,"    \
+    "{\"method\":\"ScheduleDownload\",\"FileType\":\"2 Web Content\",\"URL\":"\
+    "\"https://h/f\",\"TimeWindowList\":[{\"WindowStart\":1,\"WindowEnd\":2," \
     "\"WindowMode\":" more "}]}"
 #define ACCESS(list)                                                          \
-    "{\"method\":\"SetParameterAttributes\",\"ParameterList\":[{\"Name\":"      \
+    "{\"method\":\"SetParameterAttributes\",\"ParameterList\":[{\"Name\":"    \
     "\"A\",\"AccessList\":" list "}]}"
 #define INSTALL(url)                                                          \
-    "{\"method\":\"ChangeDUState\",\"Operations\":[{\"Operation\":\"Install\","  \
+    "{\"method\":\"ChangeDUState\",\"Operations\":[{\"Operation\":\"Install\"," \
     "\"URL\":\"" url "\"}]}"
 
 #define NO_DOWN    "FileType: is none of 1 Firmware Upgrade Image, "          \

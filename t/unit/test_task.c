@@ -27,7 +27,7 @@ static cwmp_known_t  known[] = {
     K("S", 's', "text"), K("B", 'b', "true"), K("I", 'i', "-5"),
     K("U", 'u', "007"), K("L", 'l', "-9"), K("UL", 'U', "9"),
     K("D", 'd', "1.50"), K("T", 't', "2025-03-01T02:00:00+05:30"),
-    K("B64", 'B', "AAEC"), K("H", 'h', "0a"), K("Odd", '?', "1"),
+    K("B64", 'B', "AAEC"), K("H", 'h', "0a"), K("Odd", 'a', "1"),
     K("Empty", 's', ""), K("BadU", 'u', "many"),
     K("N.1.", '\0', ""), K("N.2", '\0', "")    /* asked for in phase names */
 };
@@ -720,6 +720,8 @@ tables(void)
     cwmp_str_t         type;
     const cwmp_rpc_t  *rpc;
 
+    static const cwmp_str_t  any = cwmp_string("anySimpleType");
+
     for (rpc = cwmp_rpcs; rpc->name; rpc++) {
         if (rpc->from & CWMP_FROM_ACS) {
             printf("rpc %s\n", rpc->name);
@@ -732,6 +734,8 @@ tables(void)
         printf("type %c %s\n", cwmp_type_letter(&type), type.data);
     }
 
+    printf("type %c %s\n", cwmp_type_letter(&any), any.data);
+
     return 0;
 }
 
@@ -739,7 +743,14 @@ tables(void)
 int
 main(int argc, char **argv)
 {
-    static const cwmp_str_t  thing = cwmp_string("thing");
+    size_t  i;
+
+    static const cwmp_str_t  none = cwmp_string("");
+    static const cwmp_str_t  odd[] = {
+        cwmp_string("thing"), cwmp_string("float"), cwmp_string("short"),
+        cwmp_string("unsignedByte"), cwmp_string("anySimpleType"),
+        cwmp_string("enumeration")
+    };
 
     if (argc > 1 && strcmp(argv[1], "--tables") == 0) {
         return tables();
@@ -755,7 +766,11 @@ main(int argc, char **argv)
     test_paths();
     test_large();
 
-    is_num(cwmp_type_letter(&thing), 's', "an unknown type is kept as text");
+    for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+        is_num(cwmp_type_letter(&odd[i]), 'a', "TYP-05 a type that is none");
+    }
+
+    is_num(cwmp_type_letter(&none), 's', "TYP-05 D16 no type is a string");
 
     test_memory("no memory once", 0, 0);
     test_memory("no memory any more", 1, 0);

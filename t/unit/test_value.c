@@ -85,7 +85,12 @@ main(void)
         { "xsd:datetime", CWMP_V_DATETIME }, { "base64", CWMP_V_BASE64 },
         { "xsd:base64Binary", CWMP_V_BASE64 },
         { "soap-enc:string", CWMP_V_STRING }, { "nothing", CWMP_V_NONE },
-        { "", CWMP_V_NONE }, { "xsd:", CWMP_V_NONE }
+        { "", CWMP_V_NONE }, { "xsd:", CWMP_V_NONE },
+        { "xsd:float", CWMP_V_NONE }, { "xsd:short", CWMP_V_NONE },
+        { "xsd:unsignedByte", CWMP_V_NONE }, { "foo:bar", CWMP_V_NONE },
+        { "xsd:anySimpleType", CWMP_V_NONE },
+        { "xsd:string(256)", CWMP_V_STRING }, { "(16)", CWMP_V_NONE },
+        { "xsd:str(1)", CWMP_V_NONE }
     };
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
