@@ -213,6 +213,48 @@ subtest 'RPC-25 ScheduleInform' => sub {
 };
 
 
+# How long what was accepted is awaited, in seconds: what the task says, and
+# what the deadlines know.
+my $WINDOW = { FileType => $FW, URL => 'https://h/f', TimeWindowList => [
+    { WindowStart => 10, WindowEnd => 500, WindowMode => '3 When Idle' }] };
+my %AWAITED = (
+    Reboot => [1800], FactoryReset => [3600],
+    Download => [86400, FileType => $FW, URL => 'https://h/f'],
+    'Download later' => [86400 + 700, FileType => $FW, URL => 'https://h/f',
+                         DelaySeconds => 700],
+    Upload => [86400, @UP], 'Upload later' => [86400 + 50, @UP,
+                                               DelaySeconds => 50],
+    ScheduleDownload => [86400 + 500, %$WINDOW],
+    ScheduleInform => [3600 + 300, DelaySeconds => 300],
+    ChangeDUState => [90000, Operations => [{ Operation => 'Update' }]],
+);
+
+subtest 'how long an event is awaited' => sub {
+    for my $what (sort keys %AWAITED) {
+        my ($wait, @args) = @{ $AWAITED{$what} };
+        my ($method) = $what =~ /^(\w+)/;
+        my $d = device();
+        $d->give(task($method, 'w', @args));
+        my $r = $d->begin;
+        is $r->method, $method, "$what is sent";
+        $r = $d->respond($r);
+        my $now = time();
+        is $r->status, 204, '... accepted';
+        is_deeply $d->ended, [], '... and not over yet';
+
+        my $w = JSON::PP::decode_json($d->redis->cmd('HGET',
+                                                     $d->key('waiting'), 'w'));
+        my $due = $d->redis->cmd('ZSCORE', 'cwmp:{0}:due',
+                                 "w @{[$d->id]} w");
+        for (['the task', $w->{deadline}], ['the deadlines', $due]) {
+            my ($who, $at) = @$_;
+            cmp_ok abs(($at // 0) / 1000 - $now - $wait), '<', 15,
+                "$what is awaited for $wait s, say $who";
+        }
+    }
+};
+
+
 subtest 'RPC-26 CancelTransfer' => sub {
     my $d = device();
     $d->give(scheduled('fw', [1, 9]), task('CancelTransfer', 'c1',
