@@ -88,7 +88,6 @@ static const struct {
     { "token", CWMP_V_STRING },
     { "normalizedString", CWMP_V_STRING },
     { "anyURI", CWMP_V_STRING },
-    { "anySimpleType", CWMP_V_STRING },
     { NULL, CWMP_V_NONE }
 };
 
@@ -99,6 +98,12 @@ cwmp_value_type(const unsigned char *name, size_t len)
     size_t                i;
     const char           *known;
     const unsigned char  *p;
+
+    /* "string(256)": as the data models write how long it may be */
+
+    for (i = 0; i < len && name[i] != '('; i++) { /* void */ }
+
+    len = i;
 
     for (p = name + len; p > name && p[-1] != ':'; p--) { /* void */ }
 
@@ -345,37 +350,48 @@ cwmp_value_time(cwmp_value_t *v, cwmp_value_type_t type)
 }
 
 
+/* bits of a last digit that belong to no byte have to be 0 (XML Schema) */
+
 static const char *
 cwmp_value_base64(cwmp_value_t *v, cwmp_value_type_t type)
 {
-    size_t          n, pad;
-    unsigned char   c;
+    size_t                n, pad;
+    const char           *digit;
+    const unsigned char  *start;
+
+    static const char  digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop"
+                                  "qrstuvwxyz0123456789+/";
 
     (void) type;
 
-    for (n = 0, pad = 0; v->p < v->end; v->p++) {
-        c = *v->p;
+    start = v->out;
 
-        if (c == ' ' || c == '\t' || c == '\r' || c == '\n') {
+    for (pad = 0; v->p < v->end; v->p++) {
+
+        if (*v->p == ' ' || *v->p == '\t' || *v->p == '\r' || *v->p == '\n') {
             continue;
         }
 
-        if (c == '=') {
+        if (*v->p == '=') {
             pad++;
 
-        } else if (pad || !((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
-                            || (c >= '0' && c <= '9') || c == '+'
-                            || c == '/'))
-        {
+        } else if (pad || *v->p == '\0' || strchr(digits, *v->p) == NULL) {
             return "is not base64";
         }
 
-        *v->out++ = c;
-        n++;
+        *v->out++ = *v->p;
     }
+
+    n = v->out - start;
 
     if (n % 4 || pad > 2) {
         return "is not base64: its length is no multiple of 4";
+    }
+
+    if (pad) {
+        digit = strchr(digits, v->out[-1 - (int) pad]);
+        v->out[-1 - (int) pad] = digits[(digit - digits)
+                                        & ~(pad == 1 ? 3 : 15)];
     }
 
     return NULL;

@@ -28,7 +28,7 @@ typedef enum {
 /*
  * By local name, with or without a prefix ("xsd:unsignedInt", "boolean"), case
  * ignored, with the aliases met in the field: uint, integer, base64Binary,
- * datetime, ...
+ * datetime, ... and without a bound behind it: string(256).
  */
 cwmp_value_type_t cwmp_value_type(const unsigned char *name, size_t len);
 

@@ -313,7 +313,8 @@ local MARKS = '.'
 local MARKS_MAX = 1000
 local TYPES = { s = 'string', b = 'boolean', i = 'int', l = 'long',
                 u = 'unsignedInt', U = 'unsignedLong', d = 'decimal',
-                t = 'dateTime', B = 'base64Binary', h = 'hexBinary' }
+                t = 'dateTime', B = 'base64Binary', h = 'hexBinary',
+                a = 'anySimpleType' }
 
 local function due(c, kind, task, at, option)
     local member = kind .. ' ' .. c.id .. (task and ' ' .. task or '')

@@ -44,8 +44,10 @@ my %TASK = (
         URL => 'http://fs.example/a.bin', TimeWindowList => [
             { WindowStart => 1, WindowEnd => 9, WindowMode => '1 At Any Time' }]
     },
-    (map { ($_ => { FileType => '1 Firmware Upgrade Image',
-                    URL => 'http://fs.example/a.bin' }) } qw(Download Upload)),
+    Download => { FileType => '1 Firmware Upgrade Image',
+        URL => 'http://fs.example/a.bin' },
+    Upload => { FileType => '2 Vendor Log File',
+        URL => 'http://fs.example/a.log' },
     SetVouchers => { VoucherList => ['AAAA'] },
     ChangeDUState => { Operations => [
         { Operation => 'Install', URL => 'http://fs.example/a.pkg' }] },

@@ -245,8 +245,8 @@ subtest 'EVT-01 what waits is lost' => sub {
 subtest 'EVT-01 a firmware shows itself' => sub {
     my %case = (new => ['5.0', {}, 'done'], same => ['4.0.2', {}, 'lost'],
         config => ['5.0', { FileType => '3 Vendor Configuration File' },
-                   'lost'], odd => ['5.0', { FileType => '1FIRMWARE' }, 'done'],
-        other => ['5.0', { FileType => '11 Other' }, 'lost']);
+                   'lost'], other => ['5.0', { FileType => 'X 1 Other' },
+                                      'lost']);
 
     for my $name (sort keys %case) {
         my ($version, $more, $status) = @{ $case{$name} };

@@ -58,6 +58,29 @@ sub lose {
 }
 
 
+# --- an event without a key ------------------------------------------------
+
+subtest 'SES-18 1 BOOT ends a Reboot that was accepted, no other' => sub {
+    my $d = device();
+    lose($d, { method => 'Reboot', id => 'b' });
+    is join(' ', $d->session('1 BOOT')), '', 'SES-18 it is not sent again';
+    is $d->status('b'), 'none', 'SES-18 the CPE may have booted by itself: '
+        . '1 BOOT does not tell that it did so for the task';
+    $d->session('1 BOOT', ['M Reboot', 'other']);
+    is $d->status('b'), 'none', 'SES-18 nor M Reboot of another key';
+    $d->session('1 BOOT', ['M Reboot', 'b']);
+    is $d->status('b'), 'done', 'SES-18 M Reboot with its key does';
+
+    $d = device();
+    $d->give({ method => 'Reboot', id => 'b' });
+    is join(' ', $d->session), 'Reboot', 'one that was accepted';
+    $d->session('2 PERIODIC');
+    is $d->status('b'), 'none', 'SES-18 does not end without 1 BOOT';
+    $d->session('1 BOOT');
+    is $d->status('b'), 'done', 'SES-18 it is done when the CPE has booted';
+};
+
+
 # --- found by the deadlines, not by the next Inform ------------------------
 
 subtest 'SES-17 SES-18 after the session time-out' => sub {

@@ -194,9 +194,47 @@ subtest 'PAR-04 wildcards, where the device takes them' => sub {
     }
 
     my $d = device(params => []);
+    $d->give(gpv('last', 'Device.IP.Interface.*'));
+    is $d->begin->status, 204, 'PAR-04 an asterisk at the end is one, too';
+    like $d->reason('last'), qr/^has a wildcard, and the device did not /,
+        'PAR-04 ... and rejected';
+
+    $d = device(params => [[$SUPPORTED, 'boolean', '1']]);
+    $d->give(gpv('last', 'Device.IP.Interface.*'));
+    is_deeply [$d->begin->names], ['Device.IP.Interface.*'],
+        'PAR-04 ... but sent to a device that takes wildcards';
+
+    $d = device(params => []);
     $d->give(gpv('star', 'Device.X_ACME_*.Y', 'Device.Users*.'));
     is $d->begin->method, 'GetParameterValues',
         'an asterisk in a name is no wildcard';
+};
+
+
+subtest 'PAR-04 wildcards are for reads only' => sub {
+    my %task = (
+        'ParameterList.Device.A.*.B' => spv('t', 'Device.A.*.B' => 1),
+        'ParameterList[0].Name' => { method => 'SetParameterAttributes',
+            ParameterList => [{ Name => 'Device.*.A', Notification => 1 }] },
+        'ObjectName' => { method => 'AddObject', ObjectName => 'Device.A.*.' },
+        'values.*.X' => add('t', 'Device.A.', '*.X' => 1),
+    );
+    for my $field (sort keys %task) {
+        my $d = device(params => [[$SUPPORTED, 'boolean', '1']]);
+        $d->give({ %{ $task{$field} }, id => 't' });
+        is $d->begin->status, 204, "PAR-04 $field: nothing is sent, no read "
+            . 'of types either';
+        is $d->result('t')->{fault}{field}, $field, 'PAR-04 it is named';
+        like $d->reason('t'), qr/^has a wildcard, which only /,
+            'PAR-04 ... with why';
+    }
+
+    my $d = device(params => [[$SUPPORTED, 'boolean', '1']]);
+    $d->give({ method => 'DeleteObject', id => 't',
+               ObjectName => 'Device.A.*.' });
+    is $d->begin->status, 204, 'PAR-04 nor are all instances deleted';
+    like $d->reason('t'), qr/^does not end with an instance/,
+        'PAR-04 ... since one is needed';
 };
 
 

@@ -160,14 +160,15 @@ sub scheduled { my ($id, @windows) = @_;
 subtest 'RPC-24 ScheduleDownload' => sub {
     my $d = device();
     my $task = scheduled('d', [3600, 7200], [90000, 100000]);
-    @{ $task->{TimeWindowList}[1] }{qw(UserMessage MaxRetries)} = ('now?', -1);
+    @{ $task->{TimeWindowList}[1] }{qw(WindowMode UserMessage MaxRetries)}
+        = ('4 Confirmation Needed', 'now?', -1);
     $d->give($task);
     my $r = $d->begin;
     is children($r->node), 'CommandKey FileType URL Username Password '
         . 'FileSize TargetFileName TimeWindowList', 'RPC-24 arguments';
     my @w = $r->node->child('TimeWindowList')->kids;
     is join(',', map { $_->{text} } map { $_->kids } @w),
-        '3600,7200,3 When Idle,,0,90000,100000,3 When Idle,now?,-1',
+        '3600,7200,3 When Idle,,0,90000,100000,4 Confirmation Needed,now?,-1',
         'RPC-24 two windows';
     is children($w[0]), 'WindowStart WindowEnd WindowMode UserMessage '
         . 'MaxRetries', 'RPC-24 ... in order';
@@ -209,6 +210,48 @@ subtest 'RPC-25 ScheduleInform' => sub {
         [task('ScheduleInform', 0, DelaySeconds => 0), 'DelaySeconds', '0'],
         [task('ScheduleInform', 0, DelaySeconds => -1), 'DelaySeconds', '-1'],
         [task('ScheduleInform', 0), 'DelaySeconds', 'none']);
+};
+
+
+# How long what was accepted is awaited, in seconds: what the task says, and
+# what the deadlines know.
+my $WINDOW = { FileType => $FW, URL => 'https://h/f', TimeWindowList => [
+    { WindowStart => 10, WindowEnd => 500, WindowMode => '3 When Idle' }] };
+my %AWAITED = (
+    Reboot => [1800], FactoryReset => [3600],
+    Download => [86400, FileType => $FW, URL => 'https://h/f'],
+    'Download later' => [86400 + 700, FileType => $FW, URL => 'https://h/f',
+                         DelaySeconds => 700],
+    Upload => [86400, @UP], 'Upload later' => [86400 + 50, @UP,
+                                               DelaySeconds => 50],
+    ScheduleDownload => [86400 + 500, %$WINDOW],
+    ScheduleInform => [3600 + 300, DelaySeconds => 300],
+    ChangeDUState => [90000, Operations => [{ Operation => 'Update' }]],
+);
+
+subtest 'how long an event is awaited' => sub {
+    for my $what (sort keys %AWAITED) {
+        my ($wait, @args) = @{ $AWAITED{$what} };
+        my ($method) = $what =~ /^(\w+)/;
+        my $d = device();
+        $d->give(task($method, 'w', @args));
+        my $r = $d->begin;
+        is $r->method, $method, "$what is sent";
+        $r = $d->respond($r);
+        my $now = time();
+        is $r->status, 204, '... accepted';
+        is_deeply $d->ended, [], '... and not over yet';
+
+        my $w = JSON::PP::decode_json($d->redis->cmd('HGET',
+                                                     $d->key('waiting'), 'w'));
+        my $due = $d->redis->cmd('ZSCORE', 'cwmp:{0}:due',
+                                 "w @{[$d->id]} w");
+        for (['the task', $w->{deadline}], ['the deadlines', $due]) {
+            my ($who, $at) = @$_;
+            cmp_ok abs(($at // 0) / 1000 - $now - $wait), '<', 15,
+                "$what is awaited for $wait s, say $who";
+        }
+    }
 };
 
 

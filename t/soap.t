@@ -18,6 +18,7 @@ use Test::More;
 use CWMP::Daemon ();
 use CWMP::Raw ':build';
 use CWMP::Redis;
+use CWMP::Script ();
 use CWMP::Test qw(slurp);
 
 binmode(Test::More->builder->$_, ':utf8')
@@ -85,7 +86,14 @@ my @TASKS = (
         { Name => 'Device.Time.Enable', Notification => 0,
           AccessList => [] }] },
     { method => 'GetParameterAttributes', ParameterNames => ['Device.Time.'] },
-    { method => 'SetVouchers', VoucherList => ['PHg+', 'AAEC'] },
+    (map { { method => 'Download', FileType => $_, URL => 'http://h/f' } }
+        '2 Web Content', '4 Tone File', '5 Ringer File',
+        '6 Stored Firmware Image', 'X 00D09E Skin', 'X acme.example <a> & b'),
+    (map { { method => 'Upload', FileType => $_, URL => 'http://h/f' } }
+        '1 Vendor Configuration File', '2 Vendor Log File',
+        '4 Vendor Log File 12', 'X ACME Dump'),
+    { method => 'SetVouchers',
+      VoucherList => ['PHg+', 'AAEC', 'AB==', 'AAB='] },
     { method => 'GetOptions' },
     { method => 'ChangeDUState', Operations => [
         { Operation => 'Install', URL => 'https://fs.example/a?b&c',
@@ -96,6 +104,29 @@ my @TASKS = (
           Version => '1', URL => 'https://fs.example/c', Username => 'u' },
         { Operation => 'Uninstall', UUID => $UUID, Version => '2' }] },
     { method => 'Reboot', CommandKey => 'boot-1' },
+);
+
+# "$method $field" of what no message of the schema can say
+my %UNSAYABLE = (
+    'Download FileType' => { FileType => 'foo', URL => 'http://h/f' },
+    'Upload FileType' => { FileType => '1 Firmware Upgrade Image',
+        URL => 'http://h/f' },
+    'ScheduleDownload FileType' => { FileType => 'foo', URL => 'http://h/f',
+        TimeWindowList => [{ WindowStart => 1, WindowEnd => 2,
+                             WindowMode => '3 When Idle' }] },
+    'ScheduleDownload TimeWindowList[0].WindowMode' => { FileType =>
+        '2 Web Content', URL => 'http://h/f', TimeWindowList => [
+            { WindowStart => 1, WindowEnd => 2, WindowMode => 'nope' }] },
+    'SetParameterAttributes ParameterList[0].AccessList[1]' => { ParameterList
+        => [{ Name => 'A', AccessList => ['Subscriber', ''] }] },
+    'SetParameterAttributes ParameterList[0].Notification' => { ParameterList
+        => [{ Name => 'A', Notification => 7 }] },
+    'ChangeDUState Operations[0].URL' => { Operations => [
+        { Operation => 'Install', URL => 'http://h:8x/%' }] },
+    'ChangeDUState Operations[0].UUID' => { Operations => [
+        { Operation => 'Update', UUID => '1' }] },
+    'SetVouchers VoucherList[0]' => { VoucherList => ['A==='] },
+    'AddObject ObjectName' => { ObjectName => 'Device.A' },
 );
 
 # requests of a CPE that are answered whatever they say
@@ -308,6 +339,19 @@ subtest 'schema' => sub {
         qualified => $text{$add} =~ s{(</?)(ParameterKey>)}{$1cwmp:$2}gr,
         untyped => $text{$set} =~ s{ soap-enc:arrayType="[^"]*"}{}r);
     is_deeply $valid, {}, 'SOAP-05 and the schema refuses wrong ones';
+};
+
+
+subtest 'what no valid message says' => sub {
+    my $d = CWMP::Script->new($t, 'UNSAYABLE');
+    for my $case (sort keys %UNSAYABLE) {
+        my ($method, $field) = split / /, $case;
+        $d->give({ %{ $UNSAYABLE{$case} }, method => $method, id => $method });
+        is $d->begin->status, 204, "SOAP-05 $case: is not sent";
+        my $result = ($d->results)[-1];
+        is "$result->{status} $result->{fault}{field}", "rejected $field",
+            'SOAP-05 ... but rejected';
+    }
 };
 
 

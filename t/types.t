@@ -180,7 +180,7 @@ subtest 'TYP-05 types that are left out or spelled otherwise' => sub {
         'xsd:Int' => 'int', 'xsd:Boolean' => 'boolean',
         'xsd:datetime' => 'dateTime', 'xsd:base64' => 'base64Binary',
         'soap-enc:string' => 'string', 'unsignedLong' => 'unsignedLong',
-        'xsd:enumeration' => 'string');
+        'xsd:token' => 'string', 'xsd:string(256)' => 'string');
     my @types = sort keys %spelled;
     my $d = device();
     my @rows = map { ["Device.P$_", $types[$_], '1'] } 0 .. $#types;
@@ -191,6 +191,53 @@ subtest 'TYP-05 types that are left out or spelled otherwise' => sub {
     $d->give(set_task('set', 'Device.P0' => 'x'));
     is on_wire($d->begin)->{'Device.P0'}, 'xsd:string x',
         'TYP-05 what was reported without a type is set as a string';
+};
+
+
+subtest 'TYP-05 a type that is none is not guessed' => sub {
+    my @types = ('xsd:float', 'xsd:short', 'xsd:unsignedByte', 'foo:bar',
+                 'xsd:anySimpleType', 'xsd:enumeration');
+    my @rows = map { ["Device.P$_", $types[$_], '1'] } 0 .. $#types;
+    my $d = device();
+    my $params = read_back($d, @rows);
+    is_deeply $params->{"Device.P$_"}, { type => 'xsd:anySimpleType',
+        value => '1' }, "TYP-05 $types[$_] is stored as one that is unknown"
+        for 0 .. $#types;
+
+    for my $i (0 .. $#types) {
+        my $name = "Device.P$i";
+        $d->give(set_task("$i", $name => 2));
+        is $d->begin->status, 204, "TYP-05 $types[$i]: nothing is sent";
+        is $d->status("$i"), 'rejected', 'TYP-05 ... but rejected';
+        is $d->result("$i")->{fault}{field}, "ParameterList.$name",
+            'TYP-05 ... with its name';
+        like $d->reason("$i"), qr/^is of unknown type.*give its type/,
+            'TYP-05 ... and what to do';
+
+        $d->give(set_task("typed$i", $name => { value => 2, type => 'int' }));
+        my $r = $d->begin;
+        is on_wire($r)->{$name}, 'xsd:int 2',
+            'TYP-05 the type that the task gives is sent';
+        $d->respond($r);
+    }
+
+    # one that is read for this task
+    $d = device();
+    $d->give(set_task('set', 'Device.P' => 2, 'Device.Q' => 'x'));
+    my $r = $d->begin;
+    is_deeply [sort($r->names)], ['Device.P', 'Device.Q'], '(types are read)';
+    $r = $d->post(gpv_response($r->id, ['Device.P', 'xsd:float', '1.5'],
+                               ['Device.Q', 'xsd:string', 'y']));
+    is $r->status, 204, 'TYP-05 after the read of types, too';
+    is $d->result('set')->{fault}{field}, 'ParameterList.Device.P',
+        'TYP-05 ... is it refused by its name';
+    like $d->reason('set'), qr/give its type/, 'TYP-05 ... and with why';
+
+    $d->give(set_task('any', 'Device.P' => { value => 2,
+                                             type => 'xsd:anySimpleType' }));
+    is $d->begin->status, 204, 'TYP-05 no task can give such a type either';
+    like $d->reason('any'), qr/^has a type that is none/,
+        'TYP-05 ... as a type';
 };
 
 

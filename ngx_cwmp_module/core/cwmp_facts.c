@@ -11,6 +11,9 @@
 #include "cwmp_walk.h"
 
 
+#define CWMP_NUMBER_MAX  4294967295U
+
+
 static unsigned cwmp_number(const cwmp_str_t *text);
 
 
@@ -41,7 +44,7 @@ cwmp_walk_end(cwmp_envelope_t *e)
 
     text = cwmp_envelope_value(e, "FaultString");
 
-    if (e->facts.fault_code == 0) {
+    if (e->facts.fault_code == 0 || e->facts.fault_code == CWMP_NUMBER_MAX) {
         e->facts.fault_code = 9002;
 
         if (text->len == 0 && e->faultstring.data) {
@@ -117,20 +120,26 @@ cwmp_leaves(const cwmp_arg_t *args, const cwmp_arg_t *end)
 }
 
 
+/* 0 for what is none; what is above the last number there is counts as that */
+
 static unsigned
 cwmp_number(const cwmp_str_t *text)
 {
     size_t    i;
-    unsigned  n;
+    uint64_t  n;
 
     for (i = 0, n = 0; i < text->len; i++) {
 
-        if (text->data[i] < '0' || text->data[i] > '9' || n > 100000000) {
+        if (text->data[i] < '0' || text->data[i] > '9') {
             return 0;
         }
 
         n = n * 10 + (text->data[i] - '0');
+
+        if (n > CWMP_NUMBER_MAX) {
+            n = CWMP_NUMBER_MAX;
+        }
     }
 
-    return n;
+    return (unsigned) n;
 }

@@ -20,12 +20,21 @@
 #define cwmp_text(name, max, flags, fallback)                                 \
     { name, CWMP_T_STRING, max, flags, fallback, NULL, NULL, NULL }
 
+#define cwmp_choice(name, max, choices)                                       \
+    { name, CWMP_T_STRING, max, CWMP_NONEMPTY, NULL, NULL, NULL, choices }
+
+#define cwmp_one(choice)                                                      \
+    { choice, CWMP_T_STRING, 0, 0, NULL, NULL, NULL, NULL }
+
 #define cwmp_simple(name, type, fallback)                                     \
     { name, type, 0, 0, fallback, NULL, NULL, NULL }
 
 #define cwmp_strings(name, max, flags, fallback)                              \
+    cwmp_some_strings(name, max, flags, fallback, NULL)
+
+#define cwmp_some_strings(name, max, flags, fallback, choices)                \
     { name, CWMP_T_STRINGS, max, flags, fallback, "string", "xsd:string",     \
-      NULL }
+      choices }
 
 #define cwmp_number(name, type, max, flags, fallback)                         \
     { name, type, max, flags, fallback, NULL, NULL, NULL }
@@ -133,8 +142,8 @@ static const cwmp_arg_t  cwmp_transfer_complete[] = {
 };
 
 static const cwmp_arg_t  cwmp_get_values[] = {
-    cwmp_strings("ParameterNames", 256, CWMP_NONEMPTY|CWMP_TRIM|CWMP_NAME,
-                 NULL),
+    cwmp_strings("ParameterNames", 256, CWMP_NONEMPTY|CWMP_TRIM|CWMP_NAME
+                                        |CWMP_WILDCARD, NULL),
     cwmp_args_end
 };
 
@@ -152,7 +161,7 @@ static const cwmp_arg_t  cwmp_set_values[] = {
 };
 
 static const cwmp_arg_t  cwmp_get_names[] = {
-    cwmp_text("ParameterPath", 256, CWMP_TRIM|CWMP_NAME, ""),
+    cwmp_text("ParameterPath", 256, CWMP_TRIM|CWMP_NAME|CWMP_WILDCARD, ""),
     cwmp_simple("NextLevel", CWMP_T_BOOLEAN, "0"),
     cwmp_args_end
 };
@@ -182,9 +191,23 @@ static const cwmp_arg_t  cwmp_add_object_response[] = {
     cwmp_args_end
 };
 
+/* CWMP's own, and those of vendors (the schema's patterns would let any other
+   number pass, which no standard has) */
+
+static const cwmp_arg_t  cwmp_download_types[] = {
+    cwmp_one("1 Firmware Upgrade Image"),
+    cwmp_one("2 Web Content"),
+    cwmp_one("3 Vendor Configuration File"),
+    cwmp_one("4 Tone File"),
+    cwmp_one("5 Ringer File"),
+    cwmp_one("6 Stored Firmware Image"),
+    cwmp_one("X <VENDOR> <id>"),
+    cwmp_args_end
+};
+
 static const cwmp_arg_t  cwmp_download[] = {
     cwmp_text("CommandKey", 32, 0, ""),
-    cwmp_text("FileType", 64, CWMP_NONEMPTY, NULL),
+    cwmp_choice("FileType", 64, cwmp_download_types),
     cwmp_text("URL", 256, CWMP_NONEMPTY|CWMP_URL, NULL),
     cwmp_text("Username", 256, 0, ""),
     cwmp_text("Password", 256, 0, ""),
@@ -206,12 +229,20 @@ static const cwmp_arg_t  cwmp_transfer_response[] = {
 
 /* attributes of parameters */
 
+/* TR-069 A.3.2.4 has those of vendors, the schema has not */
+
+static const cwmp_arg_t  cwmp_entities[] = {
+    cwmp_one("Subscriber"),
+    cwmp_one("X_<VENDOR>"),
+    cwmp_args_end
+};
+
 static const cwmp_arg_t  cwmp_set_attributes_row[] = {
     cwmp_text("Name", 256, CWMP_TRIM|CWMP_NAME, NULL),
     cwmp_number("NotificationChange", CWMP_T_BOOLEAN, 0, CWMP_CHANGE, "0"),
     cwmp_number("Notification", CWMP_T_INT, 6, 0, "0"),
     cwmp_number("AccessListChange", CWMP_T_BOOLEAN, 0, CWMP_CHANGE, "0"),
-    cwmp_strings("AccessList", 64, CWMP_TRIM, ""),
+    cwmp_some_strings("AccessList", 64, CWMP_TRIM, "", cwmp_entities),
     cwmp_args_end
 };
 
@@ -237,9 +268,18 @@ static const cwmp_arg_t  cwmp_get_attributes_response[] = {
 
 /* transfers */
 
+static const cwmp_arg_t  cwmp_upload_types[] = {
+    cwmp_one("1 Vendor Configuration File"),
+    cwmp_one("2 Vendor Log File"),
+    cwmp_one("3 Vendor Configuration File <i>"),
+    cwmp_one("4 Vendor Log File <i>"),
+    cwmp_one("X <VENDOR> <id>"),
+    cwmp_args_end
+};
+
 static const cwmp_arg_t  cwmp_upload[] = {
     cwmp_text("CommandKey", 32, 0, ""),
-    cwmp_text("FileType", 64, CWMP_NONEMPTY, NULL),
+    cwmp_choice("FileType", 64, cwmp_upload_types),
     cwmp_text("URL", 256, CWMP_NONEMPTY|CWMP_URL, NULL),
     cwmp_text("Username", 256, 0, ""),
     cwmp_text("Password", 256, 0, ""),
@@ -247,10 +287,19 @@ static const cwmp_arg_t  cwmp_upload[] = {
     cwmp_args_end
 };
 
+static const cwmp_arg_t  cwmp_window_modes[] = {
+    cwmp_one("1 At Any Time"),
+    cwmp_one("2 Immediately"),
+    cwmp_one("3 When Idle"),
+    cwmp_one("4 Confirmation Needed"),
+    cwmp_one("X <VENDOR> <id>"),
+    cwmp_args_end
+};
+
 static const cwmp_arg_t  cwmp_time_window[] = {
     cwmp_simple("WindowStart", CWMP_T_UINT, NULL),
     cwmp_simple("WindowEnd", CWMP_T_UINT, NULL),
-    cwmp_text("WindowMode", 64, CWMP_NONEMPTY, NULL),
+    cwmp_choice("WindowMode", 64, cwmp_window_modes),
     cwmp_text("UserMessage", 256, 0, ""),
     cwmp_number("MaxRetries", CWMP_T_INT, 0, CWMP_MINUS_ONE, "0"),
     cwmp_args_end
@@ -258,7 +307,7 @@ static const cwmp_arg_t  cwmp_time_window[] = {
 
 static const cwmp_arg_t  cwmp_schedule_download[] = {
     cwmp_text("CommandKey", 32, 0, ""),
-    cwmp_text("FileType", 64, CWMP_NONEMPTY, NULL),
+    cwmp_choice("FileType", 64, cwmp_download_types),
     cwmp_text("URL", 256, CWMP_NONEMPTY|CWMP_URL, NULL),
     cwmp_text("Username", 256, 0, ""),
     cwmp_text("Password", 256, 0, ""),

@@ -55,6 +55,8 @@ typedef enum {
 #define CWMP_INSTANCE   0x1000      /* with PATH_DOT: an instance of an object */
 #define CWMP_CUT        0x2000      /* for people: cut where it is too long,
                                        not refused (received text) */
+#define CWMP_WILDCARD   0x4000      /* with NAME: a "*" may be for instances, if
+                                       the device takes that */
 
 
 typedef struct cwmp_arg_s  cwmp_arg_t;
@@ -71,8 +73,15 @@ struct cwmp_arg_s {
                                        gets; NULL: the task must give it */
     const char        *item;        /* arrays: "string", "EventStruct", ... */
     const char        *array_type;  /* arrays: "xsd:string", "cwmp:..." */
-    const cwmp_arg_t  *fields;      /* STRUCT, STRUCTS: ends with name NULL */
+    const cwmp_arg_t  *fields;      /* STRUCT, STRUCTS: ends with name NULL;
+                                       STRING, STRINGS: what the text of a task
+                                       may be, as names; NULL: any text */
 };
+
+/*
+ * In such a name <i> stands for a whole number of at least 1, <id> for all that
+ * is left of the line, another word between < and > for one without blanks.
+ */
 
 #define CWMP_MAX_FIELDS  16         /* of a struct, and arguments of an RPC;
                                        and cells of a row */

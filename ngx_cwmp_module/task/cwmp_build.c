@@ -287,7 +287,7 @@ cwmp_build_strings(cwmp_build_t *b, const cwmp_arg_t *arg, json_t *v,
 
     one = *arg;
     one.type = (arg->flags & CWMP_ENCODED) ? CWMP_T_BASE64 : CWMP_T_STRING;
-    one.flags = (arg->flags & CWMP_NAME)
+    one.flags = (arg->flags & (CWMP_NAME|CWMP_WILDCARD))
                 | ((arg->flags & CWMP_ENCODED) ? CWMP_NONEMPTY : 0);
 
     json_array_foreach(v, i, item) {

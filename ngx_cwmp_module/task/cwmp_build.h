@@ -80,10 +80,10 @@ cwmp_node_t *cwmp_build_nodes(cwmp_build_t *b, size_t n);
 void cwmp_node_text(cwmp_node_t *node, const char *text);
 
 /* cwmp_check.c: what is wrong with a text or a number as this argument, with
-   arguments that are good by themselves, with a path without its last dot */
+   the name of what is set, with arguments that are good by themselves */
 cwmp_rc_t cwmp_check_scalar(cwmp_build_t *b, const cwmp_arg_t *arg,
     const char *path, const cwmp_str_t *text);
-int cwmp_is_path(const char *p, size_t len);
+cwmp_rc_t cwmp_check_name(cwmp_build_t *b, const char *path, const char *name);
 cwmp_rc_t cwmp_check_args(cwmp_build_t *b, const cwmp_rpc_t *rpc,
     const cwmp_node_t *args);
 size_t cwmp_characters(const cwmp_str_t *text);

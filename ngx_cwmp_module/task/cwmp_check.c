@@ -17,8 +17,6 @@
 
 
 static cwmp_rc_t cwmp_check_windows(cwmp_build_t *b, const cwmp_node_t *args);
-static cwmp_rc_t cwmp_check_names(cwmp_build_t *b, const cwmp_node_t *args);
-static cwmp_rc_t cwmp_check_path(cwmp_build_t *b, const cwmp_node_t *args);
 static cwmp_rc_t cwmp_check_notifications(cwmp_build_t *b,
     const cwmp_node_t *args);
 
@@ -28,10 +26,7 @@ static const struct {
     cwmp_rc_t   (*check)(cwmp_build_t *b, const cwmp_node_t *args);
 } cwmp_checks[] = {
     { "ScheduleDownload", cwmp_check_windows },
-    { "SetParameterAttributes", cwmp_check_notifications },
-    { "GetParameterValues", cwmp_check_names },
-    { "GetParameterAttributes", cwmp_check_names },
-    { "GetParameterNames", cwmp_check_path }
+    { "SetParameterAttributes", cwmp_check_notifications }
 };
 
 
@@ -76,15 +71,18 @@ cwmp_check_windows(cwmp_build_t *b, const cwmp_node_t *args)
 {
     size_t              i;
     long long           start, end, last;
-    const cwmp_node_t  *list;
+    const cwmp_node_t  *list, *window;
 
     static const char  *path[] = { "TimeWindowList[0]", "TimeWindowList[1]" };
+    static const char  *message[] = { "TimeWindowList[0].UserMessage",
+                                      "TimeWindowList[1].UserMessage" };
 
     list = &args[7];
 
     for (i = 0, last = 0; i < list->nitems && i < 2; i++) {
-        start = cwmp_check_number(&list->items[i].items[0].text);
-        end = cwmp_check_number(&list->items[i].items[1].text);
+        window = list->items[i].items;
+        start = cwmp_check_number(&window[0].text);
+        end = cwmp_check_number(&window[1].text);
 
         if (start >= end) {
             return cwmp_build_refuse(b, path[i], "ends before it starts");
@@ -96,6 +94,14 @@ cwmp_check_windows(cwmp_build_t *b, const cwmp_node_t *args)
         }
 
         last = end;
+
+        /* "1 " to "3 " ask nobody; a vendor's mode may */
+
+        if (window[3].text.len && window[2].text.data[0] < '4') {
+            return cwmp_build_refuse(b, message[i], "is shown to nobody in "
+                                     "this WindowMode: use 4 Confirmation "
+                                     "Needed");
+        }
     }
 
     return CWMP_OK;
@@ -124,25 +130,6 @@ cwmp_check_notifications(cwmp_build_t *b, const cwmp_node_t *args)
     }
 
     return CWMP_OK;
-}
-
-
-/* a node that is "*" and nothing else: every instance of its table */
-
-static int
-cwmp_has_wildcard(const cwmp_str_t *path)
-{
-    size_t  i;
-
-    for (i = 1; i + 1 < path->len; i++) {
-        if (path->data[i] == '*' && path->data[i - 1] == '.'
-            && path->data[i + 1] == '.')
-        {
-            return 1;
-        }
-    }
-
-    return 0;
 }
 
 
@@ -175,46 +162,6 @@ cwmp_takes_wildcards(const cwmp_order_t *order)
 }
 
 
-/* TR-069 A.3.2.2 */
-
-static cwmp_rc_t
-cwmp_check_wildcard(cwmp_build_t *b, const cwmp_str_t *name, const char *path)
-{
-    if (!cwmp_has_wildcard(name) || cwmp_takes_wildcards(b->order)) {
-        return CWMP_OK;
-    }
-
-    return cwmp_build_refuse(b, path, "has a wildcard, and the device did not "
-                             "report ManagementServer."
-                             "InstanceWildcardsSupported as true");
-}
-
-
-static cwmp_rc_t
-cwmp_check_names(cwmp_build_t *b, const cwmp_node_t *args)
-{
-    char    path[48];
-    size_t  i;
-
-    for (i = 0; i < args[0].nitems; i++) {
-        snprintf(path, sizeof(path), "ParameterNames[%zu]", i);
-
-        if (cwmp_check_wildcard(b, &args[0].items[i].text, path) != CWMP_OK) {
-            return b->rc;
-        }
-    }
-
-    return CWMP_OK;
-}
-
-
-static cwmp_rc_t
-cwmp_check_path(cwmp_build_t *b, const cwmp_node_t *args)
-{
-    return cwmp_check_wildcard(b, &args[0].text, "ParameterPath");
-}
-
-
 size_t
 cwmp_characters(const cwmp_str_t *text)
 {
@@ -228,39 +175,139 @@ cwmp_characters(const cwmp_str_t *text)
 }
 
 
-/*
- * Names between dots, none of them empty or with a blank; what stands between
- * brackets is an alias, which may have dots.
- */
+/* where a part of a path ends; an alias, between brackets, may have dots */
 
-int
-cwmp_is_path(const char *p, size_t len)
+static const char *
+cwmp_part_end(const char *p, const char *last)
 {
-    int     alias, empty;
-    size_t  i;
+    int  alias;
 
-    for (i = 0, alias = 0, empty = 1; i < len; i++) {
+    for (alias = 0; p < last && (alias || *p != '.'); p++) {
+        alias = alias ? (*p != ']') : (*p == '[');
+    }
 
-        if (alias) {
-            alias = (p[i] != ']');
+    return p;
+}
 
-        } else if (p[i] == '.') {
-            if (empty) {
+
+/* not empty, nor an alias that is; no control character, and outside of an
+   alias no blank */
+
+static int
+cwmp_is_part(const char *p, const char *last)
+{
+    const char     *alias;
+    unsigned char   least;
+
+    if (p == last) {
+        return 0;
+    }
+
+    for (alias = NULL; p < last; p++) {
+        least = alias ? ' ' : '!';
+
+        if ((unsigned char) *p < least || *p == 0x7f) {
+            return 0;
+        }
+
+        if (alias == NULL) {
+            alias = (*p == '[') ? p + 1 : NULL;
+
+        } else if (*p == ']') {
+            if (p == alias) {
                 return 0;
             }
 
-            empty = 1;
-
-        } else if ((unsigned char) p[i] <= ' ') {
-            return 0;
-
-        } else {
-            alias = (p[i] == '[');
-            empty = 0;
+            alias = NULL;
         }
     }
 
-    return !empty && !alias;
+    return alias == NULL;
+}
+
+
+/* parts between dots, without a last dot */
+
+static int
+cwmp_is_path(const char *p, const char *last)
+{
+    const char  *end;
+
+    for ( ;; p = end + 1) {
+        end = cwmp_part_end(p, last);
+
+        if (!cwmp_is_part(p, end)) {
+            return 0;
+        }
+
+        if (end == last) {
+            return 1;
+        }
+    }
+}
+
+
+/* a part that is "*" and nothing else: every instance of its table */
+
+static int
+cwmp_has_wildcard(const char *p, const char *last)
+{
+    const char  *end;
+
+    for ( ;; p = end + 1) {
+        end = cwmp_part_end(p, last);
+
+        if (end - p == 1 && *p == '*') {
+            return 1;
+        }
+
+        if (end == last) {
+            return 0;
+        }
+    }
+}
+
+
+/* TR-069 A.3.2.2 to A.3.2.5 */
+
+static cwmp_rc_t
+cwmp_check_wildcard(cwmp_build_t *b, unsigned flags, const char *path,
+    const char *p, size_t len)
+{
+    if (!cwmp_has_wildcard(p, p + len)) {
+        return CWMP_OK;
+    }
+
+    if (!(flags & CWMP_WILDCARD)) {
+        return cwmp_build_refuse(b, path, "has a wildcard, which only "
+                                 "GetParameterValues, GetParameterNames and "
+                                 "GetParameterAttributes may have");
+    }
+
+    if (cwmp_takes_wildcards(b->order)) {
+        return CWMP_OK;
+    }
+
+    return cwmp_build_refuse(b, path, "has a wildcard, and the device did not "
+                             "report ManagementServer."
+                             "InstanceWildcardsSupported as true");
+}
+
+
+/* of a parameter that is set, or its end below a new object */
+
+cwmp_rc_t
+cwmp_check_name(cwmp_build_t *b, const char *path, const char *name)
+{
+    size_t  len;
+
+    len = strlen(name);
+
+    if (!cwmp_is_path(name, name + len)) {
+        return cwmp_build_refuse(b, path, "is no parameter's name");
+    }
+
+    return cwmp_check_wildcard(b, 0, path, name, len);
 }
 
 
@@ -289,7 +336,7 @@ cwmp_object_wrong(const cwmp_arg_t *arg, const char *p, size_t len)
         return "does not end with a dot";
     }
 
-    if (!cwmp_is_path(p, len - 1)) {
+    if (!cwmp_is_path(p, p + len - 1)) {
         return "is no object's path";
     }
 
@@ -301,12 +348,63 @@ cwmp_object_wrong(const cwmp_arg_t *arg, const char *p, size_t len)
 }
 
 
-/* scheme://authority, the latter without user:password@ (RFC 3986) */
+/* of a parameter, or of all below a path; empty: of all there are */
+
+static const char *
+cwmp_name_wrong(const char *p, size_t len)
+{
+    const char  *last;
+
+    last = p + len;
+
+    if (len > 1 && last[-1] == '.') {
+        last--;
+    }
+
+    return (len == 0 || cwmp_is_path(p, last))
+           ? NULL : "is no path: a part is empty, or has a blank or a control "
+                    "character";
+}
+
+
+/* host and port, between "://" and the path */
+
+static const char *
+cwmp_authority_wrong(const char *p, const char *last)
+{
+    int          literal;
+    const char  *q;
+
+    for (q = p; q < last; q++) {
+        if (*q == '@') {
+            return "holds a user name or password: use Username and Password";
+        }
+    }
+
+    literal = (p < last && *p == '[');      /* an IPv6 address has colons */
+
+    for (p += literal; p < last && !strchr(literal ? "[]" : "[]:", *p); p++) {
+        /* void */
+    }
+
+    if (literal && p < last && *p == ']') {
+        p++;
+        literal = 0;
+    }
+
+    for (q = p + 1; q < last && *q >= '0' && *q <= '9'; q++) { /* void */ }
+
+    return (literal || (p < last && (*p != ':' || q < last || q == p + 1)))
+           ? "has a host or a port that is none" : NULL;
+}
+
+
+/* scheme://authority/path?query#fragment, as RFC 3986 has it */
 
 static const char *
 cwmp_url_wrong(const char *p, const char *last)
 {
-    const char  *q, *scheme;
+    const char  *q, *scheme, *wrong;
 
     for (scheme = p; p < last && (isalnum((unsigned char) *p) || *p == '+'
                                   || *p == '-' || *p == '.'); p++)
@@ -324,15 +422,29 @@ cwmp_url_wrong(const char *p, const char *last)
         if ((unsigned char) *q <= ' ' || *q == 0x7f) {
             return "has a blank or a control character";
         }
-    }
 
-    for (p += 3; p < last && !strchr("/?#", *p); p++) {
-        if (*p == '@') {
-            return "holds a user name or password: use Username and Password";
+        if (*q == '%' && (last - q < 3 || !isxdigit((unsigned char) q[1])
+                          || !isxdigit((unsigned char) q[2])))
+        {
+            return "has a % without two hexadecimal digits: write it as %25";
         }
     }
 
-    return NULL;
+    p += 3;
+
+    for (q = p; q < last && !strchr("/?#", *q); q++) { /* void */ }
+
+    wrong = cwmp_authority_wrong(p, q);
+
+    for (p = NULL; q < last && wrong == NULL; q++) {
+        if (*q == '[' || *q == ']' || (*q == '#' && p)) {
+            wrong = "has a [, a ] or a second #: write it as %5B, %5D, %23";
+        }
+
+        p = (*q == '#') ? q : p;
+    }
+
+    return wrong;
 }
 
 
@@ -397,6 +509,10 @@ cwmp_text_wrong(const cwmp_arg_t *arg, const cwmp_str_t *text)
         return cwmp_object_wrong(arg, p, text->len);
     }
 
+    if (arg->flags & CWMP_NAME) {
+        return cwmp_name_wrong(p, text->len);
+    }
+
     if (arg->flags & CWMP_URL) {
         return cwmp_url_wrong(p, p + text->len);
     }
@@ -406,6 +522,80 @@ cwmp_text_wrong(const cwmp_arg_t *arg, const cwmp_str_t *text)
     }
 
     return NULL;
+}
+
+
+/* the placeholders of a choice: how many bytes of the text each stands for */
+
+static size_t
+cwmp_choice_span(const char *name, const char *text)
+{
+    if (strncmp(name, "<i>", 3) == 0) {
+        return (*text == '0') ? 0 : strspn(text, "0123456789");
+    }
+
+    if (strncmp(name, "<id>", 4) == 0) {
+        return strcspn(text, "\r\n");
+    }
+
+    return strcspn(text, " \t\r\n");
+}
+
+
+static int
+cwmp_is_choice(const char *choice, const char *text)
+{
+    size_t  n;
+
+    while (*choice) {
+
+        if (*choice != '<') {
+            if (*choice++ != *text++) {
+                return 0;
+            }
+
+            continue;
+        }
+
+        n = cwmp_choice_span(choice, text);
+        if (n == 0) {
+            return 0;
+        }
+
+        text += n;
+        choice = strchr(choice, '>') + 1;
+    }
+
+    return *text == '\0';
+}
+
+
+#define CWMP_CHOICES_MAX  512
+
+static cwmp_rc_t
+cwmp_check_choice(cwmp_build_t *b, const cwmp_arg_t *choice, const char *path,
+    const cwmp_str_t *text)
+{
+    char    *copy, list[CWMP_CHOICES_MAX];
+    size_t   len;
+
+    copy = cwmp_build_copy(b, text);
+    if (copy == NULL) {
+        return b->rc;
+    }
+
+    for (len = 0; choice->name; choice++) {
+        if (cwmp_is_choice(choice->name, copy)) {
+            return CWMP_OK;
+        }
+
+        if (len < sizeof(list)) {
+            len += snprintf(list + len, sizeof(list) - len, "%s%s",
+                            len ? ", " : "", choice->name);
+        }
+    }
+
+    return cwmp_build_refuse(b, path, "is none of %s", list);
 }
 
 
@@ -426,5 +616,15 @@ cwmp_check_scalar(cwmp_build_t *b, const cwmp_arg_t *arg, const char *path,
 
     wrong = cwmp_text_wrong(arg, text);
 
-    return wrong ? cwmp_build_refuse(b, path, "%s", wrong) : CWMP_OK;
+    if (wrong) {
+        return cwmp_build_refuse(b, path, "%s", wrong);
+    }
+
+    if (arg->flags & (CWMP_NAME|CWMP_PATH_DOT)) {
+        return cwmp_check_wildcard(b, arg->flags, path, (char *) text->data,
+                                   text->len);
+    }
+
+    return arg->fields ? cwmp_check_choice(b, arg->fields, path, text)
+                       : CWMP_OK;
 }

@@ -63,7 +63,8 @@ cwmp_rc_t cwmp_task_rpc(cwmp_arena_t *arena, const cwmp_order_t *order,
     cwmp_task_rpc_t *out);
 
 
-/* one letter for each type of a value, as it is stored; 's' for unknown */
+/* one letter for each type of a value, as it is stored; 's' for none, 'a' for
+   one that is not TR-069's: a set has to give its type */
 char cwmp_type_letter(const cwmp_str_t *type);
 
 #endif

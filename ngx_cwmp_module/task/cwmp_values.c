@@ -14,14 +14,15 @@ static cwmp_rc_t cwmp_build_value(cwmp_build_t *b, const char *path,
     cwmp_node_t *node);
 
 
-/* in the order of cwmp_value_type_t */
-static const char  cwmp_letters[] = "ssbiluUdtBh";
+/* in the order of cwmp_value_type_t; the first is of a type that is none */
+static const char  cwmp_letters[] = "asbiluUdtBh";
 
 
 char
 cwmp_type_letter(const cwmp_str_t *type)
 {
-    return cwmp_letters[cwmp_value_type(type->data, type->len)];
+    return cwmp_letters[type->len ? cwmp_value_type(type->data, type->len)
+                                  : CWMP_V_STRING];
 }
 
 
@@ -55,8 +56,8 @@ cwmp_build_name(cwmp_build_t *b, const char *p, const char *name,
 {
     cwmp_str_t  text;
 
-    if (!cwmp_is_path(name, strlen(name))) {
-        return cwmp_build_refuse(b, p, "is no parameter's name");
+    if (cwmp_check_name(b, p, name) != CWMP_OK) {
+        return b->rc;
     }
 
     if (cwmp_build_canonical(b, CWMP_V_STRING, p, full, strlen(full), &text)
@@ -320,7 +321,7 @@ cwmp_build_value(cwmp_build_t *b, const char *path, const char *name,
 
     if (t == CWMP_V_NONE && typed) {
         return cwmp_build_refuse(b, path, "is of unknown type, and the device "
-                                 "did not report it; give it as "
+                                 "reported none that there is; give its type: "
                                  "{\"value\":..., \"type\":\"xsd:...\"}");
     }
 

@@ -192,7 +192,7 @@ LLVMFuzzerTestOneInput(const unsigned char *p, size_t n)
     order.key.data = (unsigned char *) "key-1";
     order.key.len = 5;
     order.version = (p[1] & 7) > 4 ? 0 : 10 + (p[1] & 7);
-    known[0].letter = "sbiluUdtBh"[p[1] / 8 % 10];
+    known[0].letter = "sbiluUdtBha"[p[1] / 8 % 11];
     order.known = known;
     order.nknown = 3;
     order.json.data = (unsigned char *) p + 2;

@@ -25,15 +25,16 @@
                    "\"values\":" list "}"
 #define GET(list)  "{\"method\":\"GetParameterValues\",\"ParameterNames\":"   \
                    list "}"
-#define LOAD(more) "{\"method\":\"Download\",\"FileType\":\"1 F\",\"URL\":"   \
-                   "\"https://h/f\"" more "}"
-#define URL(url)   "{\"method\":\"Download\",\"FileType\":\"1 F\",\"URL\":\"" \
-                   url "\"}"
+#define LOAD(more) "{\"method\":\"Download\",\"FileType\":\"2 Web Content\"," \
+                   "\"URL\":\"https://h/f\"" more "}"
+#define URL(url)   "{\"method\":\"Download\",\"FileType\":\"2 Web Content\"," \
+                   "\"URL\":\"" url "\"}"
 
 #define NO_VALUE   ": has no value: use a text, a number, true, false or "    \
                    "{\"value\":..., \"type\":\"xsd:...\"}"
-#define NO_TYPE    ": is of unknown type, and the device did not report it; " \
-                   "give it as {\"value\":..., \"type\":\"xsd:...\"}"
+#define NO_TYPE    ": is of unknown type, and the device reported none that " \
+                   "there is; give its type: {\"value\":..., "               \
+                   "\"type\":\"xsd:...\"}"
 #define BAD_TYPE   ": has a type that is none: use xsd:string, boolean, int, "\
                    "unsignedInt, long, unsignedLong, decimal, "       \
                    "dateTime, base64, hexBinary"
@@ -97,7 +98,8 @@ static const case_t  rpcs[] = {
       "<cwmp:DeleteObject><ObjectName>D.T.3.</ObjectName><ParameterKey>pk"
       "</ParameterKey></cwmp:DeleteObject>", "RPC-13 DeleteObject" },
     { "", LOAD(""),
-      "<cwmp:Download><CommandKey>key-1</CommandKey><FileType>1 F</FileType>"
+      "<cwmp:Download><CommandKey>key-1</CommandKey><FileType>2 Web "
+      "Content</FileType>"
       "<URL>https://h/f</URL><Username></Username><Password></Password>"
       "<FileSize>0</FileSize><TargetFileName></TargetFileName><DelaySeconds>0"
       "</DelaySeconds><SuccessURL></SuccessURL><FailureURL></FailureURL>"
@@ -105,7 +107,8 @@ static const case_t  rpcs[] = {
     { "", LOAD(",\"FailureURL\":\"f\",\"SuccessURL\":\"s\",\"DelaySeconds\":"
       "4294967295,\"TargetFileName\":\"t\",\"FileSize\":\"+0012\","
       "\"Password\":\"p&<\",\"Username\":\"u\",\"CommandKey\":\"ck\""),
-      "<cwmp:Download><CommandKey>ck</CommandKey><FileType>1 F</FileType>"
+      "<cwmp:Download><CommandKey>ck</CommandKey><FileType>2 Web "
+      "Content</FileType>"
       "<URL>https://h/f</URL><Username>u</Username><Password>p&amp;&lt;"
       "</Password><FileSize>12</FileSize><TargetFileName>t</TargetFileName>"
       "<DelaySeconds>4294967295</DelaySeconds><SuccessURL>s</SuccessURL>"
@@ -209,6 +212,9 @@ static const case_t  values[] = {
       "no base64" },
     { "", VAL("1", "xsd:thing"), "ParameterList.A" BAD_TYPE, "no type" },
     { "", VAL("1", ""), "ParameterList.A" BAD_TYPE, "an empty type" },
+    { "", VAL("1", "xsd:float"), "ParameterList.A" BAD_TYPE, "float" },
+    { "", VAL("1", "xsd:anySimpleType"), "ParameterList.A" BAD_TYPE,
+      "anySimpleType" },
     { "", SET("{\"A\":{\"value\":1,\"type\":5}}"), "ParameterList.A" BAD_TYPE,
       "a type that is no text" },
     { "", SET("{\"A\":{\"value\":1,\"type\":null}}"),
@@ -225,7 +231,14 @@ static const case_t  values[] = {
       "the device's type is held" },
     { "", SET("{\"A\":1}"), "ParameterList.A" NO_TYPE, "of unknown type" },
     { "", SET("{\"Odd\":1}"), "ParameterList.Odd" NO_TYPE,
-      "of a type that this version does not know" },
+      "TYP-05 of a type that TR-069 has not" },
+    { "", SET("{\"Odd\":{\"value\":1,\"type\":\"int\"}}"),
+      SPV("1", ROW("Odd", "int", "1"), "key-1"),
+      "TYP-05 ... whose type the task gives" },
+    { "types", SET("{\"Odd\":1}"), "done",
+      "TYP-05 it is not read once more" },
+    { "set", ADD("{\"Odd\":1}"), "values.Odd" NO_TYPE,
+      "TYP-05 nor guessed in a new object" },
     { "", SET("{\"U\":null}"), "ParameterList.U" NO_VALUE, "null" },
     { "", SET("{\"U\":[1]}"), "ParameterList.U" NO_VALUE, "a list" },
     { "", SET("{\"U\":{}}"), "ParameterList.U" NO_VALUE, "no value" },
@@ -364,7 +377,7 @@ static const case_t  refused[] = {
       "RPC-12 which is no object's" },
     { "", "{\"method\":\"Download\",\"URL\":\"https://h/f\"}",
       "FileType: is missing", "RPC-15 no FileType" },
-    { "", "{\"method\":\"Download\",\"FileType\":\"1 F\"}",
+    { "", "{\"method\":\"Download\",\"FileType\":\"4 Tone File\"}",
       "URL: is missing", "RPC-15 no URL" },
     { "", "{\"method\":\"Download\",\"FileType\":\"\",\"URL\":\"a\"}",
       "FileType: is empty", "RPC-15 an empty FileType" },
@@ -378,7 +391,7 @@ static const case_t  refused[] = {
     { "", LOAD(",\"DelaySeconds\":true"),
       "DelaySeconds: is not a whole number", "RPC-15 true" },
     { "", LOAD(",\"Username\":null"), "<cwmp:Download>*", "null" },
-    { "", "{\"method\":\"Download\",\"FileType\":\"1\",\"URL\":null}",
+    { "", "{\"method\":\"Download\",\"FileType\":\"X Y Z\",\"URL\":null}",
       "URL: is missing", "RPC-15 null where something is needed" },
     { "", "{\"method\":\"Download\",\"Url\":null}",
       "Url: is no field of this task", "null of a misspelt field" },

@@ -187,6 +187,44 @@ digest(parse_t *t)
 }
 
 
+/* however large: what is above the last unsignedInt counts as that */
+
+static void
+test_timeouts(void)
+{
+    char     text[512];
+    size_t   i;
+    parse_t  t;
+
+    static const struct {
+        const char  *text;
+        unsigned     seconds;
+    } timeouts[] = {
+        { "0", 0 }, { "120", 120 }, { "1000000010", 1000000010 },
+        { "2000000000", 2000000000 }, { "2147483647", 2147483647 },
+        { "4294967295", 4294967295U }, { "4294967296", 4294967295U },
+        { "99999999999999999999999999", 4294967295U },
+        { "", 0 }, { "-1", 0 }, { "30 s", 0 },
+        { "99999999999999999999999999x", 0 }
+    };
+
+    for (i = 0; i < sizeof(timeouts) / sizeof(timeouts[0]); i++) {
+        snprintf(text, sizeof(text), ENV "<s:Header><cwmp:SessionTimeout>%s"
+                 "</cwmp:SessionTimeout></s:Header><s:Body><cwmp:Inform/>"
+                 TAIL, timeouts[i].text);
+        parse(&t, text);
+
+        if (!ok(t.facts->session_timeout == timeouts[i].seconds,
+                "VER-05 SessionTimeout \"%s\"", timeouts[i].text))
+        {
+            diag("got %u", t.facts->session_timeout);
+        }
+
+        end(&t);
+    }
+}
+
+
 static void
 test_messages(void)
 {
@@ -258,6 +296,12 @@ test_messages(void)
     is_num(t.facts->fault_code, 9002, "FLT-03 D29 no detail: 9002");
     is_mem(t.facts->fault_text.data, t.facts->fault_text.len, "oops",
            "with faultstring");
+    end(&t);
+
+    parse(&t, HEAD "<s:Fault><detail><cwmp:Fault><FaultCode>99999999999"
+          "</FaultCode><FaultString>no</FaultString></cwmp:Fault></detail>"
+          "</s:Fault>" TAIL);
+    is_num(t.facts->fault_code, 9002, "FLT-03 a code that no number holds");
     end(&t);
 
     parse(&t, "<Envelope><Header><ID> \n</ID></Header><Body><Bogus a:b='1'>"
@@ -535,6 +579,7 @@ main(void)
     setvbuf(stdout, NULL, _IOLBF, 0);
     xmlInitParser();
 
+    test_timeouts();
     test_messages();
     test_empty();
     test_refused();

@@ -27,7 +27,7 @@ static cwmp_known_t  known[] = {
     K("S", 's', "text"), K("B", 'b', "true"), K("I", 'i', "-5"),
     K("U", 'u', "007"), K("L", 'l', "-9"), K("UL", 'U', "9"),
     K("D", 'd', "1.50"), K("T", 't', "2025-03-01T02:00:00+05:30"),
-    K("B64", 'B', "AAEC"), K("H", 'h', "0a"), K("Odd", '?', "1"),
+    K("B64", 'B', "AAEC"), K("H", 'h', "0a"), K("Odd", 'a', "1"),
     K("Empty", 's', ""), K("BadU", 'u', "many"),
     K("N.1.", '\0', ""), K("N.2", '\0', "")    /* asked for in phase names */
 };
@@ -234,9 +234,9 @@ static const struct {
       "ObjectName: is longer than "
       "256 characters", "PAR-06 ObjectName", 0 },
     { "", "{\"method\":\"Download\",\"URL\":\"https://h/\",\"FileType\":\"",
-      "\"}", "", "", 64, "FileType: is longer than "
+      "\"}", "X ACME ", "", 64, "FileType: is longer than "
       "64 characters", "RPC-15 FileType", 0 },
-    { "", "{\"method\":\"Download\",\"FileType\":\"1\",\"URL\":\"", "\"}",
+    { "", "{\"method\":\"Download\",\"FileType\":\"X Y Z\",\"URL\":\"", "\"}",
       "https://h/", "", 256, "URL: is longer than "
       "256 characters", "RPC-15 URL", 0 },
     { "", LOAD(",\"Username\":\""), "\"}", "", "", 256,
@@ -340,6 +340,124 @@ test_bounds(void)
             test_bound(i, characters[k], bounds[i].max + 1);
         }
     }
+}
+
+
+/* paths: wherever one may stand, the same ones are refused */
+
+#define WILD        "has a wildcard, "
+#define WILD_NEVER  WILD "which only GetParameterValues, GetParameterNames "   \
+                    "and GetParameterAttributes may have"
+#define WILD_UNSAID WILD "and the device did not report ManagementServer."    \
+                    "InstanceWildcardsSupported as true"
+#define NO_PATH     "is no path: a part is empty, or has a blank or a "       \
+                    "control character"
+#define NO_NAME     "is no parameter's name"
+#define NO_OBJECT   "is no object's path"
+
+static const struct {
+    const char  *json;              /* "%s%s": a path, and what it ends with */
+    const char  *end;
+    const char  *field;             /* "%s": the path */
+    const char  *wrong;
+    const char  *wild;
+    int          partial;           /* may be everything below an object */
+} places[] = {
+    { GET("[\"A\",\"%s%s\"]"), "", "ParameterNames[1]", NO_PATH,
+      WILD_UNSAID, 1 },
+    { "{\"method\":\"GetParameterAttributes\",\"ParameterNames\":[\"%s%s\"]}",
+      "", "ParameterNames[0]", NO_PATH, WILD_UNSAID, 1 },
+    { "{\"method\":\"GetParameterNames\",\"ParameterPath\":\"%s%s\"}", "",
+      "ParameterPath", NO_PATH, WILD_UNSAID, 1 },
+    { "{\"method\":\"SetParameterAttributes\",\"ParameterList\":[{\"Name\":"
+      "\"%s%s\",\"Notification\":1}]}", "", "ParameterList[0].Name", NO_PATH,
+      WILD_NEVER, 1 },
+    { SET("{\"%s%s\":{\"value\":1,\"type\":\"int\"}}"), "",
+      "ParameterList.%s", NO_NAME, WILD_NEVER, 0 },
+    { ADD("{\"%s%s\":{\"value\":1,\"type\":\"int\"}}"), "", "values.%s",
+      NO_NAME, WILD_NEVER, 0 },
+    { "{\"method\":\"AddObject\",\"ObjectName\":\"%s%s\"}", ".", "ObjectName",
+      NO_OBJECT, WILD_NEVER, 0 },
+    { "{\"method\":\"DeleteObject\",\"ObjectName\":\"%s%s\"}", ".1.",
+      "ObjectName", NO_OBJECT, WILD_NEVER, 0 }
+};
+
+
+static void
+test_path(size_t i, const char *path, const char *reason)
+{
+    char    json[512], want[512], name[600], text[64];
+    size_t  k, n;
+
+    /* as JSON has it */
+
+    for (k = 0, n = 0; path[k]; k++) {
+        n += sprintf(text + n, (unsigned char) path[k] < ' ' ? "\\u%04x"
+                                                            : "%c", path[k]);
+    }
+
+    text[n] = '\0';
+    sprintf(json, places[i].json, text, places[i].end);
+    run("", json);
+
+    if (reason) {
+        n = sprintf(want, places[i].field, path);
+        sprintf(want + n, ": %s", reason);
+    } else {
+        strcpy(want, "<cwmp:*");
+    }
+
+    sprintf(name, "PAR-06 %s", json);
+    check(want, name);
+}
+
+
+static void
+test_paths(void)
+{
+    size_t  i, k;
+
+    static const char  *wrong[] = { ".", "..", ".A", "A..B", "A.", "A. B",
+        "A .B", " A", "A ", "A.\nB", "\n", "A\tB", "A.\x7f", "A.[].B",
+        "A.[b", "A.[b\n].C" };
+    static const char  *wild[] = { "A.*.B", "*.B", "A.*", "*", "A.*.B.*",
+                                   "A.[b.c].*.D" };
+    static const char  *good[] = { "A", "A.B", "A.0.B", "A.1", "A.[b].C",
+        "A.[b c.d].E", "A.[*].B", "A.[a.*.b].C", "X_00D09E_A.B", "A.X_A-B.C_d",
+        "A.B*.C", "A.**.B", "A.*b", "A.\xc3\xa9", "a.b", "A.B:C" };
+
+    for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+
+        for (k = 0; k < sizeof(wrong) / sizeof(wrong[0]); k++) {
+            if (strcmp(wrong[k], "A.") != 0) {
+                test_path(i, wrong[k], places[i].wrong);
+
+            } else {
+                test_path(i, wrong[k], places[i].partial ? NULL
+                                                         : places[i].wrong);
+            }
+        }
+
+        for (k = 0; k < sizeof(wild) / sizeof(wild[0]); k++) {
+            test_path(i, wild[k], places[i].wild);
+        }
+
+        for (k = 0; k < sizeof(good) / sizeof(good[0]); k++) {
+            test_path(i, good[k], NULL);
+        }
+    }
+
+    for (i = 0; places[i].partial; i++) {
+        test_path(i, "", NULL);
+        test_path(i, "A.*.", places[i].wild);
+        test_path(i, "A..", NO_PATH);
+    }
+
+    run("types", SET("{\"A.*.B\":1}"));
+    check("ParameterList.A.*.B: " WILD_NEVER,
+          "PAR-04 nor is it asked of which type they are");
+    run("verify", SET("{\"A.*\":{\"value\":1,\"type\":\"int\"}}"));
+    check("ParameterList.A.*: " WILD_NEVER, "PAR-04 nor of which value");
 }
 
 
@@ -509,7 +627,7 @@ static const struct {
     { "", "{\"method\":\"ChangeDUState\",\"Operations\":[{\"Operation\":"
       "\"Update\",\"Version\":\"1\"}]}" },
     { "", "{\"method\":\"SetParameterAttributes\",\"ParameterList\":[{"
-      "\"Name\":\"A\",\"AccessList\":[\"x\"]}]}" }
+      "\"Name\":\"A\",\"AccessList\":[\"X_x\"]}]}" }
 };
 
 
@@ -602,6 +720,8 @@ tables(void)
     cwmp_str_t         type;
     const cwmp_rpc_t  *rpc;
 
+    static const cwmp_str_t  any = cwmp_string("anySimpleType");
+
     for (rpc = cwmp_rpcs; rpc->name; rpc++) {
         if (rpc->from & CWMP_FROM_ACS) {
             printf("rpc %s\n", rpc->name);
@@ -614,6 +734,8 @@ tables(void)
         printf("type %c %s\n", cwmp_type_letter(&type), type.data);
     }
 
+    printf("type %c %s\n", cwmp_type_letter(&any), any.data);
+
     return 0;
 }
 
@@ -621,21 +743,34 @@ tables(void)
 int
 main(int argc, char **argv)
 {
-    static const cwmp_str_t  thing = cwmp_string("thing");
+    size_t  i;
+
+    static const cwmp_str_t  none = cwmp_string("");
+    static const cwmp_str_t  odd[] = {
+        cwmp_string("thing"), cwmp_string("float"), cwmp_string("short"),
+        cwmp_string("unsignedByte"), cwmp_string("anySimpleType"),
+        cwmp_string("enumeration")
+    };
 
     if (argc > 1 && strcmp(argv[1], "--tables") == 0) {
         return tables();
     }
 
     test(rpcs);
+    test(forms);
     test(further);
     test(values);
     test(refused);
     test(phases);
     test_bounds();
+    test_paths();
     test_large();
 
-    is_num(cwmp_type_letter(&thing), 's', "an unknown type is kept as text");
+    for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+        is_num(cwmp_type_letter(&odd[i]), 'a', "TYP-05 a type that is none");
+    }
+
+    is_num(cwmp_type_letter(&none), 's', "TYP-05 D16 no type is a string");
 
     test_memory("no memory once", 0, 0);
     test_memory("no memory any more", 1, 0);

@@ -56,7 +56,11 @@ static const struct {
     { "base64", "AAEC\r\n Aw==", "AAECAw==" }, { "base64", "", "" },
     { "base64", "AAE", NULL }, { "base64", "A=EC", NULL },
     { "base64", "AA-_", NULL }, { "base64", "====", NULL },
-    { "base64", "A===", NULL },
+    { "base64", "A===", NULL }, { "base64", "AB==", "AA==" },
+    { "base64", "A/==", "Aw==" }, { "base64", "AAD=", "AAA=" },
+    { "base64", "AA/=", "AA8=" }, { "base64", "//8=", "//8=" },
+    { "base64", "////", "////" }, { "base64", "A=", NULL },
+    { "base64", "=AAA", NULL },
     { "string", " a ", " a " }, { "string", "caf\xc3\xa9", "caf\xc3\xa9" },
     { "string", "caf\xe9", NULL }, { "string", "a\x01", NULL },
     { "string", "", "" }, { "string", "\xef\xbf\xbe", NULL }
@@ -81,7 +85,12 @@ main(void)
         { "xsd:datetime", CWMP_V_DATETIME }, { "base64", CWMP_V_BASE64 },
         { "xsd:base64Binary", CWMP_V_BASE64 },
         { "soap-enc:string", CWMP_V_STRING }, { "nothing", CWMP_V_NONE },
-        { "", CWMP_V_NONE }, { "xsd:", CWMP_V_NONE }
+        { "", CWMP_V_NONE }, { "xsd:", CWMP_V_NONE },
+        { "xsd:float", CWMP_V_NONE }, { "xsd:short", CWMP_V_NONE },
+        { "xsd:unsignedByte", CWMP_V_NONE }, { "foo:bar", CWMP_V_NONE },
+        { "xsd:anySimpleType", CWMP_V_NONE },
+        { "xsd:string(256)", CWMP_V_STRING }, { "(16)", CWMP_V_NONE },
+        { "xsd:str(1)", CWMP_V_NONE }
     };
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

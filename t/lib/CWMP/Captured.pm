@@ -32,10 +32,11 @@ my %MENDED = (
         qr/ SOAP-ENV:mustUnderstand=""/,
 );
 
-# Types by the name that Redis has for them; all else is a string.
-my %TYPE = ((map { ($_ => $_) } qw(string boolean int long unsignedInt
-    unsignedLong decimal dateTime base64Binary hexBinary)),
-    base64 => 'base64Binary');
+# Types by the name that Redis has for them, without a bound behind it; none is
+# a string, all else is unknown.
+my %TYPE = ('' => 'string', base64 => 'base64Binary', map { ($_ => $_) }
+    qw(string boolean int long unsignedInt unsignedLong decimal dateTime
+       base64Binary hexBinary));
 
 
 # --- what a message tells ----------------------------------------------------
@@ -216,8 +217,8 @@ my %LEAF = (word => \&word, text => \&text, number => \&number,
 
 sub type {
     my ($value) = @_;
-    my $type = word($value->{attr}{type} // '') =~ s/^.*://r;
-    return 'xsd:' . ($TYPE{$type} // 'string');
+    my $type = word($value->{attr}{type} // '') =~ s/\(\d+\)$//r =~ s/^.*://r;
+    return 'xsd:' . ($TYPE{$type} // 'anySimpleType');
 }
 
 
