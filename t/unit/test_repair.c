@@ -71,6 +71,8 @@ is_rows(const char *xml, const char *charset, const char *want,
 
         is_str(s.text, want, name);
         is_num(cwmp_envelope_facts(e)->repaired, repaired, "so many values");
+        is_num(cwmp_envelope_facts(e)->extra, strstr(xml, "junk") != NULL,
+               "is there more behind the envelope?");
 
         cwmp_envelope_free(e);
         tap_free(&s.owner);
@@ -190,6 +192,8 @@ test_encodings(void)
 
     is_rows(ROW "a<?b" END "\n", NULL, "A=a<?b (repaired)\nB=b\n", 1,
             "TOL-15 an instruction without an end, and a line break at the end");
+    is_rows(ROW "a<?b" END " junk", NULL, "A=a<?b (repaired)\nB=b\n", 1,
+            "TOL-38 or more");
     memset(xml, ' ', 1000);
     n = sprintf(xml, ROW "a<?b" END);
     xml[n] = ' ';
