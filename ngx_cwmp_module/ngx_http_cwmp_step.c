@@ -99,11 +99,14 @@ ngx_http_cwmp_chunk(ngx_http_cwmp_ctx_t *ctx)
     ngx_uint_t    i;
     ngx_array_t  *args;
 
-    args = ngx_http_cwmp_call(ctx, ctx->rows_pool, "cwmp_chunk_1");
+    args = ngx_http_cwmp_call(ctx, ctx->rows_pool, "cwmp_chunk_2");
 
     if (args
         && (ngx_http_cwmp_arg(args, ctx->token.data, ctx->token.len) != NGX_OK
             || ngx_http_cwmp_arg_number(args, ctx->conf->outstanding_timeout)
+               != NGX_OK
+            || ngx_http_cwmp_arg(args, ctx->facts->id.data,
+                                 ctx->facts->id.len)
                != NGX_OK))
     {
         args = NULL;

@@ -1605,7 +1605,9 @@ end
   change), gen, score; came: parameters of a long answer that are stored; full:
   1 when others are not, and the log was told; broke: why the last answer did
   not come to its end; early: the CPE has told how it ended, before it answered:
-  status and JSON; parts: 1 when there is progress.
+  status and JSON; parts: 1 when there is progress; strayed: the
+  ID of another RPC with which a long answer came: it was not stored; takes: the
+  same when it was refused, so that once more it is taken for this one's.
 
   phase of a task of more than one RPC, passed on to whoever writes the RPC:
     ''       the task's own RPC
@@ -1621,7 +1623,7 @@ end
 ]]
 local RUN = { 'id', 'method', 'rpc', 'attempts', 'sent', 'phase', 'instance',
               'key', 'before', 'gen', 'score', 'came', 'full', 'broke',
-              'early', 'parts' }
+              'early', 'parts', 'strayed', 'takes' }
 
 local function load_running(c)
     local run = hash_fields(c.k[RUNNING], RUN)
@@ -1762,6 +1764,7 @@ local function send(c, s, run, task, json, typed)
     s.c = (tonumber(s.c) or 0) + 1
     run.rpc = string.format('%x.%d', c.micros, s.c)
     run.sent, run.came, run.full, run.broke, run.early = c.now, '0', '', '', ''
+    run.strayed, run.takes = '', ''
     if m.reads or m.lost == 'verify' then
         run.gen = call('HINCRBY', c.k[DEVICE], 'gen', 1)
     end
@@ -2838,16 +2841,24 @@ function several.set_on(c, s, run, task, json, response, status, how)
     return several.proceed(c, s, run, task, json)
 end
 
+-- an ID that we gave to another RPC
+function several.is_anothers(run, id)
+    return id ~= run.rpc and string.find(id, '^%x+%.%d+$') ~= nil
+end
+
 --[[
   Answers are matched by order, since CPEs send none or a constant ID; but an
   ID that we gave to another RPC tells that it is not the answer to this one.
-  (The same bytes a third time are taken as new, whatever they are.)
+  (The same bytes a third time are taken as new, whatever they are; once more
+  when a part of them came ahead of the step, since it was not stored.)
 ]]
 local function is_stray(c, s, args, run, id)
-    if args[4] == s.d or id == run.rpc or not string.match(id, '^%x+%.%d+$')
+    if not several.is_anothers(run, id)
+       or args[4] == s.d and (run.strayed ~= id or run.takes == id)
     then
         return false
     end
+    call('HSET', c.k[RUNNING], 'takes', id)
     note(c, 'task ' .. run.id .. ': the answer to another RPC, ID ' .. id
             .. ', is ignored')
     return true
@@ -3232,21 +3243,38 @@ local function cwmp_step_1(keys, args)
     return reply
 end
 
--- Parameters of a long response, ahead of its step.  keys as for the step;
--- args: id, token, outstanding ms, name, letter and value, ...
-local function cwmp_chunk_1(keys, args)
+-- Parameters of a long response, ahead of its step; from first on: name, letter
+-- and value, ...  rpc: the ID that it has, nil when that is not known.  Only
+-- an answer that the step may take as one to the RPC outstanding is stored.
+local function chunk(keys, args, first, rpc)
     local c = context(keys, args[1])
     if call('HGET', c.k[SESSION], 't') ~= args[2] then
         return { 'unknown', c.notes }
     end
     local run = load_running(c)
-    if run then
+    if not run
+       or (several.rpc[run.phase] or run.method) ~= 'GetParameterValues'
+    then
+        -- no values were asked for
+    elseif rpc and several.is_anothers(run, rpc) and run.takes ~= rpc then
+        call('HSET', c.k[RUNNING], 'strayed', rpc)
+    else
         call('HINCRBY', c.k[RUNNING], 'came',
-             write_params(c, run.gen, args, 4, run))
+             write_params(c, run.gen, args, first, run))
         call('HDEL', c.k[DEVICE], 'informed')
     end
     call('PEXPIRE', c.k[SESSION], args[3], 'GT')
     return { 'more', c.notes }
+end
+
+-- keys as for the step; args: id, token, outstanding ms, then the parameters
+local function cwmp_chunk_1(keys, args)
+    return chunk(keys, args, 4)
+end
+
+-- the same; args: id, token, outstanding ms, the ID that the answer has, ...
+local function cwmp_chunk_2(keys, args)
+    return chunk(keys, args, 5, args[4])
 end
 
 -- An answer that was refused, or whose end did not come: the RPC stays
@@ -3477,6 +3505,7 @@ end
 -- at load time Lua has no pairs() and no redis.call
 redis.register_function('cwmp_step_1', cwmp_step_1)
 redis.register_function('cwmp_chunk_1', cwmp_chunk_1)
+redis.register_function('cwmp_chunk_2', cwmp_chunk_2)
 redis.register_function('cwmp_broke_1', cwmp_broke_1)
 redis.register_function('cwmp_deadline_1', cwmp_deadline_1)
 redis.register_function('cwmp_due_1', cwmp_due_1)

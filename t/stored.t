@@ -1,0 +1,119 @@
+#!/usr/bin/perl
+
+# What Redis keeps of a device, and what that costs the others: values of an
+# answer that was not asked for, reads and the sweep that overlap, bytes that
+# are counted, names and lists that are made to be slow.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use CWMP::Envelope ':all';
+use CWMP::Script;
+use CWMP::Test qw(wait_for patience);
+
+# A busy machine is not what is tested: Redis may take its time.
+my $t = CWMP::Test->new(redis_options => 'timeout=20s');
+my $redis = $t->redis;
+my $n = 0;
+
+sub device { return CWMP::Script->new($t, 'S' . ++$n, @_) }
+sub known { my ($d, $path) = @_; return $redis->params($d->id, $path) }
+sub field { my ($d, $name) = @_; return $redis->cmd('HGET', $d->key, $name) }
+
+
+sub read_task {
+    my ($id, @paths) = @_;
+    return { method => 'GetParameterValues', id => $id,
+             ParameterNames => \@paths };
+}
+
+
+# So many parameters below a path, with values that begin like this.
+sub rows {
+    my ($path, $n, $value) = @_;
+    return map { ["$path$_", 'string', "$value$_"] } 1 .. $n;
+}
+
+
+sub nothing_left {
+    my ($d) = @_;
+    is $d->leftovers, '', 'nothing is left of the tasks';
+}
+
+
+# What the functions have cost Redis so far, in ms.
+sub redis_ms {
+    my $ms = 0;
+    $ms += $_ / 1000 for $redis->cmd('INFO', 'commandstats')
+                         =~ /cmdstat_fcall(?:_ro)?:calls=\d+,usec=(\d+)/g;
+    return $ms;
+}
+
+
+# --- whose answer it is ----------------------------------------------------
+
+subtest 'a long answer, while another RPC is outstanding' => sub {
+    my $d = device();
+    $d->give(read_task('g', 'Device.X.'), { method => 'Reboot', id => 'rb' });
+    my $r = $d->begin;
+    my $text = gpv_response($r->id, rows('Device.X.P', 1200, 'v'));
+    is $d->post($text)->method, 'Reboot', 'it is taken, a Reboot follows';
+    $d->raw->reset;
+    is $d->post($text)->method, 'Reboot', 'the same bytes: the Reboot again';
+    is scalar(keys %{ known($d, 'Device.X.') }), 1200,
+        'SES-24 what was stored of it is there';
+
+    $d = device();
+    $d->give(read_task('g', 'Device.X.'), { method => 'Reboot', id => 'rb' });
+    $r = $d->begin;
+    $r = $d->post(gpv_response($r->id, rows('Device.X.P', 1200, 'old')));
+    $d->post(gpv_response($r->id, rows('Device.X.P', 1200, 'new')));
+    is $d->status('rb'), 'lost', 'an answer to a Reboot that is values';
+    is known($d, 'Device.X.')->{'Device.X.P1'}{value}, 'old1',
+        'SES-24 nobody asked for them: they are not stored';
+};
+
+
+subtest 'a long answer, while another read is outstanding' => sub {
+    my $d = device();
+    $d->give(read_task('old', 'Device.'), read_task('new', 'Device.'));
+    my $first = $d->begin;
+    my $text = gpv_response($first->id, rows('Device.X.P', 1200, 'old'));
+    my $second = $d->post($text);
+    my $came = sub { $redis->cmd('HGET', $d->key('running'), 'came') };
+    my $x1 = $redis->cmd('HGET', $d->key('params'), 'Device.X.P1');
+    for my $time (2, 3) {
+        $d->raw->reset;
+        is $d->post($text)->id, $second->id, "it comes a time no. $time";
+        is $came->(), 0, 'SES-24 it is no part of the second one\'s answer';
+        is $redis->cmd('HGET', $d->key('params'), 'Device.X.P1'), $x1,
+            '... nor as new as that';
+        is scalar(keys %{ known($d, 'Device.X.') }), 1200, '... and all is there';
+    }
+    $d->post(gpv_response($second->id, rows('Device.X.P', 600, 'new')));
+    is_deeply $d->ended, ['old done', 'new done'], 'both are answered';
+    my $known = known($d, 'Device.X.');
+    is scalar(keys %$known), 600, 'SES-24 what the second one lists is there';
+    is $known->{'Device.X.P600'}{value}, 'new600', '... of its own';
+
+    # one that gives the ID of the first to all that follows
+    $d = device();
+    $d->give(read_task('a', 'Device.'), read_task('b', 'Device.'));
+    my $id = $d->begin;
+    $d->post(gpv_response($id->id, rows('Device.X.P', 1200, 'a')));
+    my $later = gpv_response($id->id, rows('Device.X.P', 1200, 'b'));
+    my $times = 0;
+    while ($d->status('b') eq 'none' && ++$times < 6) { $d->post($later) }
+    is $d->status('b'), 'done', "TOL-08 an ID that never changes: $times times";
+    is known($d, 'Device.X.')->{'Device.X.P1'}{value}, 'b1', '... all is stored';
+    is scalar(keys %{ known($d, 'Device.X.') }), 1200, '... and can be seen';
+    $t->expect_log(qr/the answer to another RPC, ID \S+, is ignored/, 2);
+};
+
+done_testing;
