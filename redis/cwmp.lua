@@ -312,6 +312,7 @@ end
 ]]
 local MARKS = '.'
 local MARKS_MAX = 1000
+local MARK_BYTES = 256             -- of one: a path has as many at most
 local TYPES = { s = 'string', b = 'boolean', i = 'int', l = 'long',
                 u = 'unsignedInt', U = 'unsignedLong', d = 'decimal',
                 t = 'dateTime', B = 'base64Binary', h = 'hexBinary' }
@@ -367,28 +368,37 @@ local function load_marks(key)
     return raw and decode(raw) or {}
 end
 
--- the generation below which a path is gone
-local function gone_before(marks, path)
-    local low = marks[''] or 0
-    if #path > 1024 then            -- no path: each dot would cost its length
+-- A function that tells the generation below which a path is gone.  A path has
+-- as many beginnings as dots: only those as long as some mark are looked at.
+local function gone_by(marks)
+    local lengths, seen = {}, {}
+    for path in pairs(marks) do
+        if path ~= '' and not seen[#path] then
+            seen[#path] = true
+            lengths[#lengths + 1] = #path
+        end
+    end
+    local all = marks[''] or 0
+    return function(path)
+        local low = all
+        for _, n in ipairs(lengths) do
+            if string.byte(path, n) == 46 then          -- a dot
+                local m = marks[string.sub(path, 1, n)]
+                if m and m > low then
+                    low = m
+                end
+            end
+        end
         return low
     end
-    local at = string.find(path, '.', 1, true)
-    while at do
-        local m = marks[string.sub(path, 1, at)]
-        if m and m > low then
-            low = m
-        end
-        at = string.find(path, '.', at + 1, true)
-    end
-    return low
 end
 
 -- these paths were read completely, or deleted: older values below are gone
 local function mark_read(c, generation, paths)
     local marks, n = nil, 0
     for _, path in ipairs(paths) do
-        if path == '' or string.sub(path, -1) == '.' then
+        if path == '' or string.sub(path, -1) == '.' and #path <= MARK_BYTES
+        then
             marks = marks or load_marks(c.k[PARAMS])
             marks[path] = tonumber(generation)
         end
@@ -396,11 +406,12 @@ local function mark_read(c, generation, paths)
     if not marks then
         return
     end
+    local gone_before = gone_by(marks)
     for path, g in pairs(marks) do
         -- nothing to say that a mark above it does not, or more than is kept:
         -- what is gone below it then stays until it is read by another path
         local above = string.match(path, '^(.-)[^.]*%.$')
-        if n >= MARKS_MAX or above and gone_before(marks, above) >= g then
+        if n >= MARKS_MAX or above and gone_before(above) >= g then
             marks[path] = nil
         else
             n = n + 1
@@ -421,6 +432,7 @@ end
 local function cwmp_params(keys, args)
     local raw, marks = call('HGETALL', keys[1]), load_marks(keys[1])
     local prefix, paths, values = args[1] or '', {}, {}
+    local gone_before = gone_by(marks)
     for i = 1, #raw, 2 do
         local path = raw[i]
         if path ~= MARKS and string.sub(path, 1, #prefix) == prefix then
@@ -432,7 +444,7 @@ local function cwmp_params(keys, args)
     local out = {}
     for _, path in ipairs(paths) do
         local generation, letter, value = split_value(values[path])
-        if generation and generation >= gone_before(marks, path) then
+        if generation and generation >= gone_before(path) then
             out[#out + 1] = path
             out[#out + 1] = 'xsd:' .. (TYPES[letter] or 'string')
             out[#out + 1] = value
@@ -449,10 +461,11 @@ local function sweep(c)
     local cursor, upto = string.match(state.sweep or '', '^(%d+) (%d+)$')
     upto = tonumber(upto or state.gen or 0)
     local got = call('HSCAN', c.k[PARAMS], cursor or '0', 'COUNT', SLICE)
+    local gone_before = gone_by(marks)
     for i = 1, #got[2], 2 do
         local path = got[2][i]
         local generation = split_value(got[2][i + 1])
-        if generation and generation < gone_before(marks, path) then
+        if generation and generation < gone_before(path) then
             call('HDEL', c.k[PARAMS], path)
         end
     end
@@ -1651,7 +1664,7 @@ end
 
 -- flat: name, type letter and (for compare) value as last read
 local function known_types(c, names, prefix)
-    local out, marks = {}, load_marks(c.k[PARAMS])
+    local out, gone_before = {}, gone_by(load_marks(c.k[PARAMS]))
     for i = 1, #names, SLICE do
         local last = math.min(i + SLICE - 1, #names)
         local paths = {}
@@ -1664,7 +1677,7 @@ local function known_types(c, names, prefix)
             if got[j] then
                 generation, letter, value = split_value(got[j])
             end
-            if generation and generation >= gone_before(marks, path) then
+            if generation and generation >= gone_before(path) then
                 out[#out + 1] = names[i + j - 1]
                 out[#out + 1] = letter
                 out[#out + 1] = value

@@ -116,4 +116,27 @@ subtest 'a long answer, while another read is outstanding' => sub {
     $t->expect_log(qr/the answer to another RPC, ID \S+, is ignored/, 2);
 };
 
+
+# --- what it costs ---------------------------------------------------------
+
+subtest 'names of five hundred parts' => sub {
+    my $d = device();
+    $d->give(read_task('deep', 'Device.'));
+    my $deep = 'A.' x 500;
+    $d->post(gpv_response($d->begin->id, rows("${deep}P", 3000, 'v')));
+    cmp_ok $redis->cmd('HLEN', $d->key('params')), '>', 3000,
+        'three thousand are stored';
+    $redis->cmd('ZADD', 'cwmp:{0}:due', 0, 'g ' . $d->id);
+    my $before = redis_ms();
+    ok wait_for(sub { !defined $redis->cmd('ZSCORE', 'cwmp:{0}:due',
+                                           'g ' . $d->id) }, patience(8)),
+        'they are swept';
+    my $ms = redis_ms() - $before;
+    cmp_ok $ms, '<', 200, "RULE-4 which costs Redis little ($ms ms)";
+    $before = redis_ms();
+    is scalar(keys %{ known($d, 'A.') }), 3000, 'they are read';
+    $ms = redis_ms() - $before;
+    cmp_ok $ms, '<', 200, "RULE-4 which costs no more ($ms ms)";
+};
+
 done_testing;
