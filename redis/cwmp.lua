@@ -312,6 +312,7 @@ end
 ]]
 local MARKS = '.'
 local MARKS_MAX = 1000
+local SWEEP = '^(%d+) (%-?%d+)$'     -- its state: cursor, generation
 local MARK_BYTES = 256             -- of one: a path has as many at most
 local TYPES = { s = 'string', b = 'boolean', i = 'int', l = 'long',
                 u = 'unsignedInt', U = 'unsignedLong', d = 'decimal',
@@ -418,6 +419,12 @@ local function mark_read(c, generation, paths)
         end
     end
     call('HSET', c.k[PARAMS], MARKS, cjson.encode(marks))
+    -- a sweep that is under way has passed over what this one makes untrue
+    local at, upto = string.match(call('HGET', c.k[DEVICE], 'sweep') or '',
+                                  SWEEP)
+    if at and tonumber(upto) >= tonumber(generation) then
+        call('HSET', c.k[DEVICE], 'sweep', at .. ' ' .. generation - 1)
+    end
     local reads = call('HINCRBY', c.k[DEVICE], 'reads', 1)
     if n >= MARKS_MAX or reads % SWEEP_AFTER == 0 then
         due(c, 'g', nil, c.now, 'NX')
@@ -454,11 +461,11 @@ local function cwmp_params(keys, args)
 end
 
 -- Removes what no reader sees any more, a slice a call; after the last slice
--- the marks that were there at the first.
+-- the marks that were there at the first: those up to that generation.
 local function sweep(c)
     local marks = load_marks(c.k[PARAMS])
     local state = hash_fields(c.k[DEVICE], { 'sweep', 'gen' })
-    local cursor, upto = string.match(state.sweep or '', '^(%d+) (%d+)$')
+    local cursor, upto = string.match(state.sweep or '', SWEEP)
     upto = tonumber(upto or state.gen or 0)
     local got = call('HSCAN', c.k[PARAMS], cursor or '0', 'COUNT', SLICE)
     local gone_before = gone_by(marks)

@@ -117,6 +117,31 @@ subtest 'a long answer, while another read is outstanding' => sub {
 };
 
 
+# --- reads and the sweep ---------------------------------------------------
+
+subtest 'a read that ends while its device is swept' => sub {
+    my $d = device();
+    my $sweep = sub { $redis->cmd('HGET', $d->key, 'sweep') };
+    $d->give(read_task('g1', 'Device.X.'));
+    $d->post(gpv_response($d->begin->id, rows('Device.X.P', 6000, 'old')));
+
+    # the next completed read is the 32nd: a sweep begins
+    $redis->cmd('HSET', $d->key, 'reads', 31);
+    $d->give(read_task('g2', 'Device.Y.'), read_task('g3', 'Device.X.'));
+    my $r = $d->begin;
+    $r = $d->post(gpv_response($r->id, ['Device.Y.A', 'string', 'a']));
+    ok wait_for($sweep, patience(5)), 'a slice was swept while g3 is outstanding';
+    is $d->post(gpv_response($r->id, ['Device.X.P1', 'string', 'new']))->status,
+        204, 'it lists one parameter';
+    is_deeply [keys %{ known($d, 'Device.X.') }], ['Device.X.P1'],
+        'the others are gone';
+    ok $sweep->(), '(the sweep is not over)';
+    ok wait_for(sub { !$sweep->() }, patience(15)), 'the sweep ends';
+    is_deeply [keys %{ known($d, 'Device.X.') }], ['Device.X.P1'],
+        '... and do not come back after it';
+};
+
+
 # --- what it costs ---------------------------------------------------------
 
 subtest 'names of five hundred parts' => sub {
