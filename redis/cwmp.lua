@@ -56,7 +56,8 @@ local INTAKE_BYTES = 262144         -- of all that a step takes, about
 local QUEUE_MAX = 1000              -- tasks of a device that live at once
 local TASK_BYTES = 262144           -- of a task's JSON
 local PARAMS_MAX = 200000           -- of a device
-local PARAMS_BYTES = 67108864       -- of a device, about
+local PARAMS_BYTES = 67108864       -- of a device
+local PARAM_BYTES = 64              -- of each beside its name and value, about
 local RESULTS_MAX = 200             -- of a device
 local EVENTS_MAX = 100000           -- of a partition
 local TOLD_MAX = 2048               -- of what a CPE says, in an event
@@ -331,20 +332,44 @@ local function not_due(c, kind, task)
     call('ZREM', c.k[DUE], kind .. ' ' .. c.id .. (task and ' ' .. task or ''))
 end
 
+-- Are there too many, with so many bytes more?  What was written is counted; once
+-- that is too much, or unknown, Redis says how much it is, since much replaces
+-- what was there.  When that is too much as well, it is until something was
+-- swept.
+local function too_many(c, bytes)
+    local len = call('HLEN', c.k[PARAMS])
+    if len > PARAMS_MAX then
+        return true
+    end
+    local held = call('HINCRBY', c.k[DEVICE], 'bytes', bytes)
+    local counted = held > bytes or len == 0
+    if counted and held <= PARAMS_BYTES then
+        return false
+    end
+    if call('HGET', c.k[DEVICE], 'full') then
+        return true
+    end
+    local now = call('MEMORY', 'USAGE', c.k[PARAMS], 'SAMPLES', 0) or 0
+    call('HSET', c.k[DEVICE], 'bytes', now + bytes)
+    if now <= PARAMS_BYTES then
+        return false
+    end
+    call('HSET', c.k[DEVICE], 'full', '1')
+    return true
+end
+
 -- how many of them are stored
 local function write_params(c, generation, rows, first, run)
-    local n = #rows
-    if n < first then
+    local n, bytes = #rows, 0
+    if n < first or run and run.full == '1' then
         return 0
     end
-    if call('HLEN', c.k[PARAMS]) > PARAMS_MAX
-       or (call('MEMORY', 'USAGE', c.k[PARAMS], 'SAMPLES', 5) or 0)
-          > PARAMS_BYTES
-    then
-        if not run or run.full ~= '1' then
-            note(c, 'more than ' .. PARAMS_MAX .. ' parameters, or '
-                    .. PARAMS_BYTES .. ' bytes of them: not stored')
-        end
+    for i = first, n - 1, 2 do
+        bytes = bytes + #rows[i] + #rows[i + 1] + PARAM_BYTES
+    end
+    if too_many(c, bytes) then
+        note(c, 'more than ' .. PARAMS_MAX .. ' parameters, or '
+                .. PARAMS_BYTES .. ' bytes of them: not stored')
         if run then
             call('HSET', c.k[RUNNING], 'full', '1')
         end
@@ -469,12 +494,18 @@ local function sweep(c)
     upto = tonumber(upto or state.gen or 0)
     local got = call('HSCAN', c.k[PARAMS], cursor or '0', 'COUNT', SLICE)
     local gone_before = gone_by(marks)
+    local bytes = 0
     for i = 1, #got[2], 2 do
-        local path = got[2][i]
-        local generation = split_value(got[2][i + 1])
+        local path, raw = got[2][i], got[2][i + 1]
+        local generation = split_value(raw)
         if generation and generation < gone_before(path) then
             call('HDEL', c.k[PARAMS], path)
+            bytes = bytes + #path + #raw + PARAM_BYTES
         end
+    end
+    if bytes > 0 then
+        call('HINCRBY', c.k[DEVICE], 'bytes', -bytes)
+        call('HDEL', c.k[DEVICE], 'full')
     end
     if got[1] ~= '0' then
         call('HSET', c.k[DEVICE], 'sweep', got[1] .. ' ' .. upto)
@@ -2425,7 +2456,7 @@ local DEV = { 'first', 'manufacturer', 'oui', 'class', 'serial', 'root',
 
 -- what a reset makes untrue; :params as well
 local RESET = { 'parameterkey', 'keeps', 'lastkey', 'methods', 'url',
-                'informed', 'sweep' }
+                'informed', 'sweep', 'bytes', 'full' }
 
 local function index(c, key, old, new)
     if old then

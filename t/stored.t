@@ -142,6 +142,54 @@ subtest 'a read that ends while its device is swept' => sub {
 };
 
 
+# --- how much of it --------------------------------------------------------
+
+# 25 MB in a hundred values
+sub large {
+    my ($d, $path) = @_;
+    my $value = 'x' x 250_000;
+    $d->give(read_task("l$_[1]", 'Device.Z'));
+    my $r = $d->begin;
+    return $d->post(gpv_response($r->id, map { ["$path$_", 'string', $value] }
+                                         1 .. 100), timeout => patience(30));
+}
+
+
+subtest 'bytes of parameters' => sub {
+    my $used = sub { $redis->cmd('MEMORY', 'USAGE', $_[0]->key('params'),
+                                 'SAMPLES', 0) / 1e6 };
+    my $d = device();
+    large($d, "Device.Same.P") for 1 .. 4;
+    is scalar(keys %{ known($d, 'Device.Same.') }), 100,
+        'the same 25 MB, told four times';
+    large($d, 'Device.Other.P');
+    is scalar(keys %{ known($d, 'Device.Other.') }), 100,
+        'RULE-4 are 25 MB: others have room';
+
+    # most of what Redis would look at to guess is small
+    $d = device();
+    $d->give(read_task('small', 'Device.Z'));
+    $d->post(gpv_response($d->begin->id, rows('Device.S.P', 5000, 'v')));
+    is large($d, "Device.B$_.P")->status, 204, "25 MB, no. $_" for 1 .. 4;
+    my $mb = $used->($d);
+    cmp_ok $mb, '<', 72, "RULE-4 64 MB are kept of a device ($mb)";
+    cmp_ok $mb, '>', 60, '... and not much less';
+    ok $t->wait_log(qr/bytes of them: not stored/), '... and the log says so';
+
+    # what is swept makes room
+    ok wait_for(sub { !defined $redis->cmd('ZSCORE', 'cwmp:{0}:due',
+                                           'g ' . $d->id) }, patience(15)),
+        '(the sweep that this began is over)';
+    $d->give(read_task('all', 'Device.'));
+    $d->post(gpv_response($d->begin->id));
+    $redis->cmd('ZADD', 'cwmp:{0}:due', 0, 'g ' . $d->id);
+    ok wait_for(sub { $redis->cmd('HLEN', $d->key('params')) < 10 },
+                patience(15)), 'all of it is gone, and swept';
+    large($d, 'Device.New.P');
+    is scalar(keys %{ known($d, 'Device.New.') }), 100, 'RULE-4 there is room';
+};
+
+
 # --- what it costs ---------------------------------------------------------
 
 subtest 'names of five hundred parts' => sub {
