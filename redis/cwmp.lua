@@ -69,7 +69,7 @@ local MATCH_BYTES = 256             -- of what it is for
 -- of tasks of several messages
 local BOUND = {
     response = 65536,               -- bytes of what several reads gave
-    work = 262144,                  -- bytes of what is left to do
+    work = 65536,                   -- bytes of what is left to do
     spare = 200,                    -- RPCs of a read that asks for less
     reads = 2000,                   -- RPCs of a read, whatever it is
     blamed = 50,                    -- names that a read may fail for
@@ -1332,8 +1332,12 @@ function several.damaged(c, run)
 end
 
 function several.put_first(list, parts)
-    for i = #parts, 1, -1 do
-        table.insert(list, 1, parts[i])
+    local n = #parts
+    for i = #list, 1, -1 do
+        list[i + n] = list[i]
+    end
+    for i = 1, n do
+        list[i] = parts[i]
     end
 end
 

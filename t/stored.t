@@ -212,4 +212,28 @@ subtest 'names of five hundred parts' => sub {
     cmp_ok $ms, '<', 200, "RULE-4 which costs no more ($ms ms)";
 };
 
+
+subtest 'a model without partial paths, and levels of a thousand' => sub {
+    $redis->cmd('FCALL', 'cwmp_quirk', 1, 'cwmp:{0}:quirks', '*/Wide/*',
+                '{"partialPaths":false}');
+    my $d = device(class => 'Wide');
+    $d->give(read_task('r', 'Device.'));
+    my ($r, $most, $rpcs) = ($d->begin, 0, 0);
+    while ($r->status == 200 && ++$rpcs <= 40) {
+        my $path = $r->node->value('ParameterPath') // last;
+        my $children = int(60_000 / (36 + length $path));
+        my $text = gpn_response($r->id, map { ["$path$_.", 0] } 1 .. $children);
+        my $before = redis_ms();
+        $r = $d->post($text);
+        my $ms = redis_ms() - $before;
+        $most = $ms if $ms > $most;
+        my $work = $redis->cmd('HSTRLEN', $d->key('live'), '=l r');
+        if ($work > 66_000) {
+            fail "RULE-4 $work bytes of progress";
+            last;
+        }
+    }
+    cmp_ok $most, '<', 60, "RULE-4 each costs Redis little ($most ms)";
+};
+
 done_testing;
