@@ -1118,8 +1118,12 @@ end
 local function merge_quirks(c, oui, class, version)
     local rows, merged = {}, {}
     each_quirk(c.k[QUIRKS], function(match, json, own)
-        local literal = specific(match, oui, class, version)
-        if literal then
+        local good, why = parse_match(match)
+        local literal = good and specific(good, oui, class, version)
+        if not good then
+            note(c, 'quirks of ' .. shown(match, 64) .. ' are ignored: match '
+                    .. why)
+        elseif literal then
             rows[#rows + 1] = { literal = literal, own = own, match = match,
                                 json = json }
         end
