@@ -2651,11 +2651,12 @@ end
 function inform(c, args)
     local token, nonce, digest = args[2], args[3], args[4]
     local old = hash_fields(c.k[SESSION], STEP)
-    if old.n == nonce then
-        return { 'inform', c.notes, old.t, old.y or '' }
-    end
-    if old.d == digest and old.a == 'inform' and old.r == '0' then
-        call('HSET', c.k[SESSION], 'n', nonce, 'r', '1')
+    local repeated = old.d == digest and old.a == 'inform' and old.r == '0'
+    if old.n == nonce or repeated then
+        if old.n ~= nonce then
+            call('HSET', c.k[SESSION], 'n', nonce, 'r', '1')
+        end
+        call('PEXPIRE', c.k[SESSION], args[6])
         return { 'inform', c.notes, old.t, old.y or '' }
     end
 

@@ -211,7 +211,9 @@ subtest 'a POST that is sent again gets the same answer once' => sub {
     my $r = $d->post($inform);
     my $first = $d->cookie;
     $d->raw->forget_cookies;
+    $d->redis->cmd('PEXPIRE', $d->key('session'), 3000);
     is $d->post($inform, new => 1)->body, $r->body, 'Inform: the same response';
+    cmp_ok $d->lease, '>', 20_000, '... which lives on as if it was the first';
     is $d->cookie, $first, '... and the same session';
     is $d->post($inform)->status, 200, 'a third time';
     isnt $d->cookie, $first, '... it is a new session';
