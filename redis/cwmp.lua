@@ -586,25 +586,50 @@ end
 -- functions for tasks of several messages (Lua takes 200 locals in a file)
 local several = {}
 
--- Progress of a task: parts of its list as { FROM, TO }, as names { n = ... },
--- or as a path whose next level is listed first, { l = PATH }.
-function several.are_parts(list)
+-- Progress of a task: parts of its list as { FROM, TO }; those of what a read
+-- is to do also as names { n = ... }, or as a path whose next level is listed
+-- first, { l = PATH }.
+function several.are_parts(list, names)
     for _, p in ipairs(type(list) == 'table' and list or {}) do
-        if type(p) ~= 'table' or type(p.n) ~= 'table' and type(p.l) ~= 'string'
-           and not (type(p[1]) == 'number' and type(p[2]) == 'number')
+        if type(p) ~= 'table' then
+            return false
+        elseif names and type(p.n) == 'table' then
+            for _, name in ipairs(p.n) do
+                if type(name) ~= 'string' then
+                    return false
+                end
+            end
+        elseif not (names and type(p.l) == 'string')
+               and not (type(p[1]) == 'number' and type(p[2]) == 'number')
         then
             return false
         end
     end
-    return list == nil or type(list) == 'table'
+    return list == nil or type(list) == 'table' and #list > 0
+end
+
+-- what a read has besides: names that failed, and how far it is
+function several.is_read(w)
+    for _, b in ipairs(type(w.bad) == 'table' and w.bad or {}) do
+        if type(b) ~= 'table' or type(b[1]) ~= 'string' then
+            return false
+        end
+    end
+    return type(w.bad) == 'table' and type(w.left) == 'table'
+           and type(w.rpcs) == 'number' and type(w.most) == 'number'
+           and type(w.gen) == 'number'
 end
 
 -- nil when there is none, or when it was damaged
-function several.load_work(c, id)
+function several.load_work(c, id, method)
     local raw = call('HGET', c.k[LIVE], '=l ' .. id)
     local w = raw and decode(raw)
-    if w and several.are_parts(w.left) and several.are_parts(w.reads)
-       and type(w.bad or {}) == 'table'
+    local reads = (METHODS[method] or {}).reads
+    if w and (w.left or w.reads) and several.are_parts(w.left, reads)
+       and several.are_parts(w.reads)
+       and (reads and several.is_read(w) or not reads
+            and (w.applied == nil or type(w.applied) == 'number'
+                                     and type(w.size) == 'number'))
     then
         return w
     end
@@ -618,8 +643,8 @@ function several.list_of(rows, w)
 end
 
 -- what a task that does not end well did all the same; has it changed anything?
-function several.so_far(c, id)
-    local w = several.load_work(c, id)
+function several.so_far(c, id, method)
+    local w = several.load_work(c, id, method)
     if not w then
         return nil, false
     elseif w.applied then
@@ -639,7 +664,7 @@ local function finish(c, id, status, more)
     more = more or {}
     local changed = false
     if not more.response then
-        more.response, changed = several.so_far(c, id)
+        more.response, changed = several.so_far(c, id, task.method)
     end
     -- sent before, no answer, and not a mere read: who knows what it did
     if (status == 'expired' or status == 'cancelled') and not more.answered
@@ -1281,7 +1306,7 @@ function several.work_of(c, run)
     if run.parts ~= '1' then
         return nil
     end
-    run.work = run.work or several.load_work(c, run.id)
+    run.work = run.work or several.load_work(c, run.id, run.method)
     return run.work
 end
 
@@ -1329,9 +1354,9 @@ function several.damaged(c, run)
     if run.parts ~= '1' or several.work_of(c, run) then
         return false
     end
-    call('DEL', c.k[RUNNING])
     finish(c, run.id, 'lost', { sent = tonumber(run.sent), fault = reason_json(
            'its progress in live was damaged') })
+    call('DEL', c.k[RUNNING])
     return true
 end
 
@@ -1684,9 +1709,23 @@ local RUN = { 'id', 'method', 'rpc', 'attempts', 'sent', 'phase', 'instance',
               'key', 'before', 'gen', 'score', 'came', 'full', 'broke',
               'early', 'parts', 'strayed', 'takes' }
 
+function several.is_running(run)
+    return METHODS[run.method] ~= nil and tonumber(run.attempts) ~= nil
+           and tonumber(run.sent) ~= nil and tonumber(run.score) ~= nil
+           and run.rpc and run.phase and run.instance and run.key and run.before
+           and string.find(run.gen or '-', '^%d*$') ~= nil
+end
+
+-- The RPC outstanding; a damaged entry ends here, before anything relies on it.
 local function load_running(c)
     local run = hash_fields(c.k[RUNNING], RUN)
-    return run.id and run or nil
+    if not run.id or several.is_running(run) then
+        return run.id and run or nil
+    end
+    check_keys(c)
+    finish(c, run.id, 'lost', { sent = tonumber(run.sent), fault = reason_json(
+           'its entry in running was damaged') })
+    call('DEL', c.k[RUNNING])
 end
 
 -- does it, when it succeeds, change the SoftwareVersion?
@@ -1833,6 +1872,10 @@ local function send(c, s, run, task, json, typed)
         flat[#flat + 1] = run[name] or ''
     end
     call('HSET', c.k[RUNNING], unpack(flat))
+    if run.queued then
+        call('ZREM', c.k[QUEUE], run.id)
+        run.queued = nil
+    end
     due(c, 's', nil, c.now + s.outstanding, 'NX')
     s.s, s.a = ACS, 'rpc'
     return rpc_reply(c, s, run, task, json)
@@ -1883,9 +1926,7 @@ end
 function several.resume(c, s, run, task)
     local reads = METHODS[run.method].reads
     local w = several.work_of(c, run)
-    if run.parts == '1' and (not w or #(w.left or w.reads or {}) == 0
-                             or reads and not (w.left and w.bad))
-    then
+    if run.parts == '1' and not w then
         return false, 'its progress in live was damaged'
     end
     if w and several.reset_since(c, run.id) then
@@ -1936,7 +1977,6 @@ function next_task(c, s)
         note(c, 'task ' .. id .. ' goes on at a node of a newer version')
         return close(c, s)
     end
-    call('ZREM', c.k[QUEUE], id)
     local phase = kept[1] or ''
     local why = phase ~= 'types' and several.early[phase]
                 and not_to_verify(c, id, phase)
@@ -1946,7 +1986,7 @@ function next_task(c, s)
     end
     local run = { id = id, method = task.method, phase = phase, instance = '',
                   key = command_key(id, task), before = '', score = score,
-                  parts = kept[2] and '1' or '',
+                  parts = kept[2] and '1' or '', queued = true,
                   attempts = call('HINCRBY', c.k[LIVE], '=a ' .. id,
                                   phase == '' and 1 or 0) }
     local good, wrong = several.resume(c, s, run, task)
@@ -2104,12 +2144,12 @@ end
 local function lose(c, why)
     check_keys(c)
     local run = load_running(c)
-    if not run then
-        return
+    if run and several.damaged(c, run) then
+        run = nil
     end
-    call('DEL', c.k[RUNNING])
     not_due(c, 's')
-    local task = load_task(c, run.id)
+    local task = run and load_task(c, run.id)
+    call('DEL', c.k[RUNNING])
     if not task then
         return
     end
@@ -2150,7 +2190,7 @@ local function verify(c, w, task, reported, keeps)
                    'the object was added (ParameterKey says so), but the '
                    .. 'answer with its instance number was lost') })
         end
-        local work = several.load_work(c, w.id)
+        local work = several.load_work(c, w.id, w.method)
         if work and work.applied then
             w.work = work
             local response = several.part_applied(c, w, nil, 'ParameterKey')
@@ -2215,7 +2255,10 @@ end
 local function load_waiting(c, id, entry)
     local w, task = decode(entry), load_task(c, id)
     if w and task and w.id == id and METHODS[w.method]
-       and tonumber(w.deadline)
+       and type(w.key) == 'string' and type(w.before) == 'string'
+       and type(w.instance) == 'string' and tonumber(w.sent)
+       and tonumber(w.attempts) and tonumber(w.score)
+       and type(w.deadline) == 'number'
     then
         return w, task, METHODS[w.method]
     end
@@ -2721,8 +2764,8 @@ local function settle(c, s, run, status, more)
     more = more or {}
     more.sent = not only_types(c, run) and tonumber(run.sent) or nil
     more.response = more.response or half_made(run)
-    call('DEL', c.k[RUNNING])
     finish(c, run.id, status, more)
+    call('DEL', c.k[RUNNING])
 end
 
 -- The next message of a task of several.  When the session may have no more,
