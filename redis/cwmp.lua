@@ -59,6 +59,8 @@ local PARAMS_MAX = 200000           -- of a device
 local PARAMS_BYTES = 67108864       -- of a device
 local PARAM_BYTES = 64              -- of each beside its name and value, about
 local RESULTS_MAX = 200             -- of a device
+local SESSION_MS = 14400000         -- a session lasts, and what it may bring
+local SESSION_BYTES = 268435456
 local EVENTS_MAX = 100000           -- of a partition
 local TOLD_MAX = 2048               -- of what a CPE says, in an event
 local SWEEP_AFTER = 32              -- completed reads
@@ -1945,19 +1947,44 @@ function several.resume(c, s, run, task)
     return true
 end
 
+-- bytes of a POST; older nodes do not tell
+function several.size_of(most)
+    return tonumber(string.match(most, ' (%d+)$')) or 0
+end
+
+-- Is the session longer, or has it brought more, than any may?  Why, or nil.
+function several.too_much_of(c, s)
+    if c.now - (tonumber(s.o) or c.now) >= SESSION_MS then
+        return 'the session lasts longer than ' .. SESSION_MS / 3600000
+               .. ' hours'
+    elseif s.b > SESSION_BYTES then
+        return 'the session brings more than ' .. SESSION_BYTES / 1048576
+               .. ' MB'
+    end
+end
+
+-- May this session have one more RPC?  If not, why, for people; '' when that is
+-- as it should be.
+function several.may_send(c, s)
+    if s.last or s.l == '1' then
+        return false, ''
+    elseif tonumber(s.c or 0) >= s.most then
+        return false, 'more tasks than cwmp_max_rpcs'
+    end
+    local why = several.too_much_of(c, s)
+    return not why, why
+end
+
 local next_task
 
 -- the next task of the queue, or the end of the session
 function next_task(c, s)
-    if s.last or s.l == '1' then
+    local may, why = several.may_send(c, s)
+    if why == '' or call('EXISTS', c.k[TASKS], c.k[QUEUE]) == 0 then
         return close(c, s)
     end
-    if call('EXISTS', c.k[TASKS], c.k[QUEUE]) == 0 then
-        return close(c, s)
-    end
-    if tonumber(s.c or 0) >= s.most then
-        note(c, 'more tasks than cwmp_max_rpcs: the rest waits for the next '
-                .. 'session')
+    if not may then
+        note(c, why .. ': the rest waits for the next session')
         return close(c, s)
     end
     check_keys(c)
@@ -2132,11 +2159,15 @@ local function await(c, run, task, answered)
     due(c, 'w', run.id, deadline)
 end
 
+local function no_longer_waits(c, w)
+    call('HDEL', c.k[WAITING], w.id)
+    not_due(c, 'w', w.id)
+end
+
 local function awaited(c, w, status, more)
     more = more or {}
     more.sent = tonumber(w.sent)
-    call('HDEL', c.k[WAITING], w.id)
-    not_due(c, 'w', w.id)
+    no_longer_waits(c, w)
     finish(c, w.id, status, more)
 end
 
@@ -2177,11 +2208,6 @@ end
   (TR-069 A6 3.3.2: the device's ParameterKey becomes the argument of the last
   successful SetParameterValues, AddObject or DeleteObject).
 ]]
-local function no_longer_waits(c, w)
-    call('HDEL', c.k[WAITING], w.id)
-    not_due(c, 'w', w.id)
-end
-
 local function verify(c, w, task, reported, keeps)
     local made = w.instance ~= '' and w.instance or nil
     if reported == w.key and w.before ~= w.key then
@@ -2436,14 +2462,15 @@ local REQUESTS = {
   POST, r 1 when it was answered twice, m 1 when it answered an RPC by its ID,
   a the verb it got, e empty POSTs in a row while an RPC is outstanding, c RPCs
   sent, v namespace and version of CWMP, to time-out, l 1 when no more RPCs may
-  be sent, q quirks, y style of what is written (both only when there are any)
+  be sent, q quirks, y style of what is written (both only when there are any),
+  o when it was opened, b bytes of its POSTs
 ]]
 local STEP = { 't', 's', 'n', 'd', 'r', 'm', 'a', 'e', 'c', 'v', 'to', 'l',
-               'q', 'y' }
+               'q', 'y', 'o', 'b' }
 
 local function save(c, s, nonce, digest)
     call('HSET', c.k[SESSION], 's', s.s, 'n', nonce, 'd', digest, 'r', s.r,
-         'm', s.m, 'a', s.a, 'e', s.e, 'c', s.c, 'l', s.l)
+         'm', s.m, 'a', s.a, 'e', s.e, 'c', s.c, 'l', s.l, 'b', s.b)
     local lease = s.idle
     if s.s == ACS and s.outstanding > lease then
         lease = s.outstanding
@@ -2746,8 +2773,10 @@ function inform(c, args)
     end
     local s = { s = CPE, r = '0', m = '0', a = 'inform', e = 0, c = 0,
                 l = light and '1' or '0', idle = tonumber(args[6]),
-                outstanding = tonumber(args[7]) }
-    call('HSET', c.k[SESSION], 't', token, 'v', args[9], 'to', args[6])
+                outstanding = tonumber(args[7]),
+                b = several.size_of(args[8]) }
+    call('HSET', c.k[SESSION], 't', token, 'v', args[9], 'to', args[6],
+         'o', c.now)
     local style = ''
     if c.q ~= '' then
         style = style_of(c, root)
@@ -2772,15 +2801,16 @@ end
 -- the rest waits for the next one; a new object's values never do.
 function several.proceed(c, s, run, task, json)
     several.save_work(c, run)
-    if (s.last or tonumber(s.c) >= s.most) and run.instance == '' then
+    local may, why = several.may_send(c, s)
+    if not may and run.instance == '' then
         call('DEL', c.k[RUNNING])
         if not several.early[run.phase] then
             call('HSET', c.k[LIVE], '=a ' .. run.id, 0)
         end
         several.requeue(c, run, task,
                         several.early[run.phase] and run.phase or '')
-        note(c, 'task ' .. run.id .. ' is more than cwmp_max_rpcs: the rest '
-                .. 'waits for the next session')
+        note(c, 'task ' .. run.id .. ': ' .. (why == '' and '' or why .. ': ')
+                .. 'the rest waits for the next session')
         return close(c, s)
     end
     if not several.early[run.phase] then
@@ -3304,7 +3334,8 @@ local function is_resent(s, digest, nonce)
 end
 
 --[[
-  args: id, token, nonce, digest, kind, idle ms, outstanding ms, most, ...
+  args: id, token, nonce, digest, kind, idle ms, outstanding ms, RPCs at most and
+  bytes of the POST ("256 4711"; older nodes do not tell the bytes), ...
   The nonce is the call's: a call that is repeated since its reply was lost
   gets the same answer.  The digest is the POST's: the same bytes get the same
   answer once more; a third time they are taken as new.
@@ -3322,12 +3353,23 @@ local function cwmp_step_1(keys, args)
     -- a field may lack: a node of an older version wrote the session
     s.s, s.e, s.c, s.l = s.s or CPE, tonumber(s.e) or 0, s.c or 0, s.l or '0'
     s.n, s.d, s.r, s.m = s.n or '', s.d or '', s.r or '0', s.m or '0'
+    s.b = tonumber(s.b) or 0
     s.outstanding = tonumber(args[7])
-    s.most = tonumber(args[8])
+    s.most = tonumber(string.match(args[8], '^%d+'))
     s.idle = math.max(tonumber(args[6]), tonumber(s.to or 0))
     c.q = s.q
     if s.n == nonce then
         return replay(c, s)
+    end
+    local why = several.too_much_of(c, s)
+    if why and kind ~= 'verdict' and (kind == 'request' or s.s == CLOSING) then
+        lose(c, why)
+        call('DEL', c.k[SESSION])
+        note(c, why .. ': it is ended')
+        return { 'unknown', c.notes }
+    end
+    if kind ~= 'verdict' then       -- that is a further call of the same POST
+        s.b = s.b + several.size_of(args[8])
     end
     local reply
     if kind ~= 'verdict' and is_resent(s, digest, nonce) then
