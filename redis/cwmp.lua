@@ -1359,6 +1359,7 @@ function several.damaged(c, run)
     finish(c, run.id, 'lost', { sent = tonumber(run.sent), fault = reason_json(
            'its progress in live was damaged') })
     call('DEL', c.k[RUNNING])
+    not_due(c, 's')
     return true
 end
 
@@ -1728,6 +1729,7 @@ local function load_running(c)
     finish(c, run.id, 'lost', { sent = tonumber(run.sent), fault = reason_json(
            'its entry in running was damaged') })
     call('DEL', c.k[RUNNING])
+    not_due(c, 's')
 end
 
 -- does it, when it succeeds, change the SoftwareVersion?
@@ -2175,12 +2177,12 @@ end
 local function lose(c, why)
     check_keys(c)
     local run = load_running(c)
-    if run and several.damaged(c, run) then
-        run = nil
+    if not run or several.damaged(c, run) then
+        return
     end
-    not_due(c, 's')
-    local task = run and load_task(c, run.id)
+    local task = load_task(c, run.id)
     call('DEL', c.k[RUNNING])
+    not_due(c, 's')
     if not task then
         return
     end
@@ -2530,10 +2532,10 @@ do
 local DEV = { 'first', 'manufacturer', 'oui', 'class', 'serial', 'root',
               'version', 'hardware', 'url', 'address', 'parameterkey', 'ns',
               'cwmp', 'informed', 'gen', 'keeps', 'lastkey', 'events',
-              'retries', 'methods', 'quirks', 'quirksof' }
+              'retries', 'methods', 'quirks', 'quirksof', 'badurl' }
 
 -- what a reset makes untrue; :params as well
-local RESET = { 'parameterkey', 'keeps', 'lastkey', 'methods', 'url',
+local RESET = { 'parameterkey', 'keeps', 'lastkey', 'methods', 'url', 'badurl',
                 'informed', 'sweep', 'bytes', 'full' }
 
 local function index(c, key, old, new)
@@ -2575,6 +2577,149 @@ local function reset(c, d)
     call('HSET', c.k[DEVICE], 'bootstrap', seconds(c.now))
 end
 
+-- no address of a CPE: this host, a network's own, or no single host
+local function wrong_ip(a, b, c, d)
+    for _, n in ipairs({ a, b, c, d }) do
+        if n > 255 then
+            return 'its host is no address'
+        end
+    end
+    if a == 127 or a == 0 then
+        return 'a loopback address'
+    elseif a == 169 and b == 254 then
+        return 'a link-local address'
+    elseif a >= 224 then
+        return 'the address of no single host'
+    end
+end
+
+-- eight numbers of an IPv6 address, or nil
+local function groups_of(text)
+    local function list(part)
+        local t = {}
+        for group in string.gmatch(part, '[^:]+') do
+            local n = #group <= 4 and tonumber(group, 16)
+            if not n then
+                return nil
+            end
+            t[#t + 1] = n
+        end
+        return t
+    end
+    -- its last two may be written as those of IPv4
+    text = string.gsub(text, '(%d+)%.(%d+)%.(%d+)%.(%d+)$', function(a, b, c, d)
+        return string.format('%x:%x', a * 256 + b, c * 256 + d)
+    end)
+    local head, tail = string.match(text, '^(.-)::(.*)$')
+    local first, last = list(head or text), list(tail or '')
+    if not first or not last or string.find(text, '::.*::')
+       or string.find(text, ':::', 1, true) or string.find(text, '^:[^:]')
+       or string.find(text, '[^:]:$')
+       or #first + #last > (head and 7 or 8) or not head and #first ~= 8
+    then
+        return nil
+    end
+    while #first + #last < 8 do
+        first[#first + 1] = 0
+    end
+    for _, n in ipairs(last) do
+        first[#first + 1] = n
+    end
+    return first
+end
+
+local function wrong_ip6(text)
+    local g = groups_of(text)
+    if not g then
+        return 'its host is no address'
+    end
+    local zeros = 0
+    while zeros < 8 and g[zeros + 1] == 0 do
+        zeros = zeros + 1
+    end
+    if zeros == 8 or zeros == 7 and g[8] == 1 then
+        return 'a loopback address'
+    elseif zeros >= 6 or zeros == 5 and g[6] == 65535 then      -- IPv4 in it
+        return wrong_ip(math.floor(g[7] / 256), g[7] % 256,
+                        math.floor(g[8] / 256), g[8] % 256)
+    elseif g[1] >= 0xfe80 and g[1] <= 0xfebf then
+        return 'a link-local address'
+    elseif g[1] >= 0xff00 then
+        return 'the address of no single host'
+    end
+end
+
+local function wrong_host(host)
+    local six = string.match(host, '^%[([%x:.]+)%]$')
+    if six then
+        return wrong_ip6(six)
+    end
+    host = string.lower((string.gsub(host, '%.$', '')))
+    if host == '' then
+        return 'no host'
+    elseif #host > 253 or not string.find(host, '^[%w._-]+$')
+           or string.find(host, '..', 1, true) or string.find(host, '^%.')
+    then
+        return 'its host is no name'
+    elseif host == 'localhost' or string.find(host, '%.localhost$') then
+        return 'a loopback address'
+    end
+    -- what ends with a number is an address, which has more forms than one
+    if not string.find(host, '%f[^.%z]%d+$') and not string.find(host,
+                       '%f[^.%z]0x%x*$')
+    then
+        return nil
+    end
+    local a, b, c, d = string.match(host, '^(%d+)%.(%d+)%.(%d+)%.(%d+)$')
+    if not a or string.find('.' .. host, '%.0%d') then
+        return 'its host is no address'
+    end
+    return wrong_ip(tonumber(a), tonumber(b), tonumber(c), tonumber(d))
+end
+
+-- why a ConnectionRequestURL is none that the ACS may go to; nil: it is one
+local function wrong_url(url)
+    if string.find(url, '[%c%s\127]') then
+        return 'blanks or control characters in it'
+    elseif string.find(url, '(null)', 1, true) then
+        return 'no host'
+    end
+    local scheme, rest = string.match(url, '^(%a[%w+.-]*)://([^/?#]*)')
+    scheme = scheme and string.lower(scheme)
+    if scheme ~= 'http' and scheme ~= 'https' then
+        return 'neither http nor https'
+    elseif string.find(rest, '[@\\]') then
+        return 'more than a host and a port'
+    end
+    local host, port = string.match(rest, '^(.-):(%d*)$')
+    if port and port ~= '' and not (#port <= 5 and tonumber(port) >= 1
+                                    and tonumber(port) <= 65535)
+    then
+        return 'port ' .. string.sub(port, 1, 8)
+    end
+    return wrong_host(host or rest)
+end
+
+-- A new ConnectionRequestURL: one that cannot be used takes away what was known,
+-- and is noted once.
+local function new_url(c, d, url, set)
+    local why = wrong_url(url)
+    if not why then
+        set[#set + 1] = 'url'
+        set[#set + 1] = url
+    else
+        note(c, 'ConnectionRequestURL ' .. shown(url, 200)
+                .. ' cannot be used: ' .. why)
+        set[#set + 1] = 'badurl'
+        set[#set + 1] = url
+    end
+    if d.url and why then
+        call('HDEL', c.k[DEVICE], 'url')
+    elseif d.badurl and not why then
+        call('HDEL', c.k[DEVICE], 'badurl')
+    end
+end
+
 -- what the Inform says of the device; only what changed is written
 local function device(c, f, args, first)
     local d = hash_fields(c.k[DEVICE], DEV)
@@ -2591,7 +2736,11 @@ local function device(c, f, args, first)
     end
     for i = 2, 13 do
         local name = DEV[i]
-        if f[name] ~= d[name]
+        if name == 'url' then
+            if f.url ~= '' and f.url ~= (d.url or d.badurl) then
+                new_url(c, d, f.url, set)
+            end
+        elseif f[name] ~= d[name]
            and (f[name] ~= '' or name == 'parameterkey' and f.reported)
         then
             set[#set + 1] = name
