@@ -63,6 +63,7 @@ local SESSION_MS = 14400000         -- a session lasts, and what it may bring
 local SESSION_BYTES = 268435456
 local EVENTS_MAX = 100000           -- of a partition
 local TOLD_MAX = 2048               -- of what a CPE says, in an event
+local TOLD_LAST = 16                -- of what a CPE tells until it is heard
 local SWEEP_AFTER = 32              -- completed reads
 local METHODS_MAX = 100             -- in the list of what a device can do
 local QUIRKS_MAX = 500              -- rows of quirks in a partition
@@ -2384,6 +2385,7 @@ local function accepted_last(c, name, key)
 end
 
 -- Is the RPC that this speaks of outstanding still?  It ends with its answer.
+-- What is told again is not early: it is known.
 local function is_early(c, name, key, code, json)
     local run = load_running(c)
     if not run or METHODS[run.method].event ~= name
@@ -2391,26 +2393,49 @@ local function is_early(c, name, key, code, json)
     then
         return false
     end
-    call('HSET', c.k[RUNNING], 'early', (code == '0' and 'done ' or 'fault ')
-                                        .. json)
+    local early = (code == '0' and 'done ' or 'fault ') .. json
+    if run.early == early then
+        return nil
+    end
+    call('HSET', c.k[RUNNING], 'early', early)
     note(c, name .. ' before the ' .. run.method .. 'Response: task '
             .. run.id .. ' ends with that')
     return true
 end
 
--- what the ACS asked for is over: CommandKey, FaultCode, JSON of the whole
-local function completed(c, name, key, code, json)
-    local w = waiting_for(c, name, key)[1]
-    if not w and is_early(c, name, key, code, json) then
-        return
+-- Was this of no living task told before?  The device has the last few: a CPE
+-- tells it again until it knows that it was heard.
+function several.is_told(c, name, key, json)
+    local mark = string.sub(redis.sha1hex(name .. '\t' .. key .. '\t' .. json),
+                            1, 16)
+    local told = call('HGET', c.k[DEVICE], 'told') or ''
+    if string.find(told, mark, 1, true) then
+        return true
     end
-    w = w or accepted_last(c, name, key)
+    call('HSET', c.k[DEVICE], 'told',
+         string.sub(mark .. ' ' .. told, 1, 17 * TOLD_LAST))
+    return false
+end
+
+-- What the ACS asked for is over: CommandKey, FaultCode, JSON of the whole.  It
+-- is told, by tell(), once.
+local function completed(c, name, key, code, json, tell)
+    local w = waiting_for(c, name, key)[1]
+    local early = nil
     if not w then
-        note(c, name .. ' for no task that waits, CommandKey ' .. quote(key))
-    elseif code == '0' then
-        awaited(c, w, 'done', { response = json })
-    else
-        awaited(c, w, 'fault', { fault = json })
+        early = is_early(c, name, key, code, json)
+        w = early == false and accepted_last(c, name, key)
+    end
+    local known = several.is_told(c, name, key, json)
+    if w or early or not known then
+        tell()
+    end
+    if w then
+        awaited(c, w, code == '0' and 'done' or 'fault',
+                { [code == '0' and 'response' or 'fault'] = json })
+    elseif early == false then
+        note(c, name .. (known and ' told again' or ' for no task that waits')
+                .. ', CommandKey ' .. quote(key))
     end
 end
 
@@ -2434,13 +2459,15 @@ end
 ]]
 local REQUESTS = {
     TransferComplete = function(c, key, code, json)
-        event(c, 'transfer', 'commandkey', key, 'fault', code)
-        completed(c, 'TransferComplete', key, code, json)
+        completed(c, 'TransferComplete', key, code, json, function()
+            event(c, 'transfer', 'commandkey', key, 'fault', code)
+        end)
     end,
     DUStateChangeComplete = function(c, key, code, json)
-        event(c, 'dustate', 'commandkey', key, 'fault', code, 'request',
-              told(json))
-        completed(c, 'DUStateChangeComplete', key, code, json)
+        completed(c, 'DUStateChangeComplete', key, code, json, function()
+            event(c, 'dustate', 'commandkey', key, 'fault', code, 'request',
+                  told(json))
+        end)
     end,
     AutonomousTransferComplete = function(c, _, code, json)
         event(c, 'autonomous transfer', 'fault', code, 'request', told(json))
