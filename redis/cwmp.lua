@@ -78,6 +78,8 @@ local BOUND = {
     blamed = 50,                    -- names that a read may fail for
     groups = 32,                    -- reads of what is below a path
     learned = 200,                  -- things of a model
+    alone = 20,                     -- of these by one device alone
+    own = 100,                      -- paths of a device
     lasts = 2592000,                -- seconds that they are known: 30 days
     least = 8,                      -- names in a read
     none = 1e9,                     -- no bound
@@ -1288,10 +1290,11 @@ end -- of quirks
             the fault, rows so far, whether they are more than are kept,
             whether something was left out
 
-  What a model cannot do is kept in LEARNED for its other devices, by software
-  version: "level VERSION PATH" (PATH is read by level), "names VERSION" and
-  "paths VERSION" -> how many names, or names of which one is a partial path,
-  a read may have.  Fields are separated by a tab.
+  What a device cannot do is kept with it (learned, JSON), and in LEARNED for the
+  others of its model, which heed it when two devices have found it, by
+  software version: "level VERSION PATH" (PATH is read by level), "names
+  VERSION" and "paths VERSION" -> how many names, or names of which one is a
+  partial path, a read may have.  Fields are separated by a tab.
 ]]
 
 -- phases that only read, and what is sent in those that are not the task's own
@@ -1414,7 +1417,19 @@ function several.software(c)
     return (string.gsub(call('HGET', c.k[DEVICE], 'version') or '', '%c', '?'))
 end
 
--- what this device can read at once: its quirks, and what its model has shown
+-- what the device itself has refused, as long as it has this software
+function several.learned_of(c, version)
+    local own = decode(call('HGET', c.k[DEVICE], 'learned') or '{}') or {}
+    if own.version ~= version or not tonumber(own['until'])
+       or tonumber(own['until']) * 1000 < c.now or type(own.level) ~= 'table'
+    then
+        return { version = version, level = {} }
+    end
+    return own
+end
+
+-- what this device can read at once: its quirks, and what it or two devices of
+-- its model have shown
 function several.limits_of(c, s)
     if c.limits then
         return c.limits
@@ -1427,33 +1442,95 @@ function several.limits_of(c, s)
         note(c, c.k[LEARNED] .. ' is not a hash: delete it')
         raw = {}
     end
-    local version = #raw > 0 and several.software(c)
+    local version = several.software(c)
+    local own = several.learned_of(c, version)
     for i = 1, #raw, 2 do
         local kind, of, path = string.match(raw[i], '^(%a+)\t([^\t]*)\t?(.*)$')
-        if of == version and kind == 'level' then
+        local found = tonumber(string.match(raw[i + 1], '^%d+'))
+        if of ~= version or not found then
+            -- another software, or one device has found it
+        elseif kind == 'level' then
             l.level[path] = true
-        elseif of == version and l[kind] then
-            l[kind] = tonumber(raw[i + 1]) or BOUND.none
+        elseif l[kind] then
+            l[kind] = found
         end
     end
+    for _, path in ipairs(own.level) do
+        l.level[path] = true
+    end
+    l.names = math.min(l.names, tonumber(own.names) or BOUND.none)
+    l.paths = math.min(l.paths, tonumber(own.paths) or BOUND.none)
     c.limits = l
     return l
 end
 
-function several.learn(c, kind, value, path)
+-- Room for one more that only this device has found?  Of such a few are kept, and
+-- when there are too many things one that another device alone has found goes.
+function several.make_room(c, key)
+    local all, mine, theirs = call('HGETALL', key), 0, nil
+    for i = 2, #all, 2 do
+        local id = string.match(all[i], '^%- %d+ (%S+)$')
+        if id == c.id then
+            mine = mine + 1
+        elseif id then
+            theirs = all[i - 1]
+        end
+    end
+    if mine < BOUND.alone and #all >= 2 * BOUND.learned and theirs then
+        return call('HDEL', key, theirs) == 1
+    end
+    return mine < BOUND.alone and #all < 2 * BOUND.learned
+end
+
+-- What the model has: "FOUND", or "FOUND LESS ID" while only this device has
+-- found the less, FOUND being - for nothing.  Two devices have found what the
+-- milder one of both says.
+function several.learn_model(c, field, value)
     local key = c.k[LEARNED]
-    local field = kind .. '\t' .. several.software(c)
-                  .. (path and '\t' .. path or '')
-    local size = redis.pcall('HLEN', key)
-    if type(size) ~= 'number' or #field > 2048
-       or size >= BOUND.learned and call('HEXISTS', key, field) == 0
-    then
+    local was = redis.pcall('HGET', key, field)
+    if type(was) == 'table' or #field > 2048 then
         return
     end
-    call('HSET', key, field, value)
+    if not was and not several.make_room(c, key) then
+        return
+    end
+    local found, less, id = string.match(was or '- - -', '^(%S+) ?(%S*) ?(%S*)$')
+    local known, other = tonumber(found), tonumber(less)
+    local both = other and id ~= c.id and math.max(other, value)
+    if both and not (known and known <= both) then
+        known = both
+        note(c, 'model learned: ' .. shown(field, 256) .. ' ' .. both)
+    end
+    if known and string.find(field, '^level') then
+        value = known                       -- there is no stricter one
+    elseif other and other < value then     -- the stricter one stays open
+        value, id = other, id
+    else
+        id = c.id
+    end
+    local is = known and string.format('%.0f', known) or '-'
+    if not (known and known <= value) then
+        is = is .. ' ' .. string.format('%.0f', value) .. ' ' .. id
+    end
+    call('HSET', key, field, is)
     call('EXPIRE', key, BOUND.lasts)
+end
+
+-- The device that refused it is treated so from now on; its model when another
+-- device of it has refused the same.
+function several.learn(c, kind, value, path)
+    local version = several.software(c)
+    local own = several.learned_of(c, version)
+    own['until'] = math.floor(c.now / 1000) + BOUND.lasts
+    if not path then
+        own[kind] = value
+    elseif #own.level < BOUND.own and #path <= 1024 then
+        own.level[#own.level + 1] = path
+    end
+    call('HSET', c.k[DEVICE], 'learned', cjson.encode(own))
+    several.learn_model(c, kind .. '\t' .. version
+                           .. (path and '\t' .. path or ''), value)
     c.limits = nil
-    note(c, 'model learned: ' .. shown(field, 256) .. ' ' .. value)
 end
 
 -- so many names were too many: the next read has half of them at most
@@ -3047,8 +3124,8 @@ function several.level_read(c, s, run, task, json, r)
         w.left = several.slice(w.left, #parts, #w.left)
         several.blame(w, head.l, 'has more below it than is taken at once')
     elseif several.too_much[head.c] and #parts > 0 then
-        several.learn(c, 'level', string.format('%.0f', c.now / 1000),
-              several.general(head.l))
+        several.learn(c, 'level', math.floor(c.now / 1000),
+                      several.general(head.l))
     elseif head.c == nil then
         -- the table of quirks, or the model, wants it: that is no failure
         w.most = math.min(w.most + 1 + #parts, BOUND.reads)
