@@ -262,17 +262,20 @@ local KINDS = { [DEVICE] = 'hash', [PARAMS] = 'hash', [QUEUE] = 'zset',
                 [SESSION] = 'hash', [RESULTS] = 'stream', [DUE] = 'zset',
                 [EVENTS] = 'stream' }
 
-local function check_keys(c)
-    if c.checked then
-        return
-    end
-    c.checked = true
-    for i, kind in pairs(KINDS) do
+local function check_kinds(c, kinds)
+    for i, kind in pairs(kinds) do
         local is = call('TYPE', c.k[i]).ok
         if is ~= kind and is ~= 'none' then
             error({ err = 'ERR ' .. c.k[i] .. ' is a ' .. is .. ', but must '
                           .. 'be a ' .. kind .. ': rename or delete it' })
         end
+    end
+end
+
+local function check_keys(c)
+    if not c.checked then
+        c.checked = true
+        check_kinds(c, KINDS)
     end
 end
 
@@ -2858,7 +2861,6 @@ local function device(c, f, args, first)
     if not d.first then
         set[#set + 1] = 'first'
         set[#set + 1] = seconds(c.now)
-        event(c, 'new')
     end
     -- proof that this device keeps the ParameterKey that it was given
     if d.lastkey and d.lastkey == f.parameterkey and not d.keeps then
@@ -2879,7 +2881,6 @@ local function device(c, f, args, first)
         end
     end
     c.q = device_quirks(c, d, f, set)
-    call('HSET', c.k[DEVICE], unpack(set))
 
     local model = f.oui .. ' ' .. f.class
     local was = d.oui and d.oui .. ' ' .. (d.class or '')
@@ -2890,6 +2891,11 @@ local function device(c, f, args, first)
         index(c, SOFTWARE, d.version, f.version)
     end
     call('ZADD', c.k[SEEN], seconds(c.now), c.id)
+    if not d.first then
+        event(c, 'new')
+    end
+    -- the last: by it the next Inform knows what is in the others
+    call('HSET', c.k[DEVICE], unpack(set))
     return d
 end
 
@@ -2928,8 +2934,8 @@ local function is_light(c, f)
     if not f.light or call('HEXISTS', c.k[DEVICE], 'first') == 0 then
         return false
     end
-    call('HSET', c.k[DEVICE], 'seen', seconds(c.now))
     call('ZADD', c.k[SEEN], seconds(c.now), c.id)
+    call('HSET', c.k[DEVICE], 'seen', seconds(c.now))
     return true
 end
 
@@ -3593,8 +3599,7 @@ end
   gets the same answer.  The digest is the POST's: the same bytes get the same
   answer once more; a third time they are taken as new.
 ]]
-local function cwmp_step_1(keys, args)
-    local c = context(keys, args[1])
+local function step(c, args)
     local kind, nonce, digest = args[5], args[3], args[4]
     if kind == 'inform' then
         return inform(c, args)
@@ -3639,6 +3644,22 @@ local function cwmp_step_1(keys, args)
     -- a verdict is a further call of the same POST
     save(c, s, nonce, kind == 'verdict' and s.d or digest)
     return reply
+end
+
+-- A key of a wrong type is said by name, also one that no step looks at before.
+-- What the Inform tells is written again by the next one.
+local function cwmp_step_1(keys, args)
+    local c = context(keys, args[1])
+    local ok, reply = pcall(step, c, args)
+    if ok then
+        return reply
+    end
+    if args[5] == 'inform' then
+        redis.pcall('HDEL', c.k[DEVICE], 'informed')
+    end
+    check_kinds(c, KINDS)
+    check_kinds(c, { [SEEN] = 'zset', [MODEL] = 'zset', [SOFTWARE] = 'zset' })
+    error(reply, 0)
 end
 
 -- Parameters of a long response, ahead of its step; from first on: name, letter

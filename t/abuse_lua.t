@@ -485,6 +485,49 @@ subtest "another version's session" => sub {
 };
 
 
+subtest 'a shared key of another type' => sub {
+    for my $what (qw(index:seen index:model index:version events)) {
+        my $key = "cwmp:{0}:$what";
+        for my $tasks (0, 1) {
+            my $d = device(class => 'K');
+            if ($tasks) {
+                $d->give(read_task('r'), read_task('s'));
+                is $d->begin->method, 'GetParameterValues', '(one is running)';
+            } else {
+                $d->inform;
+            }
+            $d->{class} = 'K';
+            my $params = CWMP::Envelope::default_params();
+            $params->[2][2] = 'new';
+            $redis->cmd('RENAME', $key, 'away');
+            $redis->cmd('SET', $key, 'x');
+            my $new = CWMP::Script->new($t, 'Q' . ++$n, class => 'K');
+            # a device whose model stays the same does not come near it
+            for my $is ($what eq 'index:model' ? () : $d, $new) {
+                is $is->post($is->inform_text(params => $params))->status, 503,
+                    "$what is a string: 503";
+            }
+            ok $t->wait_log(qr/answered: (?:ERR )?\Q$key\E is a string, but must be a/, 2),
+                '... and it is said by name';
+            $redis->cmd('RENAME', 'away', $key);
+            is $_->post($_->inform_text(params => $params))->status, 200,
+                'mended: 200' for $d, $new;
+            for my $is ($d, $new) {
+                is $is->value($params->[2][0]), 'new', '... what it tells is known';
+                ok defined $redis->cmd('ZSCORE', "cwmp:{0}:index:$_->[0]",
+                    "$_->[1]\t" . $is->id), "... and in index:$_->[0]"
+                    for ['model', '00D09E K'], ['version', 'new'];
+            }
+            next if !$tasks;
+            is join(' ', $d->obey($d->empty)),
+                'GetParameterValues GetParameterValues', 'RULE-3 no task is lost';
+            nothing_left($d);
+        }
+    }
+    $t->expect_log(qr/session cannot go on, Redis answered: .* is a string, but/, 14);
+};
+
+
 # --- the cost of it --------------------------------------------------------
 
 subtest 'a read of ten thousand paths' => sub {
