@@ -575,7 +575,7 @@ subtest 'rows: what is written past the function does no harm' => sub {
     for my $match ('Foo', '', 'a/b', 'a/b/c/d', '00D09E/Box/%') {
         $t->redis->cmd('HSET', $KEY, $match, '{"prefix":"s"}');
         is_deeply holds(class => 'Bar'), {},
-            "TOL-42 a row that is no match holds for no device: '$match'";
+            "a row that is no match holds for no device: '$match'";
         $t->redis->cmd('HDEL', $KEY, $match);
         $t->redis->cmd('HINCRBY', $KEY, '.', 1);
     }
