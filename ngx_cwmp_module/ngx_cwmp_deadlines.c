@@ -286,10 +286,6 @@ ngx_cwmp_deadlines_done(void *data, redisReply *reply, const char *error)
 {
     ngx_cwmp_deadlines_t  *d = data;
 
-    char        *p;
-    size_t       i;
-    redisReply  *notes;
-
     d->pending--;
 
     if (reply == NULL) {
@@ -315,7 +311,17 @@ ngx_cwmp_deadlines_done(void *data, redisReply *reply, const char *error)
         return;
     }
 
-    notes = reply->element[1];
+    ngx_cwmp_log_notes(d->timer.log, reply->element[1]);
+}
+
+
+/* what a function wants an operator to know; may hold a task's words */
+
+void
+ngx_cwmp_log_notes(ngx_log_t *log, redisReply *notes)
+{
+    char    *p;
+    size_t   i;
 
     if (notes->type != REDIS_REPLY_ARRAY) {
         return;
@@ -333,7 +339,6 @@ ngx_cwmp_deadlines_done(void *data, redisReply *reply, const char *error)
             }
         }
 
-        ngx_log_error(NGX_LOG_NOTICE, d->timer.log, 0, "%s",
-                      notes->element[i]->str);
+        ngx_log_error(NGX_LOG_NOTICE, log, 0, "%s", notes->element[i]->str);
     }
 }

@@ -15,7 +15,6 @@ static void ngx_http_cwmp_broke_done(void *data, redisReply *reply,
     const char *error);
 static ngx_int_t ngx_http_cwmp_check(ngx_http_cwmp_ctx_t *ctx,
     redisReply *reply, const char *error);
-static void ngx_http_cwmp_notes(ngx_http_cwmp_ctx_t *ctx, redisReply *notes);
 static void ngx_http_cwmp_verb(ngx_http_cwmp_ctx_t *ctx, redisReply *reply);
 static void ngx_http_cwmp_verb_inform(ngx_http_cwmp_ctx_t *ctx,
     redisReply *reply);
@@ -99,11 +98,14 @@ ngx_http_cwmp_chunk(ngx_http_cwmp_ctx_t *ctx)
     ngx_uint_t    i;
     ngx_array_t  *args;
 
-    args = ngx_http_cwmp_call(ctx, ctx->rows_pool, "cwmp_chunk_1");
+    args = ngx_http_cwmp_call(ctx, ctx->rows_pool, "cwmp_chunk_2");
 
     if (args
         && (ngx_http_cwmp_arg(args, ctx->token.data, ctx->token.len) != NGX_OK
             || ngx_http_cwmp_arg_number(args, ctx->conf->outstanding_timeout)
+               != NGX_OK
+            || ngx_http_cwmp_arg(args, ctx->facts->id.data,
+                                 ctx->facts->id.len)
                != NGX_OK))
     {
         args = NULL;
@@ -263,7 +265,7 @@ ngx_http_cwmp_check(ngx_http_cwmp_ctx_t *ctx, redisReply *reply,
     if (reply && reply->type == REDIS_REPLY_ARRAY && reply->elements >= 2
         && reply->element[0]->type == REDIS_REPLY_STRING)
     {
-        ngx_http_cwmp_notes(ctx, reply->element[1]);
+        ngx_cwmp_log_notes(log, reply->element[1]);
         return NGX_OK;
     }
 
@@ -282,36 +284,6 @@ ngx_http_cwmp_check(ngx_http_cwmp_ctx_t *ctx, redisReply *reply,
 
     ngx_http_cwmp_reply_away(ctx);
     return NGX_DONE;
-}
-
-
-/* what the state table wants an operator to know; may hold a task's words */
-
-static void
-ngx_http_cwmp_notes(ngx_http_cwmp_ctx_t *ctx, redisReply *notes)
-{
-    char    *p;
-    size_t   i;
-
-    if (notes->type != REDIS_REPLY_ARRAY) {
-        return;
-    }
-
-    for (i = 0; i < notes->elements; i++) {
-
-        if (notes->element[i]->type != REDIS_REPLY_STRING) {
-            continue;
-        }
-
-        for (p = notes->element[i]->str; *p; p++) {
-            if ((u_char) *p < 0x20 || (u_char) *p == 0x7f) {
-                *p = '?';
-            }
-        }
-
-        ngx_log_error(NGX_LOG_NOTICE, ctx->request->connection->log, 0,
-                      "%s", notes->element[i]->str);
-    }
 }
 
 

@@ -26,10 +26,11 @@
 
   Functions that nodes call carry the contract's number (_1): a change of
   arguments or of meaning makes a _2 beside it, so that nodes of two versions
-  work side by side.  VERSION grows with every change of this file.
+  work side by side.  VERSION grows with what nodes may get of this file, and
+  never shrinks, also where two changes meet: t/cwmp.lua.sum lists them all.
 ]]
 
-local VERSION = 3
+local VERSION = 5
 
 
 -- positions in KEYS, the same for every function that works on a device
@@ -55,10 +56,14 @@ local INTAKE_BYTES = 262144         -- of all that a step takes, about
 local QUEUE_MAX = 1000              -- tasks of a device that live at once
 local TASK_BYTES = 262144           -- of a task's JSON
 local PARAMS_MAX = 200000           -- of a device
-local PARAMS_BYTES = 67108864       -- of a device, about
+local PARAMS_BYTES = 67108864       -- of a device
+local PARAM_BYTES = 64              -- of each beside its name and value, about
 local RESULTS_MAX = 200             -- of a device
+local SESSION_MS = 14400000         -- a session lasts, and what it may bring
+local SESSION_BYTES = 268435456
 local EVENTS_MAX = 100000           -- of a partition
 local TOLD_MAX = 2048               -- of what a CPE says, in an event
+local TOLD_LAST = 16                -- of what a CPE tells until it is heard
 local SWEEP_AFTER = 32              -- completed reads
 local METHODS_MAX = 100             -- in the list of what a device can do
 local QUIRKS_MAX = 500              -- rows of quirks in a partition
@@ -67,12 +72,14 @@ local MATCH_BYTES = 256             -- of what it is for
 -- of tasks of several messages
 local BOUND = {
     response = 65536,               -- bytes of what several reads gave
-    work = 262144,                  -- bytes of what is left to do
+    work = 65536,                   -- bytes of what is left to do
     spare = 200,                    -- RPCs of a read that asks for less
     reads = 2000,                   -- RPCs of a read, whatever it is
     blamed = 50,                    -- names that a read may fail for
     groups = 32,                    -- reads of what is below a path
     learned = 200,                  -- things of a model
+    alone = 20,                     -- of these by one device alone
+    own = 100,                      -- paths of a device
     lasts = 2592000,                -- seconds that they are known: 30 days
     least = 8,                      -- names in a read
     none = 1e9,                     -- no bound
@@ -255,17 +262,20 @@ local KINDS = { [DEVICE] = 'hash', [PARAMS] = 'hash', [QUEUE] = 'zset',
                 [SESSION] = 'hash', [RESULTS] = 'stream', [DUE] = 'zset',
                 [EVENTS] = 'stream' }
 
-local function check_keys(c)
-    if c.checked then
-        return
-    end
-    c.checked = true
-    for i, kind in pairs(KINDS) do
+local function check_kinds(c, kinds)
+    for i, kind in pairs(kinds) do
         local is = call('TYPE', c.k[i]).ok
         if is ~= kind and is ~= 'none' then
             error({ err = 'ERR ' .. c.k[i] .. ' is a ' .. is .. ', but must '
                           .. 'be a ' .. kind .. ': rename or delete it' })
         end
+    end
+end
+
+local function check_keys(c)
+    if not c.checked then
+        c.checked = true
+        check_kinds(c, KINDS)
     end
 end
 
@@ -311,6 +321,8 @@ end
 ]]
 local MARKS = '.'
 local MARKS_MAX = 1000
+local SWEEP = '^(%d+) (%-?%d+)$'     -- its state: cursor, generation
+local MARK_BYTES = 256             -- of one: a path has as many at most
 local TYPES = { s = 'string', b = 'boolean', i = 'int', l = 'long',
                 u = 'unsignedInt', U = 'unsignedLong', d = 'decimal',
                 t = 'dateTime', B = 'base64Binary', h = 'hexBinary',
@@ -329,20 +341,44 @@ local function not_due(c, kind, task)
     call('ZREM', c.k[DUE], kind .. ' ' .. c.id .. (task and ' ' .. task or ''))
 end
 
+-- Are there too many, with so many bytes more?  What was written is counted; once
+-- that is too much, or unknown, Redis says how much it is, since much replaces
+-- what was there.  When that is too much as well, it is until something was
+-- swept.
+local function too_many(c, bytes)
+    local len = call('HLEN', c.k[PARAMS])
+    if len > PARAMS_MAX then
+        return true
+    end
+    local held = call('HINCRBY', c.k[DEVICE], 'bytes', bytes)
+    local counted = held > bytes or len == 0
+    if counted and held <= PARAMS_BYTES then
+        return false
+    end
+    if call('HGET', c.k[DEVICE], 'full') then
+        return true
+    end
+    local now = call('MEMORY', 'USAGE', c.k[PARAMS], 'SAMPLES', 0) or 0
+    call('HSET', c.k[DEVICE], 'bytes', now + bytes)
+    if now <= PARAMS_BYTES then
+        return false
+    end
+    call('HSET', c.k[DEVICE], 'full', '1')
+    return true
+end
+
 -- how many of them are stored
 local function write_params(c, generation, rows, first, run)
-    local n = #rows
-    if n < first then
+    local n, bytes = #rows, 0
+    if n < first or run and run.full == '1' then
         return 0
     end
-    if call('HLEN', c.k[PARAMS]) > PARAMS_MAX
-       or (call('MEMORY', 'USAGE', c.k[PARAMS], 'SAMPLES', 5) or 0)
-          > PARAMS_BYTES
-    then
-        if not run or run.full ~= '1' then
-            note(c, 'more than ' .. PARAMS_MAX .. ' parameters, or '
-                    .. PARAMS_BYTES .. ' bytes of them: not stored')
-        end
+    for i = first, n - 1, 2 do
+        bytes = bytes + #rows[i] + #rows[i + 1] + PARAM_BYTES
+    end
+    if too_many(c, bytes) then
+        note(c, 'more than ' .. PARAMS_MAX .. ' parameters, or '
+                .. PARAMS_BYTES .. ' bytes of them: not stored')
         if run then
             call('HSET', c.k[RUNNING], 'full', '1')
         end
@@ -367,28 +403,37 @@ local function load_marks(key)
     return raw and decode(raw) or {}
 end
 
--- the generation below which a path is gone
-local function gone_before(marks, path)
-    local low = marks[''] or 0
-    if #path > 1024 then            -- no path: each dot would cost its length
+-- A function that tells the generation below which a path is gone.  A path has
+-- as many beginnings as dots: only those as long as some mark are looked at.
+local function gone_by(marks)
+    local lengths, seen = {}, {}
+    for path in pairs(marks) do
+        if path ~= '' and not seen[#path] then
+            seen[#path] = true
+            lengths[#lengths + 1] = #path
+        end
+    end
+    local all = marks[''] or 0
+    return function(path)
+        local low = all
+        for _, n in ipairs(lengths) do
+            if string.byte(path, n) == 46 then          -- a dot
+                local m = marks[string.sub(path, 1, n)]
+                if m and m > low then
+                    low = m
+                end
+            end
+        end
         return low
     end
-    local at = string.find(path, '.', 1, true)
-    while at do
-        local m = marks[string.sub(path, 1, at)]
-        if m and m > low then
-            low = m
-        end
-        at = string.find(path, '.', at + 1, true)
-    end
-    return low
 end
 
 -- these paths were read completely, or deleted: older values below are gone
 local function mark_read(c, generation, paths)
     local marks, n = nil, 0
     for _, path in ipairs(paths) do
-        if path == '' or string.sub(path, -1) == '.' then
+        if path == '' or string.sub(path, -1) == '.' and #path <= MARK_BYTES
+        then
             marks = marks or load_marks(c.k[PARAMS])
             marks[path] = tonumber(generation)
         end
@@ -396,17 +441,24 @@ local function mark_read(c, generation, paths)
     if not marks then
         return
     end
+    local gone_before = gone_by(marks)
     for path, g in pairs(marks) do
         -- nothing to say that a mark above it does not, or more than is kept:
         -- what is gone below it then stays until it is read by another path
         local above = string.match(path, '^(.-)[^.]*%.$')
-        if n >= MARKS_MAX or above and gone_before(marks, above) >= g then
+        if n >= MARKS_MAX or above and gone_before(above) >= g then
             marks[path] = nil
         else
             n = n + 1
         end
     end
     call('HSET', c.k[PARAMS], MARKS, cjson.encode(marks))
+    -- a sweep that is under way has passed over what this one makes untrue
+    local at, upto = string.match(call('HGET', c.k[DEVICE], 'sweep') or '',
+                                  SWEEP)
+    if at and tonumber(upto) >= tonumber(generation) then
+        call('HSET', c.k[DEVICE], 'sweep', at .. ' ' .. generation - 1)
+    end
     local reads = call('HINCRBY', c.k[DEVICE], 'reads', 1)
     if n >= MARKS_MAX or reads % SWEEP_AFTER == 0 then
         due(c, 'g', nil, c.now, 'NX')
@@ -421,6 +473,7 @@ end
 local function cwmp_params(keys, args)
     local raw, marks = call('HGETALL', keys[1]), load_marks(keys[1])
     local prefix, paths, values = args[1] or '', {}, {}
+    local gone_before = gone_by(marks)
     for i = 1, #raw, 2 do
         local path = raw[i]
         if path ~= MARKS and string.sub(path, 1, #prefix) == prefix then
@@ -432,7 +485,7 @@ local function cwmp_params(keys, args)
     local out = {}
     for _, path in ipairs(paths) do
         local generation, letter, value = split_value(values[path])
-        if generation and generation >= gone_before(marks, path) then
+        if generation and generation >= gone_before(path) then
             out[#out + 1] = path
             out[#out + 1] = 'xsd:' .. (TYPES[letter] or 'string')
             out[#out + 1] = value
@@ -442,19 +495,26 @@ local function cwmp_params(keys, args)
 end
 
 -- Removes what no reader sees any more, a slice a call; after the last slice
--- the marks that were there at the first.
+-- the marks that were there at the first: those up to that generation.
 local function sweep(c)
     local marks = load_marks(c.k[PARAMS])
     local state = hash_fields(c.k[DEVICE], { 'sweep', 'gen' })
-    local cursor, upto = string.match(state.sweep or '', '^(%d+) (%d+)$')
+    local cursor, upto = string.match(state.sweep or '', SWEEP)
     upto = tonumber(upto or state.gen or 0)
     local got = call('HSCAN', c.k[PARAMS], cursor or '0', 'COUNT', SLICE)
+    local gone_before = gone_by(marks)
+    local bytes = 0
     for i = 1, #got[2], 2 do
-        local path = got[2][i]
-        local generation = split_value(got[2][i + 1])
-        if generation and generation < gone_before(marks, path) then
+        local path, raw = got[2][i], got[2][i + 1]
+        local generation = split_value(raw)
+        if generation and generation < gone_before(path) then
             call('HDEL', c.k[PARAMS], path)
+            bytes = bytes + #path + #raw + PARAM_BYTES
         end
+    end
+    if bytes > 0 then
+        call('HINCRBY', c.k[DEVICE], 'bytes', -bytes)
+        call('HDEL', c.k[DEVICE], 'full')
     end
     if got[1] ~= '0' then
         call('HSET', c.k[DEVICE], 'sweep', got[1] .. ' ' .. upto)
@@ -535,25 +595,50 @@ end
 -- functions for tasks of several messages (Lua takes 200 locals in a file)
 local several = {}
 
--- Progress of a task: parts of its list as { FROM, TO }, as names { n = ... },
--- or as a path whose next level is listed first, { l = PATH }.
-function several.are_parts(list)
+-- Progress of a task: parts of its list as { FROM, TO }; those of what a read
+-- is to do also as names { n = ... }, or as a path whose next level is listed
+-- first, { l = PATH }.
+function several.are_parts(list, names)
     for _, p in ipairs(type(list) == 'table' and list or {}) do
-        if type(p) ~= 'table' or type(p.n) ~= 'table' and type(p.l) ~= 'string'
-           and not (type(p[1]) == 'number' and type(p[2]) == 'number')
+        if type(p) ~= 'table' then
+            return false
+        elseif names and type(p.n) == 'table' then
+            for _, name in ipairs(p.n) do
+                if type(name) ~= 'string' then
+                    return false
+                end
+            end
+        elseif not (names and type(p.l) == 'string')
+               and not (type(p[1]) == 'number' and type(p[2]) == 'number')
         then
             return false
         end
     end
-    return list == nil or type(list) == 'table'
+    return list == nil or type(list) == 'table' and #list > 0
+end
+
+-- what a read has besides: names that failed, and how far it is
+function several.is_read(w)
+    for _, b in ipairs(type(w.bad) == 'table' and w.bad or {}) do
+        if type(b) ~= 'table' or type(b[1]) ~= 'string' then
+            return false
+        end
+    end
+    return type(w.bad) == 'table' and type(w.left) == 'table'
+           and type(w.rpcs) == 'number' and type(w.most) == 'number'
+           and type(w.gen) == 'number'
 end
 
 -- nil when there is none, or when it was damaged
-function several.load_work(c, id)
+function several.load_work(c, id, method)
     local raw = call('HGET', c.k[LIVE], '=l ' .. id)
     local w = raw and decode(raw)
-    if w and several.are_parts(w.left) and several.are_parts(w.reads)
-       and type(w.bad or {}) == 'table'
+    local reads = (METHODS[method] or {}).reads
+    if w and (w.left or w.reads) and several.are_parts(w.left, reads)
+       and several.are_parts(w.reads)
+       and (reads and several.is_read(w) or not reads
+            and (w.applied == nil or type(w.applied) == 'number'
+                                     and type(w.size) == 'number'))
     then
         return w
     end
@@ -567,8 +652,8 @@ function several.list_of(rows, w)
 end
 
 -- what a task that does not end well did all the same; has it changed anything?
-function several.so_far(c, id)
-    local w = several.load_work(c, id)
+function several.so_far(c, id, method)
+    local w = several.load_work(c, id, method)
     if not w then
         return nil, false
     elseif w.applied then
@@ -588,7 +673,7 @@ local function finish(c, id, status, more)
     more = more or {}
     local changed = false
     if not more.response then
-        more.response, changed = several.so_far(c, id)
+        more.response, changed = several.so_far(c, id, task.method)
     end
     -- sent before, no answer, and not a mere read: who knows what it did
     if (status == 'expired' or status == 'cancelled') and not more.answered
@@ -1067,8 +1152,12 @@ end
 local function merge_quirks(c, oui, class, version)
     local rows, merged = {}, {}
     each_quirk(c.k[QUIRKS], function(match, json, own)
-        local literal = specific(match, oui, class, version)
-        if literal then
+        local good, why = parse_match(match)
+        local literal = good and specific(good, oui, class, version)
+        if not good then
+            note(c, 'quirks of ' .. shown(match, 64) .. ' are ignored: match '
+                    .. why)
+        elseif literal then
             rows[#rows + 1] = { literal = literal, own = own, match = match,
                                 json = json }
         end
@@ -1205,10 +1294,11 @@ end -- of quirks
             the fault, rows so far, whether they are more than are kept,
             whether something was left out
 
-  What a model cannot do is kept in LEARNED for its other devices, by software
-  version: "level VERSION PATH" (PATH is read by level), "names VERSION" and
-  "paths VERSION" -> how many names, or names of which one is a partial path,
-  a read may have.  Fields are separated by a tab.
+  What a device cannot do is kept with it (learned, JSON), and in LEARNED for the
+  others of its model, which heed it when two devices have found it, by
+  software version: "level VERSION PATH" (PATH is read by level), "names
+  VERSION" and "paths VERSION" -> how many names, or names of which one is a
+  partial path, a read may have.  Fields are separated by a tab.
 ]]
 
 -- phases that only read, and what is sent in those that are not the task's own
@@ -1226,7 +1316,7 @@ function several.work_of(c, run)
     if run.parts ~= '1' then
         return nil
     end
-    run.work = run.work or several.load_work(c, run.id)
+    run.work = run.work or several.load_work(c, run.id, run.method)
     return run.work
 end
 
@@ -1274,15 +1364,20 @@ function several.damaged(c, run)
     if run.parts ~= '1' or several.work_of(c, run) then
         return false
     end
-    call('DEL', c.k[RUNNING])
     finish(c, run.id, 'lost', { sent = tonumber(run.sent), fault = reason_json(
            'its progress in live was damaged') })
+    call('DEL', c.k[RUNNING])
+    not_due(c, 's')
     return true
 end
 
 function several.put_first(list, parts)
-    for i = #parts, 1, -1 do
-        table.insert(list, 1, parts[i])
+    local n = #parts
+    for i = #list, 1, -1 do
+        list[i + n] = list[i]
+    end
+    for i = 1, n do
+        list[i] = parts[i]
     end
 end
 
@@ -1326,7 +1421,19 @@ function several.software(c)
     return (string.gsub(call('HGET', c.k[DEVICE], 'version') or '', '%c', '?'))
 end
 
--- what this device can read at once: its quirks, and what its model has shown
+-- what the device itself has refused, as long as it has this software
+function several.learned_of(c, version)
+    local own = decode(call('HGET', c.k[DEVICE], 'learned') or '{}') or {}
+    if own.version ~= version or not tonumber(own['until'])
+       or tonumber(own['until']) * 1000 < c.now or type(own.level) ~= 'table'
+    then
+        return { version = version, level = {} }
+    end
+    return own
+end
+
+-- what this device can read at once: its quirks, and what it or two devices of
+-- its model have shown
 function several.limits_of(c, s)
     if c.limits then
         return c.limits
@@ -1339,33 +1446,95 @@ function several.limits_of(c, s)
         note(c, c.k[LEARNED] .. ' is not a hash: delete it')
         raw = {}
     end
-    local version = #raw > 0 and several.software(c)
+    local version = several.software(c)
+    local own = several.learned_of(c, version)
     for i = 1, #raw, 2 do
         local kind, of, path = string.match(raw[i], '^(%a+)\t([^\t]*)\t?(.*)$')
-        if of == version and kind == 'level' then
+        local found = tonumber(string.match(raw[i + 1], '^%d+'))
+        if of ~= version or not found then
+            -- another software, or one device has found it
+        elseif kind == 'level' then
             l.level[path] = true
-        elseif of == version and l[kind] then
-            l[kind] = tonumber(raw[i + 1]) or BOUND.none
+        elseif l[kind] then
+            l[kind] = found
         end
     end
+    for _, path in ipairs(own.level) do
+        l.level[path] = true
+    end
+    l.names = math.min(l.names, tonumber(own.names) or BOUND.none)
+    l.paths = math.min(l.paths, tonumber(own.paths) or BOUND.none)
     c.limits = l
     return l
 end
 
-function several.learn(c, kind, value, path)
+-- Room for one more that only this device has found?  Of such a few are kept, and
+-- when there are too many things one that another device alone has found goes.
+function several.make_room(c, key)
+    local all, mine, theirs = call('HGETALL', key), 0, nil
+    for i = 2, #all, 2 do
+        local id = string.match(all[i], '^%- %d+ (%S+)$')
+        if id == c.id then
+            mine = mine + 1
+        elseif id then
+            theirs = all[i - 1]
+        end
+    end
+    if mine < BOUND.alone and #all >= 2 * BOUND.learned and theirs then
+        return call('HDEL', key, theirs) == 1
+    end
+    return mine < BOUND.alone and #all < 2 * BOUND.learned
+end
+
+-- What the model has: "FOUND", or "FOUND LESS ID" while only this device has
+-- found the less, FOUND being - for nothing.  Two devices have found what the
+-- milder one of both says.
+function several.learn_model(c, field, value)
     local key = c.k[LEARNED]
-    local field = kind .. '\t' .. several.software(c)
-                  .. (path and '\t' .. path or '')
-    local size = redis.pcall('HLEN', key)
-    if type(size) ~= 'number' or #field > 2048
-       or size >= BOUND.learned and call('HEXISTS', key, field) == 0
-    then
+    local was = redis.pcall('HGET', key, field)
+    if type(was) == 'table' or #field > 2048 then
         return
     end
-    call('HSET', key, field, value)
+    if not was and not several.make_room(c, key) then
+        return
+    end
+    local found, less, id = string.match(was or '- - -', '^(%S+) ?(%S*) ?(%S*)$')
+    local known, other = tonumber(found), tonumber(less)
+    local both = other and id ~= c.id and math.max(other, value)
+    if both and not (known and known <= both) then
+        known = both
+        note(c, 'model learned: ' .. shown(field, 256) .. ' ' .. both)
+    end
+    if known and string.find(field, '^level') then
+        value = known                       -- there is no stricter one
+    elseif other and other < value then     -- the stricter one stays open
+        value, id = other, id
+    else
+        id = c.id
+    end
+    local is = known and string.format('%.0f', known) or '-'
+    if not (known and known <= value) then
+        is = is .. ' ' .. string.format('%.0f', value) .. ' ' .. id
+    end
+    call('HSET', key, field, is)
     call('EXPIRE', key, BOUND.lasts)
+end
+
+-- The device that refused it is treated so from now on; its model when another
+-- device of it has refused the same.
+function several.learn(c, kind, value, path)
+    local version = several.software(c)
+    local own = several.learned_of(c, version)
+    own['until'] = math.floor(c.now / 1000) + BOUND.lasts
+    if not path then
+        own[kind] = value
+    elseif #own.level < BOUND.own and #path <= 1024 then
+        own.level[#own.level + 1] = path
+    end
+    call('HSET', c.k[DEVICE], 'learned', cjson.encode(own))
+    several.learn_model(c, kind .. '\t' .. version
+                           .. (path and '\t' .. path or ''), value)
     c.limits = nil
-    note(c, 'model learned: ' .. shown(field, 256) .. ' ' .. value)
 end
 
 -- so many names were too many: the next read has half of them at most
@@ -1605,7 +1774,9 @@ end
   change), gen, score; came: parameters of a long answer that are stored; full:
   1 when others are not, and the log was told; broke: why the last answer did
   not come to its end; early: the CPE has told how it ended, before it answered:
-  status and JSON; parts: 1 when there is progress.
+  status and JSON; parts: 1 when there is progress; strayed: the
+  ID of another RPC with which a long answer came: it was not stored; takes: the
+  same when it was refused, so that once more it is taken for this one's.
 
   phase of a task of more than one RPC, passed on to whoever writes the RPC:
     ''       the task's own RPC
@@ -1621,11 +1792,26 @@ end
 ]]
 local RUN = { 'id', 'method', 'rpc', 'attempts', 'sent', 'phase', 'instance',
               'key', 'before', 'gen', 'score', 'came', 'full', 'broke',
-              'early', 'parts' }
+              'early', 'parts', 'strayed', 'takes' }
 
+function several.is_running(run)
+    return METHODS[run.method] ~= nil and tonumber(run.attempts) ~= nil
+           and tonumber(run.sent) ~= nil and tonumber(run.score) ~= nil
+           and run.rpc and run.phase and run.instance and run.key and run.before
+           and string.find(run.gen or '-', '^%d*$') ~= nil
+end
+
+-- The RPC outstanding; a damaged entry ends here, before anything relies on it.
 local function load_running(c)
     local run = hash_fields(c.k[RUNNING], RUN)
-    return run.id and run or nil
+    if not run.id or several.is_running(run) then
+        return run.id and run or nil
+    end
+    check_keys(c)
+    finish(c, run.id, 'lost', { sent = tonumber(run.sent), fault = reason_json(
+           'its entry in running was damaged') })
+    call('DEL', c.k[RUNNING])
+    not_due(c, 's')
 end
 
 -- does it, when it succeeds, change the SoftwareVersion?
@@ -1649,7 +1835,7 @@ end
 
 -- flat: name, type letter and (for compare) value as last read
 local function known_types(c, names, prefix)
-    local out, marks = {}, load_marks(c.k[PARAMS])
+    local out, gone_before = {}, gone_by(load_marks(c.k[PARAMS]))
     for i = 1, #names, SLICE do
         local last = math.min(i + SLICE - 1, #names)
         local paths = {}
@@ -1662,7 +1848,7 @@ local function known_types(c, names, prefix)
             if got[j] then
                 generation, letter, value = split_value(got[j])
             end
-            if generation and generation >= gone_before(marks, path) then
+            if generation and generation >= gone_before(path) then
                 out[#out + 1] = names[i + j - 1]
                 out[#out + 1] = letter
                 out[#out + 1] = value
@@ -1762,6 +1948,7 @@ local function send(c, s, run, task, json, typed)
     s.c = (tonumber(s.c) or 0) + 1
     run.rpc = string.format('%x.%d', c.micros, s.c)
     run.sent, run.came, run.full, run.broke, run.early = c.now, '0', '', '', ''
+    run.strayed, run.takes = '', ''
     if m.reads or m.lost == 'verify' then
         run.gen = call('HINCRBY', c.k[DEVICE], 'gen', 1)
     end
@@ -1771,6 +1958,10 @@ local function send(c, s, run, task, json, typed)
         flat[#flat + 1] = run[name] or ''
     end
     call('HSET', c.k[RUNNING], unpack(flat))
+    if run.queued then
+        call('ZREM', c.k[QUEUE], run.id)
+        run.queued = nil
+    end
     due(c, 's', nil, c.now + s.outstanding, 'NX')
     s.s, s.a = ACS, 'rpc'
     return rpc_reply(c, s, run, task, json)
@@ -1821,9 +2012,7 @@ end
 function several.resume(c, s, run, task)
     local reads = METHODS[run.method].reads
     local w = several.work_of(c, run)
-    if run.parts == '1' and (not w or #(w.left or w.reads or {}) == 0
-                             or reads and not (w.left and w.bad))
-    then
+    if run.parts == '1' and not w then
         return false, 'its progress in live was damaged'
     end
     if w and several.reset_since(c, run.id) then
@@ -1842,19 +2031,44 @@ function several.resume(c, s, run, task)
     return true
 end
 
+-- bytes of a POST; older nodes do not tell
+function several.size_of(most)
+    return tonumber(string.match(most, ' (%d+)$')) or 0
+end
+
+-- Is the session longer, or has it brought more, than any may?  Why, or nil.
+function several.too_much_of(c, s)
+    if c.now - (tonumber(s.o) or c.now) >= SESSION_MS then
+        return 'the session lasts longer than ' .. SESSION_MS / 3600000
+               .. ' hours'
+    elseif s.b > SESSION_BYTES then
+        return 'the session brings more than ' .. SESSION_BYTES / 1048576
+               .. ' MB'
+    end
+end
+
+-- May this session have one more RPC?  If not, why, for people; '' when that is
+-- as it should be.
+function several.may_send(c, s)
+    if s.last or s.l == '1' then
+        return false, ''
+    elseif tonumber(s.c or 0) >= s.most then
+        return false, 'more tasks than cwmp_max_rpcs'
+    end
+    local why = several.too_much_of(c, s)
+    return not why, why
+end
+
 local next_task
 
 -- the next task of the queue, or the end of the session
 function next_task(c, s)
-    if s.last or s.l == '1' then
+    local may, why = several.may_send(c, s)
+    if why == '' or call('EXISTS', c.k[TASKS], c.k[QUEUE]) == 0 then
         return close(c, s)
     end
-    if call('EXISTS', c.k[TASKS], c.k[QUEUE]) == 0 then
-        return close(c, s)
-    end
-    if tonumber(s.c or 0) >= s.most then
-        note(c, 'more tasks than cwmp_max_rpcs: the rest waits for the next '
-                .. 'session')
+    if not may then
+        note(c, why .. ': the rest waits for the next session')
         return close(c, s)
     end
     check_keys(c)
@@ -1874,7 +2088,6 @@ function next_task(c, s)
         note(c, 'task ' .. id .. ' goes on at a node of a newer version')
         return close(c, s)
     end
-    call('ZREM', c.k[QUEUE], id)
     local phase = kept[1] or ''
     local why = phase ~= 'types' and several.early[phase]
                 and not_to_verify(c, id, phase)
@@ -1884,7 +2097,7 @@ function next_task(c, s)
     end
     local run = { id = id, method = task.method, phase = phase, instance = '',
                   key = command_key(id, task), before = '', score = score,
-                  parts = kept[2] and '1' or '',
+                  parts = kept[2] and '1' or '', queued = true,
                   attempts = call('HINCRBY', c.k[LIVE], '=a ' .. id,
                                   phase == '' and 1 or 0) }
     local good, wrong = several.resume(c, s, run, task)
@@ -2030,11 +2243,15 @@ local function await(c, run, task, answered)
     due(c, 'w', run.id, deadline)
 end
 
+local function no_longer_waits(c, w)
+    call('HDEL', c.k[WAITING], w.id)
+    not_due(c, 'w', w.id)
+end
+
 local function awaited(c, w, status, more)
     more = more or {}
     more.sent = tonumber(w.sent)
-    call('HDEL', c.k[WAITING], w.id)
-    not_due(c, 'w', w.id)
+    no_longer_waits(c, w)
     finish(c, w.id, status, more)
 end
 
@@ -2042,12 +2259,12 @@ end
 local function lose(c, why)
     check_keys(c)
     local run = load_running(c)
-    if not run then
+    if not run or several.damaged(c, run) then
         return
     end
+    local task = load_task(c, run.id)
     call('DEL', c.k[RUNNING])
     not_due(c, 's')
-    local task = load_task(c, run.id)
     if not task then
         return
     end
@@ -2075,11 +2292,6 @@ end
   (TR-069 A6 3.3.2: the device's ParameterKey becomes the argument of the last
   successful SetParameterValues, AddObject or DeleteObject).
 ]]
-local function no_longer_waits(c, w)
-    call('HDEL', c.k[WAITING], w.id)
-    not_due(c, 'w', w.id)
-end
-
 local function verify(c, w, task, reported, keeps)
     local made = w.instance ~= '' and w.instance or nil
     if reported == w.key and w.before ~= w.key then
@@ -2088,7 +2300,7 @@ local function verify(c, w, task, reported, keeps)
                    'the object was added (ParameterKey says so), but the '
                    .. 'answer with its instance number was lost') })
         end
-        local work = several.load_work(c, w.id)
+        local work = several.load_work(c, w.id, w.method)
         if work and work.applied then
             w.work = work
             local response = several.part_applied(c, w, nil, 'ParameterKey')
@@ -2153,7 +2365,10 @@ end
 local function load_waiting(c, id, entry)
     local w, task = decode(entry), load_task(c, id)
     if w and task and w.id == id and METHODS[w.method]
-       and tonumber(w.deadline)
+       and type(w.key) == 'string' and type(w.before) == 'string'
+       and type(w.instance) == 'string' and tonumber(w.sent)
+       and tonumber(w.attempts) and tonumber(w.score)
+       and type(w.deadline) == 'number'
     then
         return w, task, METHODS[w.method]
     end
@@ -2251,6 +2466,7 @@ local function accepted_last(c, name, key)
 end
 
 -- Is the RPC that this speaks of outstanding still?  It ends with its answer.
+-- What is told again is not early: it is known.
 local function is_early(c, name, key, code, json)
     local run = load_running(c)
     if not run or METHODS[run.method].event ~= name
@@ -2258,26 +2474,49 @@ local function is_early(c, name, key, code, json)
     then
         return false
     end
-    call('HSET', c.k[RUNNING], 'early', (code == '0' and 'done ' or 'fault ')
-                                        .. json)
+    local early = (code == '0' and 'done ' or 'fault ') .. json
+    if run.early == early then
+        return nil
+    end
+    call('HSET', c.k[RUNNING], 'early', early)
     note(c, name .. ' before the ' .. run.method .. 'Response: task '
             .. run.id .. ' ends with that')
     return true
 end
 
--- what the ACS asked for is over: CommandKey, FaultCode, JSON of the whole
-local function completed(c, name, key, code, json)
-    local w = waiting_for(c, name, key)[1]
-    if not w and is_early(c, name, key, code, json) then
-        return
+-- Was this of no living task told before?  The device has the last few: a CPE
+-- tells it again until it knows that it was heard.
+function several.is_told(c, name, key, json)
+    local mark = string.sub(redis.sha1hex(name .. '\t' .. key .. '\t' .. json),
+                            1, 16)
+    local told = call('HGET', c.k[DEVICE], 'told') or ''
+    if string.find(told, mark, 1, true) then
+        return true
     end
-    w = w or accepted_last(c, name, key)
+    call('HSET', c.k[DEVICE], 'told',
+         string.sub(mark .. ' ' .. told, 1, 17 * TOLD_LAST))
+    return false
+end
+
+-- What the ACS asked for is over: CommandKey, FaultCode, JSON of the whole.  It
+-- is told, by tell(), once.
+local function completed(c, name, key, code, json, tell)
+    local w = waiting_for(c, name, key)[1]
+    local early = nil
     if not w then
-        note(c, name .. ' for no task that waits, CommandKey ' .. quote(key))
-    elseif code == '0' then
-        awaited(c, w, 'done', { response = json })
-    else
-        awaited(c, w, 'fault', { fault = json })
+        early = is_early(c, name, key, code, json)
+        w = early == false and accepted_last(c, name, key)
+    end
+    local known = several.is_told(c, name, key, json)
+    if w or early or not known then
+        tell()
+    end
+    if w then
+        awaited(c, w, code == '0' and 'done' or 'fault',
+                { [code == '0' and 'response' or 'fault'] = json })
+    elseif early == false then
+        note(c, name .. (known and ' told again' or ' for no task that waits')
+                .. ', CommandKey ' .. quote(key))
     end
 end
 
@@ -2301,13 +2540,15 @@ end
 ]]
 local REQUESTS = {
     TransferComplete = function(c, key, code, json)
-        event(c, 'transfer', 'commandkey', key, 'fault', code)
-        completed(c, 'TransferComplete', key, code, json)
+        completed(c, 'TransferComplete', key, code, json, function()
+            event(c, 'transfer', 'commandkey', key, 'fault', code)
+        end)
     end,
     DUStateChangeComplete = function(c, key, code, json)
-        event(c, 'dustate', 'commandkey', key, 'fault', code, 'request',
-              told(json))
-        completed(c, 'DUStateChangeComplete', key, code, json)
+        completed(c, 'DUStateChangeComplete', key, code, json, function()
+            event(c, 'dustate', 'commandkey', key, 'fault', code, 'request',
+                  told(json))
+        end)
     end,
     AutonomousTransferComplete = function(c, _, code, json)
         event(c, 'autonomous transfer', 'fault', code, 'request', told(json))
@@ -2331,14 +2572,15 @@ local REQUESTS = {
   POST, r 1 when it was answered twice, m 1 when it answered an RPC by its ID,
   a the verb it got, e empty POSTs in a row while an RPC is outstanding, c RPCs
   sent, v namespace and version of CWMP, to time-out, l 1 when no more RPCs may
-  be sent, q quirks, y style of what is written (both only when there are any)
+  be sent, q quirks, y style of what is written (both only when there are any),
+  o when it was opened, b bytes of its POSTs
 ]]
 local STEP = { 't', 's', 'n', 'd', 'r', 'm', 'a', 'e', 'c', 'v', 'to', 'l',
-               'q', 'y' }
+               'q', 'y', 'o', 'b' }
 
 local function save(c, s, nonce, digest)
     call('HSET', c.k[SESSION], 's', s.s, 'n', nonce, 'd', digest, 'r', s.r,
-         'm', s.m, 'a', s.a, 'e', s.e, 'c', s.c, 'l', s.l)
+         'm', s.m, 'a', s.a, 'e', s.e, 'c', s.c, 'l', s.l, 'b', s.b)
     local lease = s.idle
     if s.s == ACS and s.outstanding > lease then
         lease = s.outstanding
@@ -2398,11 +2640,11 @@ do
 local DEV = { 'first', 'manufacturer', 'oui', 'class', 'serial', 'root',
               'version', 'hardware', 'url', 'address', 'parameterkey', 'ns',
               'cwmp', 'informed', 'gen', 'keeps', 'lastkey', 'events',
-              'retries', 'methods', 'quirks', 'quirksof' }
+              'retries', 'methods', 'quirks', 'quirksof', 'badurl' }
 
 -- what a reset makes untrue; :params as well
-local RESET = { 'parameterkey', 'keeps', 'lastkey', 'methods', 'url',
-                'informed', 'sweep' }
+local RESET = { 'parameterkey', 'keeps', 'lastkey', 'methods', 'url', 'badurl',
+                'informed', 'sweep', 'bytes', 'full' }
 
 local function index(c, key, old, new)
     if old then
@@ -2443,6 +2685,149 @@ local function reset(c, d)
     call('HSET', c.k[DEVICE], 'bootstrap', seconds(c.now))
 end
 
+-- no address of a CPE: this host, a network's own, or no single host
+local function wrong_ip(a, b, c, d)
+    for _, n in ipairs({ a, b, c, d }) do
+        if n > 255 then
+            return 'its host is no address'
+        end
+    end
+    if a == 127 or a == 0 then
+        return 'a loopback address'
+    elseif a == 169 and b == 254 then
+        return 'a link-local address'
+    elseif a >= 224 then
+        return 'the address of no single host'
+    end
+end
+
+-- eight numbers of an IPv6 address, or nil
+local function groups_of(text)
+    local function list(part)
+        local t = {}
+        for group in string.gmatch(part, '[^:]+') do
+            local n = #group <= 4 and tonumber(group, 16)
+            if not n then
+                return nil
+            end
+            t[#t + 1] = n
+        end
+        return t
+    end
+    -- its last two may be written as those of IPv4
+    text = string.gsub(text, '(%d+)%.(%d+)%.(%d+)%.(%d+)$', function(a, b, c, d)
+        return string.format('%x:%x', a * 256 + b, c * 256 + d)
+    end)
+    local head, tail = string.match(text, '^(.-)::(.*)$')
+    local first, last = list(head or text), list(tail or '')
+    if not first or not last or string.find(text, '::.*::')
+       or string.find(text, ':::', 1, true) or string.find(text, '^:[^:]')
+       or string.find(text, '[^:]:$')
+       or #first + #last > (head and 7 or 8) or not head and #first ~= 8
+    then
+        return nil
+    end
+    while #first + #last < 8 do
+        first[#first + 1] = 0
+    end
+    for _, n in ipairs(last) do
+        first[#first + 1] = n
+    end
+    return first
+end
+
+local function wrong_ip6(text)
+    local g = groups_of(text)
+    if not g then
+        return 'its host is no address'
+    end
+    local zeros = 0
+    while zeros < 8 and g[zeros + 1] == 0 do
+        zeros = zeros + 1
+    end
+    if zeros == 8 or zeros == 7 and g[8] == 1 then
+        return 'a loopback address'
+    elseif zeros >= 6 or zeros == 5 and g[6] == 65535 then      -- IPv4 in it
+        return wrong_ip(math.floor(g[7] / 256), g[7] % 256,
+                        math.floor(g[8] / 256), g[8] % 256)
+    elseif g[1] >= 0xfe80 and g[1] <= 0xfebf then
+        return 'a link-local address'
+    elseif g[1] >= 0xff00 then
+        return 'the address of no single host'
+    end
+end
+
+local function wrong_host(host)
+    local six = string.match(host, '^%[([%x:.]+)%]$')
+    if six then
+        return wrong_ip6(six)
+    end
+    host = string.lower((string.gsub(host, '%.$', '')))
+    if host == '' then
+        return 'no host'
+    elseif #host > 253 or not string.find(host, '^[%w._-]+$')
+           or string.find(host, '..', 1, true) or string.find(host, '^%.')
+    then
+        return 'its host is no name'
+    elseif host == 'localhost' or string.find(host, '%.localhost$') then
+        return 'a loopback address'
+    end
+    -- what ends with a number is an address, which has more forms than one
+    if not string.find(host, '%f[^.%z]%d+$') and not string.find(host,
+                       '%f[^.%z]0x%x*$')
+    then
+        return nil
+    end
+    local a, b, c, d = string.match(host, '^(%d+)%.(%d+)%.(%d+)%.(%d+)$')
+    if not a or string.find('.' .. host, '%.0%d') then
+        return 'its host is no address'
+    end
+    return wrong_ip(tonumber(a), tonumber(b), tonumber(c), tonumber(d))
+end
+
+-- why a ConnectionRequestURL is none that the ACS may go to; nil: it is one
+local function wrong_url(url)
+    if string.find(url, '[%c%s\127]') then
+        return 'blanks or control characters in it'
+    elseif string.find(url, '(null)', 1, true) then
+        return 'no host'
+    end
+    local scheme, rest = string.match(url, '^(%a[%w+.-]*)://([^/?#]*)')
+    scheme = scheme and string.lower(scheme)
+    if scheme ~= 'http' and scheme ~= 'https' then
+        return 'neither http nor https'
+    elseif string.find(rest, '[@\\]') then
+        return 'more than a host and a port'
+    end
+    local host, port = string.match(rest, '^(.-):(%d*)$')
+    if port and port ~= '' and not (#port <= 5 and tonumber(port) >= 1
+                                    and tonumber(port) <= 65535)
+    then
+        return 'port ' .. string.sub(port, 1, 8)
+    end
+    return wrong_host(host or rest)
+end
+
+-- A new ConnectionRequestURL: one that cannot be used takes away what was known,
+-- and is noted once.
+local function new_url(c, d, url, set)
+    local why = wrong_url(url)
+    if not why then
+        set[#set + 1] = 'url'
+        set[#set + 1] = url
+    else
+        note(c, 'ConnectionRequestURL ' .. shown(url, 200)
+                .. ' cannot be used: ' .. why)
+        set[#set + 1] = 'badurl'
+        set[#set + 1] = url
+    end
+    if d.url and why then
+        call('HDEL', c.k[DEVICE], 'url')
+    elseif d.badurl and not why then
+        call('HDEL', c.k[DEVICE], 'badurl')
+    end
+end
+
 -- what the Inform says of the device; only what changed is written
 local function device(c, f, args, first)
     local d = hash_fields(c.k[DEVICE], DEV)
@@ -2459,7 +2844,11 @@ local function device(c, f, args, first)
     end
     for i = 2, 13 do
         local name = DEV[i]
-        if f[name] ~= d[name]
+        if name == 'url' then
+            if f.url ~= '' and f.url ~= (d.url or d.badurl) then
+                new_url(c, d, f.url, set)
+            end
+        elseif f[name] ~= d[name]
            and (f[name] ~= '' or name == 'parameterkey' and f.reported)
         then
             set[#set + 1] = name
@@ -2473,7 +2862,6 @@ local function device(c, f, args, first)
     if not d.first then
         set[#set + 1] = 'first'
         set[#set + 1] = seconds(c.now)
-        event(c, 'new')
     end
     -- proof that this device keeps the ParameterKey that it was given
     if d.lastkey and d.lastkey == f.parameterkey and not d.keeps then
@@ -2494,7 +2882,6 @@ local function device(c, f, args, first)
         end
     end
     c.q = device_quirks(c, d, f, set)
-    call('HSET', c.k[DEVICE], unpack(set))
 
     local model = f.oui .. ' ' .. f.class
     local was = d.oui and d.oui .. ' ' .. (d.class or '')
@@ -2505,6 +2892,11 @@ local function device(c, f, args, first)
         index(c, SOFTWARE, d.version, f.version)
     end
     call('ZADD', c.k[SEEN], seconds(c.now), c.id)
+    if not d.first then
+        event(c, 'new')
+    end
+    -- the last: by it the next Inform knows what is in the others
+    call('HSET', c.k[DEVICE], unpack(set))
     return d
 end
 
@@ -2543,8 +2935,8 @@ local function is_light(c, f)
     if not f.light or call('HEXISTS', c.k[DEVICE], 'first') == 0 then
         return false
     end
-    call('HSET', c.k[DEVICE], 'seen', seconds(c.now))
     call('ZADD', c.k[SEEN], seconds(c.now), c.id)
+    call('HSET', c.k[DEVICE], 'seen', seconds(c.now))
     return true
 end
 
@@ -2589,11 +2981,12 @@ end
 function inform(c, args)
     local token, nonce, digest = args[2], args[3], args[4]
     local old = hash_fields(c.k[SESSION], STEP)
-    if old.n == nonce then
-        return { 'inform', c.notes, old.t, old.y or '' }
-    end
-    if old.d == digest and old.a == 'inform' and old.r == '0' then
-        call('HSET', c.k[SESSION], 'n', nonce, 'r', '1')
+    local repeated = old.d == digest and old.a == 'inform' and old.r == '0'
+    if old.n == nonce or repeated then
+        if old.n ~= nonce then
+            call('HSET', c.k[SESSION], 'n', nonce, 'r', '1')
+        end
+        call('PEXPIRE', c.k[SESSION], args[6])
         return { 'inform', c.notes, old.t, old.y or '' }
     end
 
@@ -2640,8 +3033,10 @@ function inform(c, args)
     end
     local s = { s = CPE, r = '0', m = '0', a = 'inform', e = 0, c = 0,
                 l = light and '1' or '0', idle = tonumber(args[6]),
-                outstanding = tonumber(args[7]) }
-    call('HSET', c.k[SESSION], 't', token, 'v', args[9], 'to', args[6])
+                outstanding = tonumber(args[7]),
+                b = several.size_of(args[8]) }
+    call('HSET', c.k[SESSION], 't', token, 'v', args[9], 'to', args[6],
+         'o', c.now)
     local style = ''
     if c.q ~= '' then
         style = style_of(c, root)
@@ -2658,23 +3053,24 @@ local function settle(c, s, run, status, more)
     more = more or {}
     more.sent = not only_types(c, run) and tonumber(run.sent) or nil
     more.response = more.response or half_made(run)
-    call('DEL', c.k[RUNNING])
     finish(c, run.id, status, more)
+    call('DEL', c.k[RUNNING])
 end
 
 -- The next message of a task of several.  When the session may have no more,
 -- the rest waits for the next one; a new object's values never do.
 function several.proceed(c, s, run, task, json)
     several.save_work(c, run)
-    if (s.last or tonumber(s.c) >= s.most) and run.instance == '' then
+    local may, why = several.may_send(c, s)
+    if not may and run.instance == '' then
         call('DEL', c.k[RUNNING])
         if not several.early[run.phase] then
             call('HSET', c.k[LIVE], '=a ' .. run.id, 0)
         end
         several.requeue(c, run, task,
                         several.early[run.phase] and run.phase or '')
-        note(c, 'task ' .. run.id .. ' is more than cwmp_max_rpcs: the rest '
-                .. 'waits for the next session')
+        note(c, 'task ' .. run.id .. ': ' .. (why == '' and '' or why .. ': ')
+                .. 'the rest waits for the next session')
         return close(c, s)
     end
     if not several.early[run.phase] then
@@ -2735,8 +3131,8 @@ function several.level_read(c, s, run, task, json, r)
         w.left = several.slice(w.left, #parts, #w.left)
         several.blame(w, head.l, 'has more below it than is taken at once')
     elseif several.too_much[head.c] and #parts > 0 then
-        several.learn(c, 'level', string.format('%.0f', c.now / 1000),
-              several.general(head.l))
+        several.learn(c, 'level', math.floor(c.now / 1000),
+                      several.general(head.l))
     elseif head.c == nil then
         -- the table of quirks, or the model, wants it: that is no failure
         w.most = math.min(w.most + 1 + #parts, BOUND.reads)
@@ -2838,16 +3234,24 @@ function several.set_on(c, s, run, task, json, response, status, how)
     return several.proceed(c, s, run, task, json)
 end
 
+-- an ID that we gave to another RPC
+function several.is_anothers(run, id)
+    return id ~= run.rpc and string.find(id, '^%x+%.%d+$') ~= nil
+end
+
 --[[
   Answers are matched by order, since CPEs send none or a constant ID; but an
   ID that we gave to another RPC tells that it is not the answer to this one.
-  (The same bytes a third time are taken as new, whatever they are.)
+  (The same bytes a third time are taken as new, whatever they are; once more
+  when a part of them came ahead of the step, since it was not stored.)
 ]]
 local function is_stray(c, s, args, run, id)
-    if args[4] == s.d or id == run.rpc or not string.match(id, '^%x+%.%d+$')
+    if not several.is_anothers(run, id)
+       or args[4] == s.d and (run.strayed ~= id or run.takes == id)
     then
         return false
     end
+    call('HSET', c.k[RUNNING], 'takes', id)
     note(c, 'task ' .. run.id .. ': the answer to another RPC, ID ' .. id
             .. ', is ignored')
     return true
@@ -3190,13 +3594,13 @@ local function is_resent(s, digest, nonce)
 end
 
 --[[
-  args: id, token, nonce, digest, kind, idle ms, outstanding ms, most, ...
+  args: id, token, nonce, digest, kind, idle ms, outstanding ms, RPCs at most and
+  bytes of the POST ("256 4711"; older nodes do not tell the bytes), ...
   The nonce is the call's: a call that is repeated since its reply was lost
   gets the same answer.  The digest is the POST's: the same bytes get the same
   answer once more; a third time they are taken as new.
 ]]
-local function cwmp_step_1(keys, args)
-    local c = context(keys, args[1])
+local function step(c, args)
     local kind, nonce, digest = args[5], args[3], args[4]
     if kind == 'inform' then
         return inform(c, args)
@@ -3208,12 +3612,23 @@ local function cwmp_step_1(keys, args)
     -- a field may lack: a node of an older version wrote the session
     s.s, s.e, s.c, s.l = s.s or CPE, tonumber(s.e) or 0, s.c or 0, s.l or '0'
     s.n, s.d, s.r, s.m = s.n or '', s.d or '', s.r or '0', s.m or '0'
+    s.b = tonumber(s.b) or 0
     s.outstanding = tonumber(args[7])
-    s.most = tonumber(args[8])
+    s.most = tonumber(string.match(args[8], '^%d+'))
     s.idle = math.max(tonumber(args[6]), tonumber(s.to or 0))
     c.q = s.q
     if s.n == nonce then
         return replay(c, s)
+    end
+    local why = several.too_much_of(c, s)
+    if why and kind ~= 'verdict' and (kind == 'request' or s.s == CLOSING) then
+        lose(c, why)
+        call('DEL', c.k[SESSION])
+        note(c, why .. ': it is ended')
+        return { 'unknown', c.notes }
+    end
+    if kind ~= 'verdict' then       -- that is a further call of the same POST
+        s.b = s.b + several.size_of(args[8])
     end
     local reply
     if kind ~= 'verdict' and is_resent(s, digest, nonce) then
@@ -3232,21 +3647,54 @@ local function cwmp_step_1(keys, args)
     return reply
 end
 
--- Parameters of a long response, ahead of its step.  keys as for the step;
--- args: id, token, outstanding ms, name, letter and value, ...
-local function cwmp_chunk_1(keys, args)
+-- A key of a wrong type is said by name, also one that no step looks at before.
+-- What the Inform tells is written again by the next one.
+local function cwmp_step_1(keys, args)
+    local c = context(keys, args[1])
+    local ok, reply = pcall(step, c, args)
+    if ok then
+        return reply
+    end
+    if args[5] == 'inform' then
+        redis.pcall('HDEL', c.k[DEVICE], 'informed')
+    end
+    check_kinds(c, KINDS)
+    check_kinds(c, { [SEEN] = 'zset', [MODEL] = 'zset', [SOFTWARE] = 'zset' })
+    error(reply, 0)
+end
+
+-- Parameters of a long response, ahead of its step; from first on: name, letter
+-- and value, ...  rpc: the ID that it has, nil when that is not known.  Only
+-- an answer that the step may take as one to the RPC outstanding is stored.
+local function chunk(keys, args, first, rpc)
     local c = context(keys, args[1])
     if call('HGET', c.k[SESSION], 't') ~= args[2] then
         return { 'unknown', c.notes }
     end
     local run = load_running(c)
-    if run then
+    if not run
+       or (several.rpc[run.phase] or run.method) ~= 'GetParameterValues'
+    then
+        -- no values were asked for
+    elseif rpc and several.is_anothers(run, rpc) and run.takes ~= rpc then
+        call('HSET', c.k[RUNNING], 'strayed', rpc)
+    else
         call('HINCRBY', c.k[RUNNING], 'came',
-             write_params(c, run.gen, args, 4, run))
+             write_params(c, run.gen, args, first, run))
         call('HDEL', c.k[DEVICE], 'informed')
     end
     call('PEXPIRE', c.k[SESSION], args[3], 'GT')
     return { 'more', c.notes }
+end
+
+-- keys as for the step; args: id, token, outstanding ms, then the parameters
+local function cwmp_chunk_1(keys, args)
+    return chunk(keys, args, 4)
+end
+
+-- the same; args: id, token, outstanding ms, the ID that the answer has, ...
+local function cwmp_chunk_2(keys, args)
+    return chunk(keys, args, 5, args[4])
 end
 
 -- An answer that was refused, or whose end did not come: the RPC stays
@@ -3477,6 +3925,7 @@ end
 -- at load time Lua has no pairs() and no redis.call
 redis.register_function('cwmp_step_1', cwmp_step_1)
 redis.register_function('cwmp_chunk_1', cwmp_chunk_1)
+redis.register_function('cwmp_chunk_2', cwmp_chunk_2)
 redis.register_function('cwmp_broke_1', cwmp_broke_1)
 redis.register_function('cwmp_deadline_1', cwmp_deadline_1)
 redis.register_function('cwmp_due_1', cwmp_due_1)

@@ -377,7 +377,14 @@ subtest 'a delay that no worker has checked' => sub {
 
 
 subtest 'a damaged entry in waiting' => sub {
-    for my $entry ('garbage', '{}', '5', '{"method":"SetParameterValues"}') {
+    my $less = sub { '{"id":"load","method":"Download","sent":"1","attempts":'
+        . '"1","score":"1","deadline":9e12,' . $_[0] . '}' };
+    for my $entry ('garbage', '{}', '5', '{"method":"SetParameterValues"}',
+                   $less->('"before":"","instance":""'),
+                   $less->('"key":5,"before":"","instance":""'),
+                   $less->('"key":"load","instance":""'),
+                   $less->('"key":"load","before":"","instance":[]'))
+    {
         my $d = device();
         $d->give($LOAD);
         $d->session;
@@ -388,6 +395,66 @@ subtest 'a damaged entry in waiting' => sub {
         like $d->reason('load'), qr/damaged/, '... and says why';
         nothing_left($d);
     }
+};
+
+
+subtest 'a damaged entry in running' => sub {
+    my @damages = (['HSET', 'method', 'Foo'], ['HSET', 'attempts', 'x'],
+                   map { ['HDEL', $_] } qw(method attempts sent phase instance
+                                           score key));
+    for my $damage (@damages) {
+        my ($cmd, @what) = @$damage;
+        for my $way ('Inform', 'response', 'empty') {
+            my $d = device();
+            $d->give(read_task('r'), read_task('next'));
+            my $r = $d->begin;
+            $redis->cmd($cmd, $d->key('running'), @what);
+            my $got = $way eq 'Inform' ? $d->post($d->inform_text)
+                      : $way eq 'empty' ? $d->empty : $d->respond($r);
+            is $got->status, 200, "@what, $way: is answered";
+            is_deeply $d->ended, ['r lost'], 'RULE-3 its task ends as lost';
+            is $d->reason('r'), 'its entry in running was damaged', '... why';
+            is join(' ', $way eq 'Inform' ? $d->obey($d->empty) : $d->obey($got)),
+                'GetParameterValues', 'and the next one';
+            nothing_left($d);
+        }
+    }
+};
+
+
+subtest 'a task leaves its place when it has another' => sub {
+    my @damages = ('{"left":[{"n":["x"]},{"n":["y"]}],"applied":0,"size":2}',
+                   '{"left":[],"applied":1,"size":2}', '{"left":[5]}', '[]',
+                   '{"left":[[0,1],[1,2]],"applied":"x"}', '{"reads":[{}]}');
+    for my $work (@damages) {
+        my $d = device();
+        $d->give({ %$SET, expires => now() + 600 });
+        $d->post(request('x', 'GetRPCMethods')) for $d->inform;
+        $redis->cmd('HSET', $d->key('live'), '=l set', $work);
+        is $d->empty->status, 204, "$work: the session goes on";
+        is_deeply $d->ended, ['set lost'], 'RULE-3 its task ends as lost';
+        like $d->reason('set'), qr/its progress in live was damaged/, '... why';
+        nothing_left($d);
+    }
+
+    # one that is lost, and of which nobody can say how far it was
+    my $d = device();
+    my $r = lose($d, read_task('r', ParameterNames => ['Device.', 'Other.']));
+    $redis->cmd('HSET', $d->key('running'), 'parts', '1');
+    $redis->cmd('HSET', $d->key('live'), '=l r', '{"left":[{"n":[5]}],"bad":{}}');
+    is $d->post($d->inform_text)->status, 200, 'an Inform is answered';
+    is_deeply $d->ended, ['r lost'], 'RULE-3 its task ends as lost';
+    nothing_left($d);
+
+    # the state table breaks on it before it is sent: the task is still queued
+    $d = device();
+    $d->give(read_task('r'));
+    $d->inform;
+    $redis->cmd('HSET', $d->key(), 'gen', 'x');
+    is $d->empty->status, 503, 'what cannot be is an error';
+    $redis->cmd('HSET', $d->key(), 'gen', '1');
+    is $d->empty->method, 'GetParameterValues', 'RULE-3 its task is still there';
+    $t->expect_log(qr/session cannot go on, Redis answered: .*not an integer/, 1);
 };
 
 
@@ -415,6 +482,49 @@ subtest "another version's session" => sub {
         is join(' ', $d->obey($d->empty)), 'GetParameterValues',
             "RULE-1 a session without the field $field goes on";
     }
+};
+
+
+subtest 'a shared key of another type' => sub {
+    for my $what (qw(index:seen index:model index:version events)) {
+        my $key = "cwmp:{0}:$what";
+        for my $tasks (0, 1) {
+            my $d = device(class => 'K');
+            if ($tasks) {
+                $d->give(read_task('r'), read_task('s'));
+                is $d->begin->method, 'GetParameterValues', '(one is running)';
+            } else {
+                $d->inform;
+            }
+            $d->{class} = 'K';
+            my $params = CWMP::Envelope::default_params();
+            $params->[2][2] = 'new';
+            $redis->cmd('RENAME', $key, 'away');
+            $redis->cmd('SET', $key, 'x');
+            my $new = CWMP::Script->new($t, 'Q' . ++$n, class => 'K');
+            # a device whose model stays the same does not come near it
+            for my $is ($what eq 'index:model' ? () : $d, $new) {
+                is $is->post($is->inform_text(params => $params))->status, 503,
+                    "$what is a string: 503";
+            }
+            ok $t->wait_log(qr/answered: (?:ERR )?\Q$key\E is a string, but must be a/, 2),
+                '... and it is said by name';
+            $redis->cmd('RENAME', 'away', $key);
+            is $_->post($_->inform_text(params => $params))->status, 200,
+                'mended: 200' for $d, $new;
+            for my $is ($d, $new) {
+                is $is->value($params->[2][0]), 'new', '... what it tells is known';
+                ok defined $redis->cmd('ZSCORE', "cwmp:{0}:index:$_->[0]",
+                    "$_->[1]\t" . $is->id), "... and in index:$_->[0]"
+                    for ['model', '00D09E K'], ['version', 'new'];
+            }
+            next if !$tasks;
+            is join(' ', $d->obey($d->empty)),
+                'GetParameterValues GetParameterValues', 'RULE-3 no task is lost';
+            nothing_left($d);
+        }
+    }
+    $t->expect_log(qr/session cannot go on, Redis answered: .* is a string, but/, 14);
 };
 
 

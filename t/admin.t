@@ -112,11 +112,19 @@ subtest 'cancelled, but it had been sent' => sub {
 subtest 'the version of the function library' => sub {
     my $text = slurp("$FindBin::Bin/../redis/cwmp.lua");
     my ($version) = $text =~ /^local VERSION = (\d+)$/m;
-    my ($known, $sum) = split(' ', slurp("$FindBin::Bin/cwmp.lua.sum"));
-    is sha1_hex($text), $sum, 'LIBRARY it is the one that is recorded'
-        or diag "cwmp.lua was changed: raise VERSION, then write\n",
-                sprintf("%d %s\n", $version + 1, 'its sha1'), "to t/cwmp.lua.sum";
-    is $version, $known, '... with its version';
+    my @known = map { [split] } split(/\n/, slurp("$FindBin::Bin/cwmp.lua.sum"));
+    my ($last, $sum) = @{ $known[-1] };
+    is sha1_hex($text), $sum, 'LIBRARY it is the one that is recorded last'
+        or diag "cwmp.lua was changed: raise VERSION once for what is new in ",
+                "it, then\nappend its line to t/cwmp.lua.sum: $version ",
+                sha1_hex($text);
+    is $version, $last, '... with its version';
+    is_deeply [grep { $known[$_][0] <= $known[$_ - 1][0] } 1 .. $#known], [],
+        'LIBRARY a version is never used again, nor a lower one';
+    my %sum = map { @$_ } @known;
+    is_deeply [@sum{3, 4}], ['0d94674524d2dda3584c01c86150ebfad8faede7',
+        '0dcb33a420ced6da7aced51a6a7a115838bad969'],
+        'LIBRARY what was recorded once stays so';
     is $redis->cmd('FCALL_RO', 'cwmp_version', 0), $version,
         '... and Redis has it';
 };

@@ -275,11 +275,27 @@ subtest 'TOL-23 9004: by level, and known for the model' => sub {
          keys %{ $redis->hash('HGETALL', model_key($first)) }),
         '... for this software version';
 
+    my $before = failed($first);
+    read_of($first, 'again', 'Device.')->run_session('2 PERIODIC');
+    is failed($first), $before, 'TOL-23 the device itself is not asked again';
+    is result($first, 'again')->{status}, 'done', '... but read';
+
+    my $able = read_of(device(at_most(1000), class => 'Small'), 'r', 'Device.');
+    $able->run_session('2 PERIODIC');
+    is rpcs($able), 1, 'RULE-4 what one device refuses slows no other one';
+
     my $second = read_of(device(at_most(12), class => 'Small'), 'r', 'Device.');
     $second->run_session('2 PERIODIC');
     is result($second, 'r')->{status}, 'done', 'the second device: done';
-    is failed($second), 0, 'TOL-23 it refused nothing: it was not asked';
-    is_deeply [sort @{ values_of($second, 'r') }], [$second->model->paths],
+    is failed($second), $before, 'it refuses the same';
+    ok $t->wait_log(qr/model learned: "level.4\.0\.2.Device\." \d+/, 2),
+        'now it is known of the model, and the log says so';
+
+    my $third = read_of(device(at_most(12), class => 'Small'), 'r', 'Device.');
+    $third->run_session('2 PERIODIC');
+    is result($third, 'r')->{status}, 'done', 'the third device: done';
+    is failed($third), 0, 'TOL-23 it refused nothing: it was not asked';
+    is_deeply [sort @{ values_of($third, 'r') }], [$third->model->paths],
         'all of it was read';
 
     my $new = device(at_most(1000), class => 'Small');
@@ -292,8 +308,13 @@ subtest 'TOL-23 9004: by level, and known for the model' => sub {
     is rpcs($other), 1, 'another model is another model';
 
     $redis->cmd('DEL', model_key($first));
+    read_of($third, 'again', 'Device.')->run_session('2 PERIODIC');
+    cmp_ok failed($third), '>', 0, 'after a DEL all is forgotten';
     read_of($second, 'again', 'Device.')->run_session('2 PERIODIC');
-    cmp_ok failed($second), '>', 0, 'after a DEL all is forgotten';
+    is failed($second), $before, '... but what a device itself has refused';
+    $redis->cmd('HDEL', $redis->device_key($second->id), 'learned');
+    read_of($second, 'forgotten', 'Device.')->run_session('2 PERIODIC');
+    cmp_ok failed($second), '>', $before, '... and that by an HDEL';
 };
 
 
@@ -323,10 +344,18 @@ subtest 'TOL-23 9004: too many names' => sub {
     is_deeply values_of($first, 'r'), \@names, 'TOL-23 all were read, in order';
     cmp_ok failed($first), '>=', 2, 'it refused 100, and 50';
 
+    my $able = read_of(device(at_most(1000), class => 'Few', model => $model->()), 'r', @names);
+    $able->run_session('2 PERIODIC');
+    is rpcs($able), 1, 'RULE-4 what one device refuses slows no other one';
     my $second = read_of(device($many, class => 'Few', model => $model->()), 'r', @names);
     $second->run_session('2 PERIODIC');
     is result($second, 'r')->{status}, 'done', 'the second device: done';
-    is failed($second), 0, 'it refused nothing';
+    is failed($second), failed($first), 'it refused as much';
+
+    my $next = read_of(device($many, class => 'Few', model => $model->()), 'r', @names);
+    $next->run_session('2 PERIODIC');
+    is result($next, 'r')->{status}, 'done', 'the next device: done';
+    is failed($next), 0, 'it refused nothing';
 
     # types of what is set are read as well
     my $third = device($many, class => 'Few', model => $model->());

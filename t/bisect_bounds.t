@@ -279,9 +279,26 @@ subtest 'RULE-4 what a model is said to be unable to do is bounded' => sub {
     my $few = $t->cpe(serial => 'few', class => 'Few',
         faults => { GetParameterValues => 9004 }, urls => [$t->url(0, '/all')]);
     read_of($few, 'r', @MANY[0 .. 40]);
-    my $names = $redis->hash('HGETALL', 'cwmp:{0}:model:00D09E-Few');
-    is_deeply $names, { "names\t4.0.2" => 10 },
-        'RULE-4 one device cannot make single names of all reads of its model';
+    my $known = sub { $redis->hash('HGETALL', 'cwmp:{0}:model:00D09E-Few') };
+    is_deeply $known->(), { "names\t4.0.2" => '- 10 00D09E-Few-few' },
+        'RULE-4 one device says nothing of its model';
+    my $other = $t->cpe(serial => 'other', class => 'Few',
+        faults => { GetParameterValues => 9004 }, urls => [$t->url(0, '/all')]);
+    read_of($other, 'r', @MANY[0 .. 20]);
+    is_deeply $known->(), { "names\t4.0.2" => 10 },
+        'RULE-4 two cannot make single names of all reads of their model';
+
+    # one that makes up findings leaves room for those of others
+    my $key2 = 'cwmp:{0}:model:00D09E-Made';
+    my @make = map { $t->cpe(serial => "made$_", class => 'Made', urls =>
+        [$t->url(0, '/all')], on_rpc => $cpe->{on_rpc}) } 1 .. 2;
+    $redis->cmd('HSET', $key2, map { ("level\t4.0.2\tX.$_." => '- 1 liar') }
+                               1 .. 200);
+    read_of($_, 'r', 'Device.Q.') for @make;
+    my $left = $redis->hash('HGETALL', $key2);
+    cmp_ok scalar(keys %$left), '<=', 200, 'RULE-4 not more than 200';
+    like $left->{"level\t4.0.2\tDevice.Q."}, qr/^\d+$/,
+        'RULE-4 what two have found has room all the same';
 
     delete $few->{faults};
     read_of($few, 's', 'Device.Time.NTPServer1', 'Device.Time.NTPServer2');

@@ -34,6 +34,9 @@ my %SPELLED = ('4 VALUECHANGE' => '4 VALUE CHANGE');
 my $t = CWMP::Test->new;
 my $redis = $t->redis;
 
+# simulators' URLs: no device is reached by them
+my $NOWHERE = qr{^http://(?:127\.|localhost\b)};
+
 
 # --- Informs ---------------------------------------------------------------
 
@@ -63,6 +66,7 @@ sub try_inform {
         if $r->status != 200 || $r->method ne 'InformResponse';
 
     my %d = %{ $redis->device($id) };
+    my $url = fact($params, 'ManagementServer.ConnectionRequestURL');
     my %is = (
         namespace => [$r->ns, $f->{ns} // 'urn:dslforum-org:cwmp-1-0'],
         ID => [$r->id // '', $m->id // ''],
@@ -76,8 +80,8 @@ sub try_inform {
                     fact($params, 'DeviceInfo.SoftwareVersion')],
         hardware => [text($d{hardware}),
                      fact($params, 'DeviceInfo.HardwareVersion')],
-        url => [text($d{url}),
-                fact($params, 'ManagementServer.ConnectionRequestURL')],
+        url => [text($d{url}), $url =~ $NOWHERE ? '' : $url],
+        badurl => [text($d{badurl}), $url =~ $NOWHERE ? $url : ''],
         ParameterKey => [text($d{parameterkey}),
                          fact($params, 'ManagementServer.ParameterKey')],
     );

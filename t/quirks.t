@@ -570,6 +570,21 @@ subtest 'rows: what is written past the function does no harm' => sub {
     ok $t->wait_log(qr{quirks is not a hash: delete it, and use cwmp_quirk}, 5),
         'and the log says so';
     $redis->cmd('DEL', $KEY);
+
+    # without two slashes it would be nobody's: not everybody's
+    for my $match ('Foo', '', 'a/b', 'a/b/c/d', '00D09E/Box/%') {
+        $t->redis->cmd('HSET', $KEY, $match, '{"prefix":"s"}');
+        is_deeply holds(class => 'Bar'), {},
+            "a row that is no match holds for no device: '$match'";
+        $t->redis->cmd('HDEL', $KEY, $match);
+        $t->redis->cmd('HINCRBY', $KEY, '.', 1);
+    }
+    ok $t->wait_log(qr{quirks of "Foo" are ignored: match is not OUI/Product},
+                    5), '... and the log says so';
+    $t->redis->cmd('HSET', $KEY, '00d09e/Low/*', '{"prefix":"s"}');
+    is_deeply holds(class => 'Low'), { prefix => 's' },
+        'an OUI in lower case is one, as for cwmp_quirk';
+    $t->redis->cmd('HDEL', $KEY, '00d09e/Low/*');
 };
 
 done_testing;

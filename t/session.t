@@ -211,7 +211,9 @@ subtest 'a POST that is sent again gets the same answer once' => sub {
     my $r = $d->post($inform);
     my $first = $d->cookie;
     $d->raw->forget_cookies;
+    $d->redis->cmd('PEXPIRE', $d->key('session'), 3000);
     is $d->post($inform, new => 1)->body, $r->body, 'Inform: the same response';
+    cmp_ok $d->lease, '>', 20_000, '... which lives on as if it was the first';
     is $d->cookie, $first, '... and the same session';
     is $d->post($inform)->status, 200, 'a third time';
     isnt $d->cookie, $first, '... it is a new session';
@@ -411,6 +413,61 @@ subtest 'cwmp_max_rpcs' => sub {
 
 
 # --- what carries a session ------------------------------------------------
+
+subtest 'TOL-32 a session may last, and bring, only so much' => sub {
+    my $redis = $t->redis;
+    my $ask = request('x', 'GetRPCMethods');
+    my ($now) = $redis->list('TIME');
+    my %end = (o => ($now - 4 * 3600 + 5) . '000', b => 256 * 1024 * 1024 - 100_000);
+
+    for my $field ('o', 'b') {
+        my $over = sub {
+            my ($d) = @_;
+            return $redis->cmd('HINCRBY', $d->key('session'), $field,
+                               $field eq 'o' ? -6000 : 100_001);
+        };
+        my $d = device();
+        $d->give_reads('a', 'b');
+        $d->inform;
+        cmp_ok $redis->cmd('HGET', $d->key('session'), 'b'), '>', 1000,
+            'bytes are counted';
+        $redis->cmd('HSET', $d->key('session'), $field, $end{$field});
+        is $d->post($ask)->method, 'GetRPCMethodsResponse',
+            "$field: up to the bound requests are answered";
+        my $r = $d->empty;
+        is $r->method, 'GetParameterValues', '... and tasks sent';
+        $over->($d);
+        is $d->respond($r)->status, 204, 'TOL-32 beyond it no RPC follows';
+        is_deeply $d->ended, ['a done'], '... but its answer counts';
+        is $d->post($ask)->status, 400, 'TOL-32 a further request: 400';
+        ok !$d->has('session'), '... the session is over';
+        is $d->begin->method, 'GetParameterValues', 'the rest in the next one';
+
+        # a request while an RPC is outstanding: it is lost with the session
+        $redis->cmd('HSET', $d->key('session'), $field, $end{$field});
+        $over->($d);
+        my $refused = $d->post($ask);
+        is $refused->status, 400, 'TOL-32 so at once';
+        like $refused->body, qr/the session is over/, '... with the reason';
+        ok !$d->has('running'), '... and its RPC is not forgotten';
+        is $d->begin->method, 'GetParameterValues', '... but sent again';
+        $redis->cmd('HSET', $d->key('session'), $field, $end{$field});
+        $over->($d);
+        $d->empty for 1 .. 3;
+        is $d->status('b'), 'lost', 'empty POSTs: as ever';
+        is $d->empty->status, 204, '... in the end';
+        ok !$d->has('session'), 'TOL-32 of what follows the 204 no session lives';
+    }
+    my $d = device();
+    $d->inform;
+    $redis->cmd('HDEL', $d->key('session'), 'o', 'b');
+    is $d->post($ask)->method, 'GetRPCMethodsResponse',
+        'a session of an older version goes on';
+    ok $t->wait_log(qr/the session lasts longer than 4 hours: it is ended/, 2)
+       && $t->wait_log(qr/the session brings more than 256 MB: it is ended/, 2),
+        'the log says so';
+};
+
 
 subtest 'cwmp_session_fallback connection' => sub {
     my @none = (cookie => undef);

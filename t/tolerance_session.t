@@ -416,18 +416,80 @@ subtest 'TOL-34 namespaces of CWMP' => sub {
 # --- D36: a URL that leads nowhere -----------------------------------------
 
 subtest 'TOL-36 a ConnectionRequestURL that cannot be one' => sub {
-    for my $url ('http://(null)', 'http://(null):7547/', 'http://10.0.0.1:0/x',
-                 'http://0.0.0.0:7547/', 'http://127.0.0.1:22/', '', '-',
-                 'file:///etc/passwd', 'http://' . 'a' x 2000)
-    {
-        my $d = device(params => [
-            ['Device.ManagementServer.ConnectionRequestURL', 'string', $url]]);
+    my $path = 'Device.ManagementServer.ConnectionRequestURL';
+    my $good = 'http://192.0.2.7:7547/cr';
+    my %why = (
+        'http://(null)' => 'no host', 'http://(null):7547/' => 'no host',
+        'http://10.0.0.1:0/x' => 'port 0', 'http://10.0.0.1:65536/' => 'port 65536',
+        'http://10.0.0.1:999999999999/' => 'port 99999999',
+        'http:///x' => 'no host', 'http://:7547/' => 'no host',
+        'http://0.0.0.0:7547/' => 'a loopback address',
+        'http://127.0.0.1:22/' => 'a loopback address',
+        'http://127.255.0.9/' => 'a loopback address',
+        'http://LocalHost.:80/' => 'a loopback address',
+        'http://a.localhost/' => 'a loopback address',
+        'http://[::1]/' => 'a loopback address',
+        'http://[0:0:0:0:0:0:0:1]:7547/' => 'a loopback address',
+        'http://[::]/' => 'a loopback address',
+        'http://[::ffff:127.0.0.1]/' => 'a loopback address',
+        'http://[::ffff:7f00:1]/' => 'a loopback address',
+        'http://169.254.169.254/latest' => 'a link-local address',
+        'http://[fe80::1]/' => 'a link-local address',
+        'http://[::ffff:169.254.0.1]/' => 'a link-local address',
+        'http://255.255.255.255/' => 'the address of no single host',
+        'http://[ff02::1]/' => 'the address of no single host',
+        'http://2130706433/' => 'its host is no address',
+        'http://0x7f000001/' => 'its host is no address',
+        'http://127.1/' => 'its host is no address',
+        'http://0177.0.0.1/' => 'its host is no address',
+        'http://10.0.0.256/' => 'its host is no address',
+        'http://[fe80::1%25eth0]/' => 'its host is no name',
+        'http://[1:2:3]/' => 'its host is no address',
+        'http://[1::2::3]/' => 'its host is no address',
+        'http://a@127.0.0.1/' => 'more than a host and a port',
+        'http://127.0.0.1\@h.example/' => 'more than a host and a port',
+        'http://h.example:80x/' => 'its host is no name',
+        'http://h..example/' => 'its host is no name',
+        '-' => 'neither http nor https', '192.0.2.7:7547' => 'neither http nor https',
+        'file:///etc/passwd' => 'neither http nor https',
+        'http://a b.example/' => 'blanks or control characters in it',
+        'http://' . 'a' x 2000 => 'its host is no name');
+
+    for my $url (sort keys %why) {
+        my $d = device(params => [[$path, 'string', $good]]);
+        $d->inform;
+        is $d->redis->device($d->id)->{url}, $good, '(one that can)';
+        $d->{params} = [[$path, 'string', $url]];
         $d->give_reads('a');
         is $d->begin->method, 'GetParameterValues',
-            'TOL-36 ' . (substr($url, 0, 30) || 'none') . ': the session';
-        is $d->redis->device($d->id)->{url} // '', substr($url, 0, 1024),
-            '... it is kept as it was told, and bounded';
+            'TOL-36 ' . substr($url, 0, 40) . ': the session';
+        my $device = $d->redis->device($d->id);
+        is $device->{url}, undef, 'TOL-36 no URL is known of the device';
+        is $device->{badurl}, substr($url, 0, 1024), '... which was told this one';
+        my $said = qr/ConnectionRequestURL "[^"]*" cannot be used: \Q$why{$url}\E.*device: \Q@{[$d->id]}\E/;
+        ok $t->wait_log($said, 2), "... and the log says why: $why{$url}";
+        $d->inform for 1 .. 2;
+        is scalar(() = $t->error_log =~ /$said/g), 1, '... once';
     }
+
+    for my $url ('http://10.0.0.1:7547/x', 'http://192.168.1.1/', 'HTTPS://h.example',
+                 'http://[2001:db8::7]:7547/cr', 'http://cpe-1_a.isp.example.:80/?a#b',
+                 'http://[fd00::1]/', 'http://[2001:db8:1:2:3:4:5:6]/',
+                 'http://100.64.0.1:65535/', 'http://3com.example/', 'http://h:/')
+    {
+        my $d = device(params => [[$path, 'string', 'http://(null)']]);
+        $d->inform;
+        $d->{params} = [[$path, 'string', $url]];
+        $d->inform;
+        my $device = $d->redis->device($d->id);
+        is $device->{url}, $url, "$url is one";
+        is $device->{badurl}, undef, '... instead of what was told before';
+    }
+
+    my $d = device(params => [[$path, 'string', '']]);
+    $d->inform;
+    is_deeply [@{ $d->redis->device($d->id) }{qw(url badurl)}], [undef, undef],
+        'TOL-36 an empty one is as good as none';
 };
 
 

@@ -233,6 +233,59 @@ subtest 'RPC-19 a TransferComplete of nobody' => sub {
 };
 
 
+subtest 'EVT-06 what is told twice is counted once' => sub {
+    my $events = sub {
+        my ($d, $type) = @_;
+        return scalar grep { $_->{type} eq $type && $_->{device} eq $d->id }
+                      $d->redis->events;
+    };
+    my $d = loading('fw');
+    my $text = sub { transfer_complete(key => $_[0], id => $_[1]) };
+    for (1 .. 3) {
+        $d->inform('7 TRANSFER COMPLETE', ['M Download', 'fw']);
+        is $d->post($text->('fw', "tc-$_"))->method, 'TransferCompleteResponse',
+            "told a time no. $_: answered";
+    }
+    is_deeply $d->ended, ['fw done'], 'EVT-06 one result';
+    is $events->($d, 'transfer'), 1, 'EVT-06 one event';
+    ok $t->wait_log(qr/TransferComplete told again, CommandKey "fw"/, 2),
+        '... and the log says so';
+
+    $d->post($text->('nobody', $_)) for 'a', 'b';
+    is $events->($d, 'transfer'), 2, 'RPC-19 of no task: one more, once';
+    $d->give(download('fw'));
+    $d->obey($d->begin);
+    $d->post($text->('fw', 'again'));
+    is_deeply $d->ended, ['fw done', 'fw done'], 'another Download of that key';
+    is $events->($d, 'transfer'), 3, '... ends in the same words: an event';
+
+    # before the DownloadResponse
+    $d = device();
+    $d->give(download('early'));
+    my $r = $d->begin;
+    $d->post($text->('early', "e$_")) for 1 .. 2;
+    $d->respond($r);
+    is_deeply $d->ended, ['early done'], 'told twice, before its response';
+    is $events->($d, 'transfer'), 1, 'EVT-06 one event';
+
+    $d = device();
+    for my $i (1 .. 20, 1 .. 2) {
+        $d->inform if $i == 1;
+        $d->post($text->("k$i", "u$i"));
+    }
+    cmp_ok length($d->redis->device($d->id)->{told}), '<', 300,
+        'RULE-4 few of them are remembered';
+
+    $d = device();
+    $d->give({ method => 'ChangeDUState', id => 'du', Operations => [
+        { Operation => 'Install', URL => 'http://fs.example/a.pkg' }] });
+    $d->obey($d->begin);
+    $d->post(request("du-$_", 'DUStateChangeComplete',
+                     '<Results></Results><CommandKey>du</CommandKey>')) for 1, 2;
+    is $events->($d, 'dustate'), 1, 'EVT-06 a DUStateChangeComplete, too';
+};
+
+
 subtest 'RPC-20 a Download that failed' => sub {
     my $d = loading('late');
     $d->inform('7 TRANSFER COMPLETE', ['M Download', 'late']);
