@@ -12,6 +12,7 @@
 #define NGX_CWMP_DUE_TICK   1000    /* ms, for all partitions together */
 #define NGX_CWMP_DUE_LOCK   "5000"  /* ms */
 #define NGX_CWMP_DUE_MOST   64      /* members an answer */
+#define NGX_CWMP_DUE_SLICE  20      /* ms between slices of a sweep */
 
 
 typedef struct {
@@ -21,7 +22,7 @@ typedef struct {
     ngx_uint_t               partition;
     ngx_uint_t               asked;     /* the partition of the question */
     ngx_uint_t               pending;
-    ngx_uint_t               more;      /* the answer was a full one */
+    ngx_msec_t               more;      /* there is: ask again after so long */
     u_char                   owner[32];
     size_t                   owner_len;
 } ngx_cwmp_deadlines_t;
@@ -220,7 +221,7 @@ ngx_cwmp_deadlines_due(void *data, redisReply *reply, const char *error)
         return;
     }
 
-    d->more = reply->elements == NGX_CWMP_DUE_MOST;
+    d->more = (reply->elements == NGX_CWMP_DUE_MOST) ? 1 : 0;
 
     for (i = 0; i < reply->elements; i++) {
 
@@ -250,6 +251,12 @@ ngx_cwmp_deadlines_one(ngx_cwmp_deadlines_t *d, ngx_pool_t *pool,
 
     if (member->type != REDIS_REPLY_STRING) {
         return;
+    }
+
+    /* of what is swept slice by slice the next one is due at once */
+
+    if (member->str[0] == 'g' && d->more == 0) {
+        d->more = NGX_CWMP_DUE_SLICE;
     }
 
     last = (u_char *) member->str + member->len;
@@ -292,12 +299,12 @@ ngx_cwmp_deadlines_done(void *data, redisReply *reply, const char *error)
         return;
     }
 
-    /* a full slice: the next one is asked for as soon as this one is done */
+    /* what is left is asked for as soon as this is done */
 
     if (d->more && d->pending == 0 && !ngx_exiting) {
-        d->more = 0;
         d->partition = d->asked;
-        ngx_add_timer(&d->timer, 1);
+        ngx_add_timer(&d->timer, d->more);
+        d->more = 0;
     }
 
     if (reply->type == REDIS_REPLY_ERROR) {

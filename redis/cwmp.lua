@@ -48,6 +48,7 @@ local CPE, ACS, CLOSING = '1', '2', '3'
 
 local FORGOTTEN = 'sent, but the CPE has been reset since (0 BOOTSTRAP) and '
                   .. 'has forgotten it'
+local STRAYS = 3                    -- answers that are not an RPC's
 local VERIFIES = 3                  -- reads of what an interrupted task set
 local SLICE = 1000                  -- what unpack() can take at once, safely
 local INTAKE = 16                   -- inbox entries taken at once
@@ -65,6 +66,8 @@ local EVENTS_MAX = 100000           -- of a partition
 local TOLD_MAX = 2048               -- of what a CPE says, in an event
 local TOLD_LAST = 16                -- of what a CPE tells until it is heard
 local SWEEP_AFTER = 32              -- completed reads
+local SWEEP_ABOVE = 50000           -- parameters of a device: after each read
+local SWEEPS = 4                    -- slices, when room is needed
 local METHODS_MAX = 100             -- in the list of what a device can do
 local QUIRKS_MAX = 500              -- rows of quirks in a partition
 local QUIRKS_BYTES = 1024           -- of such a row
@@ -367,6 +370,20 @@ local function too_many(c, bytes)
     return true
 end
 
+local load_marks, sweep
+
+-- The same, after what is gone has given way: a few slices of it at a time.
+local function no_room(c, bytes)
+    local full = too_many(c, bytes)
+    for _ = 1, full and SWEEPS or 0 do
+        if not next(load_marks(c.k[PARAMS])) then
+            return true
+        end
+        sweep(c)
+    end
+    return full and too_many(c, bytes)
+end
+
 -- how many of them are stored
 local function write_params(c, generation, rows, first, run)
     local n, bytes = #rows, 0
@@ -376,7 +393,7 @@ local function write_params(c, generation, rows, first, run)
     for i = first, n - 1, 2 do
         bytes = bytes + #rows[i] + #rows[i + 1] + PARAM_BYTES
     end
-    if too_many(c, bytes) then
+    if no_room(c, bytes) then
         note(c, 'more than ' .. PARAMS_MAX .. ' parameters, or '
                 .. PARAMS_BYTES .. ' bytes of them: not stored')
         if run then
@@ -398,7 +415,7 @@ local function write_params(c, generation, rows, first, run)
     return (n - first + 1) / 2
 end
 
-local function load_marks(key)
+function load_marks(key)
     local raw = call('HGET', key, MARKS)
     return raw and decode(raw) or {}
 end
@@ -460,7 +477,9 @@ local function mark_read(c, generation, paths)
         call('HSET', c.k[DEVICE], 'sweep', at .. ' ' .. generation - 1)
     end
     local reads = call('HINCRBY', c.k[DEVICE], 'reads', 1)
-    if n >= MARKS_MAX or reads % SWEEP_AFTER == 0 then
+    if n >= MARKS_MAX or reads % SWEEP_AFTER == 0
+       or call('HLEN', c.k[PARAMS]) > SWEEP_ABOVE
+    then
         due(c, 'g', nil, c.now, 'NX')
     end
 end
@@ -496,7 +515,7 @@ end
 
 -- Removes what no reader sees any more, a slice a call; after the last slice
 -- the marks that were there at the first: those up to that generation.
-local function sweep(c)
+function sweep(c)
     local marks = load_marks(c.k[PARAMS])
     local state = hash_fields(c.k[DEVICE], { 'sweep', 'gen' })
     local cursor, upto = string.match(state.sweep or '', SWEEP)
@@ -518,7 +537,7 @@ local function sweep(c)
     end
     if got[1] ~= '0' then
         call('HSET', c.k[DEVICE], 'sweep', got[1] .. ' ' .. upto)
-        due(c, 'g', nil, c.now + 100)
+        due(c, 'g', nil, c.now)
         return
     end
     for path, generation in pairs(marks) do
@@ -1775,8 +1794,8 @@ end
   1 when others are not, and the log was told; broke: why the last answer did
   not come to its end; early: the CPE has told how it ended, before it answered:
   status and JSON; parts: 1 when there is progress; strayed: the
-  ID of another RPC with which a long answer came: it was not stored; takes: the
-  same when it was refused, so that once more it is taken for this one's.
+  ID of another RPC with which a long answer came: it was not stored; takes: how
+  many answers were ignored since they had such an ID.
 
   phase of a task of more than one RPC, passed on to whoever writes the RPC:
     ''       the task's own RPC
@@ -2347,8 +2366,7 @@ end
 
 -- What waits when the CPE was reset; unless this Inform tells more of it.
 local function forgotten(c, w, task, m, f)
-    local announced = ANNOUNCED[m.event]
-    if announced and f.codes[announced] then
+    if f.codes[ANNOUNCED[m.event]] then
         return
     end
     if m.lost == 'verify' and f.reported == w.key and w.before ~= w.key then
@@ -2391,7 +2409,9 @@ local function inform_waiting(c, f)
             forgotten(c, w, task, m, f)
         elseif m.lost == 'verify' then
             verify(c, w, task, f.reported, f.keeps)
-        elseif task.retry and not w.answered then
+        elseif task.retry and not w.answered
+               and not f.codes[ANNOUNCED[m.event]]
+        then
             no_longer_waits(c, w)
             send_again(c, w, task)
         end
@@ -2573,7 +2593,7 @@ local REQUESTS = {
   a the verb it got, e empty POSTs in a row while an RPC is outstanding, c RPCs
   sent, v namespace and version of CWMP, to time-out, l 1 when no more RPCs may
   be sent, q quirks, y style of what is written (both only when there are any),
-  o when it was opened, b bytes of its POSTs
+  o when it was opened, b bytes of its POSTs; g the RPC that was given up last
 ]]
 local STEP = { 't', 's', 'n', 'd', 'r', 'm', 'a', 'e', 'c', 'v', 'to', 'l',
                'q', 'y', 'o', 'b' }
@@ -2677,7 +2697,7 @@ end
 
 -- the device begins anew; its tasks: inform_waiting
 local function reset(c, d)
-    call('DEL', c.k[PARAMS])
+    call('UNLINK', c.k[PARAMS])
     call('HDEL', c.k[DEVICE], unpack(RESET))
     for _, name in ipairs(RESET) do
         d[name] = nil
@@ -2900,12 +2920,24 @@ local function device(c, f, args, first)
     return d
 end
 
+local VALUES = '4 ' .. CODES[4][1]
+
+-- Parameters that are in each Inform (TR-181, TR-098), changed or not.
+local FORCED = { RootDataModelVersion = true, DeviceSummary = true,
+    ['DeviceInfo.SpecVersion'] = true, ['DeviceInfo.HardwareVersion'] = true,
+    ['DeviceInfo.SoftwareVersion'] = true,
+    ['DeviceInfo.ProvisioningCode'] = true,
+    ['ManagementServer.ParameterKey'] = true,
+    ['ManagementServer.ConnectionRequestURL'] = true,
+    ['ManagementServer.AliasBasedAddressing'] = true }
+
 --[[
-  The values that this Inform brings and that were not known, or all of them
-  when it brings none such, as JSON for events; args from first: name, letter
-  and value, ...
+  The values that this Inform tells as changed, as JSON for events: those that
+  were not known, and those that need not be in it; but if it is told again, the
+  former only.  All when there is none of these.  nil: nothing is new.  args from
+  first: name, letter and value, ...
 ]]
-local function new_values(c, args, first)
+local function new_values(c, args, first, again)
     local news, all = { size = 0 }, { size = 0 }
     local function add(list, pair)
         if list.size <= TOLD_MAX then
@@ -2922,10 +2954,15 @@ local function new_values(c, args, first)
             local now = args[i + 2 * j - 1]
             local pair = quote(names[j]) .. ':' .. quote(string.sub(now, 2))
             add(all, pair)
-            if not old or string.match(old, '^%d*(.*)$') ~= now then
+            if not old or string.match(old, '^%d*(.*)$') ~= now or not again
+               and not FORCED[string.match(names[j], '^[^.]*%.(.*)$') or '']
+            then
                 add(news, pair)
             end
         end
+    end
+    if again and not news[1] then
+        return nil
     end
     return told('{' .. table.concat(news[1] and news or all, ',') .. '}')
 end
@@ -2936,7 +2973,7 @@ local function is_light(c, f)
         return false
     end
     call('ZADD', c.k[SEEN], seconds(c.now), c.id)
-    call('HSET', c.k[DEVICE], 'seen', seconds(c.now))
+    call('HSET', c.k[DEVICE], 'seen', seconds(c.now), 'events', f.events)
     return true
 end
 
@@ -3013,9 +3050,11 @@ function inform(c, args)
         event(c, 'inform', 'events', string.sub(f.events, 1, TOLD_MAX),
               'address', f.address)
         if d.informed ~= f.informed then
-            if f.values then
-                event(c, 'value change', 'parameters',
-                      new_values(c, args, first))
+            local again = f.retries ~= '0' and string.find(d.events or '',
+                                                           VALUES, 1, true)
+            local news = f.values and new_values(c, args, first, again)
+            if news then
+                event(c, 'value change', 'parameters', news)
             end
             write_params(c, d.gen or '0', args, first)
         end
@@ -3053,6 +3092,9 @@ local function settle(c, s, run, status, more)
     more = more or {}
     more.sent = not only_types(c, run) and tonumber(run.sent) or nil
     more.response = more.response or half_made(run)
+    if more.response and (run.full == '1' or run.work and run.work.full) then
+        more.response = string.sub(more.response, 1, -2) .. ',"stored":false}'
+    end
     finish(c, run.id, status, more)
     call('DEL', c.k[RUNNING])
 end
@@ -3060,6 +3102,9 @@ end
 -- The next message of a task of several.  When the session may have no more,
 -- the rest waits for the next one; a new object's values never do.
 function several.proceed(c, s, run, task, json)
+    if run.work and run.full == '1' then
+        run.work.full = true
+    end
     several.save_work(c, run)
     local may, why = several.may_send(c, s)
     if not may and run.instance == '' then
@@ -3241,17 +3286,29 @@ end
 
 --[[
   Answers are matched by order, since CPEs send none or a constant ID; but an
-  ID that we gave to another RPC tells that it is not the answer to this one.
-  (The same bytes a third time are taken as new, whatever they are; once more
-  when a part of them came ahead of the step, since it was not stored.)
+  ID that we gave to another RPC may tell that it is not the answer to this one,
+  which is sent again then: surely that of an RPC that this session gave up; else
+  once, and not when what must not happen twice is answered by its method.  (The
+  same bytes a third time are taken as new, unless a part of them came ahead of
+  the step, since it was not stored.)
 ]]
-local function is_stray(c, s, args, run, id)
-    if not several.is_anothers(run, id)
-       or args[4] == s.d and (run.strayed ~= id or run.takes == id)
-    then
+local function is_stray(c, s, args, run, id, method)
+    local ignored = tonumber(run.takes) or 0
+    if not several.is_anothers(run, id) or ignored >= STRAYS then
         return false
     end
-    call('HSET', c.k[RUNNING], 'takes', id)
+    if call('HGET', c.k[SESSION], 'g') ~= id then
+        local fits = method == nil
+                     or method == (several.rpc[run.phase] or run.method)
+        local again = METHODS[run.method].lost == 'again'
+                      or several.early[run.phase]
+        if ignored > 0 or run.strayed ~= id
+           and (args[4] == s.d or fits and not again)
+        then
+            return false
+        end
+    end
+    call('HSET', c.k[RUNNING], 'takes', ignored + 1)
     note(c, 'task ' .. run.id .. ': the answer to another RPC, ID ' .. id
             .. ', is ignored')
     return true
@@ -3271,6 +3328,7 @@ local function on_empty(c, s)
     local run = load_running(c)
     if run then
         call('DEL', c.k[RUNNING])
+        call('HSET', c.k[SESSION], 'g', run.rpc)
         give_up(c, run, 'the CPE did not answer: two empty POSTs in a row')
     end
     return next_task(c, s)
@@ -3392,7 +3450,7 @@ local function on_response(c, s, args)
         note(c, args[9] .. 'Response with nothing outstanding')
         return on_empty(c, s)
     end
-    if is_stray(c, s, args, run, args[13]) then
+    if is_stray(c, s, args, run, args[13], args[9]) then
         return same_rpc(c, s)
     end
     local r = { method = args[9], json = args[10], status = args[11],
@@ -3676,7 +3734,9 @@ local function chunk(keys, args, first, rpc)
        or (several.rpc[run.phase] or run.method) ~= 'GetParameterValues'
     then
         -- no values were asked for
-    elseif rpc and several.is_anothers(run, rpc) and run.takes ~= rpc then
+    elseif rpc and several.is_anothers(run, rpc)
+           and (run.takes == '' or call('HGET', c.k[SESSION], 'g') == rpc)
+    then
         call('HSET', c.k[RUNNING], 'strayed', rpc)
     else
         call('HINCRBY', c.k[RUNNING], 'came',

@@ -391,10 +391,22 @@ subtest 'EVT-04 VALUE CHANGE' => sub {
     @told = told($d, 'value change');
     is $told[1]{parameters}{'Device.B'}, '3', 'EVT-04 one that was read before';
 
+    my @up = ('Device.DeviceInfo.UpTime', 'unsignedInt');
+    my @known = (@{ CWMP::Envelope::default_params() }, ['Device.B', 'int', 3]);
+    informs($d, ['4 VALUE CHANGE'], params => [@known, [@up, 20]]);
+    @told = told($d, 'value change');
+    is_deeply $told[2]{parameters}, { 'Device.B' => 3, $up[0] => 20 },
+        'EVT-04 beside one that is always another';
+    informs($d, ['4 VALUE CHANGE'], params => [@known, [@up, 40]], retry => 1);
+    is_deeply +(told($d, 'value change'))[3]{parameters}, { $up[0] => 40 },
+        'EVT-06 told again: only what is new';
+    informs($d, ['4 VALUE CHANGE'], params => [@known, [@up, 40]], retry => 2);
+    is scalar(told($d, 'value change')), 4, 'EVT-06 ... if anything is';
+
     my @many = map { ["Device.T.$_", 'string', 'v' x 40] } 1 .. 3000;
     informs($d, ['4 VALUE CHANGE'], params => \@many);
     @told = told($d, 'value change');
-    is_deeply $told[2]{parameters}, { truncated => JSON::PP::true },
+    is_deeply $told[4]{parameters}, { truncated => JSON::PP::true },
         'EVT-04 a long list says that it is one';
     is scalar(keys %{ $redis->params($d->id, 'Device.T.') }), 3000,
         'EVT-04 ... and is stored';
@@ -453,7 +465,8 @@ subtest 'EVT-07 HEARTBEAT' => sub {
     cmp_ok $after{seen}, '>', $before{seen}, 'EVT-07 last contact moves on';
     my $score = $redis->cmd('ZSCORE', 'cwmp:{0}:index:seen', $d->id);
     cmp_ok abs($score - $after{seen}), '<', 0.002, 'EVT-07 in the index, too';
-    delete @$_{qw(seen order)} for \(%before, %after);
+    is $after{events}, '14 HEARTBEAT', 'EVT-07 it is the last event';
+    delete @$_{qw(seen order events)} for \(%before, %after);
     is_deeply \%after, \%before, 'EVT-07 all else stays';
     is $d->value('Device.A'), undef, 'EVT-07 no parameter is written';
     is $d->status('a'), 'none', 'EVT-07 no task is taken';
@@ -469,6 +482,17 @@ subtest 'EVT-07 HEARTBEAT' => sub {
     $new->give_reads('a');
     is $new->begin('14 HEARTBEAT', '2 PERIODIC')->method, 'GetParameterValues',
         'EVT-07 with another event it is an Inform as any other';
+
+    $new->inform('0 BOOTSTRAP');
+    $new->inform('14 HEARTBEAT');
+    $new->give_reads('old');
+    $new->respond($new->begin('2 PERIODIC')) for 1 .. 2;
+    $new->inform('0 BOOTSTRAP');
+    $new->inform('14 HEARTBEAT');
+    informs($new, ['0 BOOTSTRAP'], retry => 1,
+            params => CWMP::Envelope::default_params());
+    is $new->value('Device.old'), undef,
+        'EVT-01 a BOOTSTRAP behind a heartbeat is another one';
 
     lose($d, $BOOT);
     is $d->begin('14 HEARTBEAT')->status, 204, 'EVT-07 it ends a lost session';

@@ -276,6 +276,22 @@ subtest 'SES-18 FactoryReset' => sub {
 
 # --- retry, attempts -------------------------------------------------------
 
+subtest 'retry waits for what the next session is to tell' => sub {
+    my $d = device();
+    lose($d, { %$LOAD, retry => \1 });
+    $d->inform('7 TRANSFER COMPLETE', ['M Download', 'load']);
+    $d->post(transfer_complete(key => 'load'));
+    is $d->status('load'), 'done', 'SES-18 RPC-17 it was done';
+    is $d->empty->status, 204, '... and is not sent again';
+
+    $d = device();
+    lose($d, { %$LOAD, retry => \1 });
+    is $d->begin('7 TRANSFER COMPLETE', ['M Upload', 'x'])->status, 204,
+        'another one was told of';
+    is $d->begin->method, 'Download', '... then it is sent again';
+};
+
+
 subtest 'retry says that twice does not matter' => sub {
     for my $task ({ method => 'Reboot', id => 'b' }, $ADD, $LOAD) {
         my $d = device(key => 'of somebody else');

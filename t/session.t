@@ -186,6 +186,37 @@ subtest 'SES-12 the ID of a response is not insisted on' => sub {
 };
 
 
+subtest 'SES-12 TOL-08 an ID that looks like another RPC of ours' => sub {
+    my $d = device();
+    my $add = { method => 'AddObject', ObjectName => 'Device.T.' };
+    $d->give({ %$add, id => 'one' }, { %$add, id => 'two' });
+    my $r = $d->begin;
+    my $id = $r->id;
+    $r = $d->post(add_response($id, 7));
+    is $r->method, 'AddObject', 'the second one';
+    is $d->post(add_response($id, 8))->status, 204,
+        'SES-12 its answer with the ID of the first: it is not sent again';
+    is $d->result('two')->{response}{InstanceNumber}, 8, '... but done';
+
+    $d->give({ method => 'Reboot', id => 'rb' });
+    $d->begin;
+    is $d->post(fault('abc.1', 9001))->status, 204, 'SES-12 a fault likewise';
+    is $d->status('rb'), 'fault', '... ends its task';
+
+    $d->give_reads(qw(a b c));
+    $id = $d->begin->id;
+    my $posts = 0;
+    while (++$posts < 20) {
+        last if $d->post(gpv_response($id, ['Device.a', 'int', $posts]))->status
+                == 204;
+    }
+    is_deeply [@{ $d->ended }[-3 .. -1]], ['a done', 'b done', 'c done'],
+        'TOL-08 reads with one ID for all answers';
+    cmp_ok $posts, '<=', 5, 'SES-12 each is sent once more at most';
+    $t->expect_log(qr/the answer to another RPC, ID \S+, is ignored/, [1, 3]);
+};
+
+
 subtest 'SES-13 a request of the CPE while our RPC is outstanding' => sub {
     my $d = device();
     $d->give_reads('a');

@@ -10,6 +10,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use JSON::PP ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -114,6 +115,44 @@ subtest 'a long answer, while another read is outstanding' => sub {
     is known($d, 'Device.X.')->{'Device.X.P1'}{value}, 'b1', '... all is stored';
     is scalar(keys %{ known($d, 'Device.X.') }), 1200, '... and can be seen';
     $t->expect_log(qr/the answer to another RPC, ID \S+, is ignored/, 2);
+};
+
+
+# So many parameters, of that generation, put there behind the ACS' back.
+sub fill {
+    my ($d, $path, $count, $generation) = @_;
+    $redis->cmd('EVAL', "for i = 1, ARGV[2], 100 do local t = {} "
+        . "for j = i, i + 99 do t[#t + 1] = ARGV[1] .. j "
+        . "t[#t + 1] = ARGV[3] .. 'sold' end "
+        . "redis.call('HSET', KEYS[1], unpack(t)) end", 1, $d->key('params'),
+        $path, $count, $generation);
+}
+
+
+subtest 'what is gone from the device takes no room' => sub {
+    my $d = device();
+    $d->give(read_task('first', 'Device.'));
+    $d->respond($d->begin);
+    fill($d, 'Device.Old.', 200_100, 0);
+    $d->give(read_task('new', 'Device.'));
+    my $r = $d->begin;
+    $d->post(gpv_response($r->id, rows('Device.New.P', 1200, 'v')));
+    is $d->status('new'), 'done', 'a read of all, where 200,100 were';
+    is scalar(keys %{ known($d, '') }), 1200, 'RULE-4 what it lists is there';
+    is $d->result('new')->{response}{stored}, undef, '... all of it';
+    ok wait_for(sub { $redis->cmd('HLEN', $d->key('params')) < 1300 }, 20),
+        'RULE-4 the others have gone within seconds';
+
+    $d = device();
+    $d->inform;
+    fill($d, 'Device.Now.', 200_100, 9);
+    $d->give(read_task('more', 'Device.New.'));
+    $r = $d->begin;
+    $d->post(gpv_response($r->id, rows('Device.New.P', 1200, 'v')));
+    is $d->status('more'), 'done', 'more than may be stored';
+    is $d->result('more')->{response}{stored}, JSON::PP::false,
+        'RULE-4 the result says that it is not';
+    $t->expect_log(qr/more than 200000 parameters, or \d+ bytes of them: not/);
 };
 
 
