@@ -400,7 +400,7 @@ subtest 'EVT-04 VALUE CHANGE' => sub {
     informs($d, ['4 VALUE CHANGE'], params => [@known, [@up, 40]], retry => 1);
     is_deeply +(told($d, 'value change'))[3]{parameters}, { $up[0] => 40 },
         'EVT-06 told again: only what is new';
-    informs($d, ['4 VALUE CHANGE'], params => [@known, [@up, 40]], retry => 2);
+    informs($d, ['4 VALUE CHANGE'], params => [[@up, 40], @known], retry => 2);
     is scalar(told($d, 'value change')), 4, 'EVT-06 ... if anything is';
 
     my @many = map { ["Device.T.$_", 'string', 'v' x 40] } 1 .. 3000;

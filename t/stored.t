@@ -144,6 +144,15 @@ subtest 'what is gone from the device takes no room' => sub {
         'RULE-4 the others have gone within seconds';
 
     $d = device();
+    $d->give(read_task('first', 'Device.'));
+    $d->respond($d->begin);
+    fill($d, 'Device.Old.', 60_000, 0);
+    $d->give(read_task('new', 'Device.'));
+    $d->respond($d->begin);
+    ok wait_for(sub { $redis->cmd('HLEN', $d->key('params')) < 100 }, 20),
+        'RULE-4 60,000 that are gone are, without need';
+
+    $d = device();
     $d->inform;
     fill($d, 'Device.Now.', 200_100, 9);
     $d->give(read_task('more', 'Device.New.'));
