@@ -445,7 +445,12 @@ cwmp_open_nothing(cwmp_envelope_t *e, const char *name)
     f = &e->frames[e->nframes - 1];
 
     if (f->to != &e->faultstring) {
-        e->leaf_repaired = 1;           /* what is in it is no text */
+
+        /* in a value it was meant as text; elsewhere it may be an extension,
+           to be ignored, if it does not stand in the middle of a text */
+
+        e->leaf_repaired |= (f->arg->type == CWMP_T_VALUE
+                             || e->used > e->start);
         e->skip = 1;
         return;
     }
