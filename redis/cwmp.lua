@@ -169,16 +169,22 @@ local CODES = {
 -- the event that says that this RPC of the CPE follows in the same session
 local ANNOUNCED = { TransferComplete = '7', DUStateChangeComplete = '11' }
 
-local function call(...)            -- redis.call is not there at load time
-    return redis.call(...)
+local call
+call = function(...)                -- redis.call is not there at load time
+    call = redis.call
+    return call(...)
 end
 
 
 -- ---------------------------------------------------------------- helpers
 
+-- in ms, in us, and in seconds as text
 local function clock()
     local t = call('TIME')
-    return t[1] * 1000 + math.floor(t[2] / 1000), t[1] * 1000000 + t[2]
+    local s, us = t[1], t[2]
+    us = string.sub('00000', #us) .. us
+    return tonumber(s .. string.sub(us, 1, 3)), tonumber(s .. us),
+           s .. '.' .. string.sub(us, 1, 3)
 end
 
 local function seconds(ms)
@@ -232,9 +238,18 @@ local function event(c, kind, ...)
          'device', c.id, ...)
 end
 
+local SPELLED = {}                  -- CODES by what they are called
+for n = 0, #CODES do
+    SPELLED[n .. ' ' .. CODES[n][1]] = n .. ''
+end
+
 -- An EventCode as it should be spelled, what it is known by (its number, or all
 -- of it), and its row.
 local function event_code(text)
+    local known = SPELLED[text]
+    if known then
+        return text, known, CODES[tonumber(known)]
+    end
     text = string.gsub(trimmed(text), '%s+', ' ')
     local number = string.match(text, '^%d+')
     if number then
@@ -283,8 +298,9 @@ local function check_keys(c)
 end
 
 local function context(keys, id)
-    local now, micros = clock()
-    return { k = keys, id = id, now = now, micros = micros, notes = {} }
+    local now, micros, when = clock()
+    return { k = keys, id = id, now = now, micros = micros, when = when,
+             notes = {}, q = nil, generation = nil, checked = nil }
 end
 
 -- All keys of a device from the name of one of them, for the functions that
@@ -970,7 +986,7 @@ end
   quirk(s, NAME), or, when it is about how envelopes are written, by its name
   in STYLE and a row of cwmp_style_words[] (core/cwmp_style.c).
 ]]
-local quirk, device_quirks, style_of
+local quirk, device_quirks, style_of, generation_of
 
 do  -- Lua takes 200 local names in a block
 
@@ -1200,9 +1216,11 @@ local function merge_quirks(c, oui, class, version)
     return next(merged) and cjson.encode(merged) or ''
 end
 
--- What holds for the device of this Inform; made anew, and noted in set, when
--- it or the rows have changed since.
-function device_quirks(c, d, f, set)
+-- it grows with each change of the rows
+function generation_of(c)
+    if c.generation then
+        return c.generation
+    end
     local generation = c.k[QUIRKS]
                        and redis.pcall('HGET', c.k[QUIRKS], GENERATION)
     if type(generation) == 'table' then
@@ -1210,8 +1228,15 @@ function device_quirks(c, d, f, set)
                 .. 'cwmp_quirk')
         generation = nil
     end
+    c.generation = generation or '0'
+    return c.generation
+end
+
+-- What holds for the device of this Inform; made anew, and noted in set, when
+-- it or the rows have changed since.
+function device_quirks(c, d, f, set)
     local version = f.version ~= '' and f.version or d.version or ''
-    local of = VERSION .. '.' .. (generation or 0) .. ' ' .. f.oui .. '/'
+    local of = VERSION .. '.' .. generation_of(c) .. ' ' .. f.oui .. '/'
                .. f.class .. '/' .. version
     if d.quirksof == of then
         return d.quirks or ''
@@ -2052,7 +2077,8 @@ end
 
 -- bytes of a POST; older nodes do not tell
 function several.size_of(most)
-    return tonumber(string.match(most, ' (%d+)$')) or 0
+    local at = string.find(most, ' ', 1, true)
+    return at and tonumber(string.sub(most, at + 1)) or 0
 end
 
 -- Is the session longer, or has it brought more, than any may?  Why, or nil.
@@ -2071,7 +2097,9 @@ end
 function several.may_send(c, s)
     if s.last or s.l == '1' then
         return false, ''
-    elseif tonumber(s.c or 0) >= s.most then
+    elseif s.c ~= '0' and tonumber(s.c)
+                          >= tonumber(string.match(s.most, '^%d+'))
+    then
         return false, 'more tasks than cwmp_max_rpcs'
     end
     local why = several.too_much_of(c, s)
@@ -2588,21 +2616,37 @@ local REQUESTS = {
 -- ------------------------------------------------------------- the session
 
 --[[
-  session: t token, s state, n nonce of the last call, d digest of the last
-  POST, r 1 when it was answered twice, m 1 when it answered an RPC by its ID,
-  a the verb it got, e empty POSTs in a row while an RPC is outstanding, c RPCs
-  sent, v namespace and version of CWMP, to time-out, l 1 when no more RPCs may
-  be sent, q quirks, y style of what is written (both only when there are any),
-  o when it was opened, b bytes of its POSTs; g the RPC that was given up last
+  session: t token, n nonce of the last call, d digest of the last POST, o when
+  it was opened, b bytes of its POSTs, q quirks, y style of what is written (both
+  only when there are any), g the RPC that was given up last; and in p, since
+  each field costs: s state, r 1 when the last POST was answered twice, m 1 when
+  it answered an RPC by its ID, a the verb it got, e empty POSTs in a row while
+  an RPC is outstanding, c RPCs sent, l 1 when no more RPCs may be sent, to
+  time-out, v namespace and version of CWMP.
 ]]
-local STEP = { 't', 's', 'n', 'd', 'r', 'm', 'a', 'e', 'c', 'v', 'to', 'l',
-               'q', 'y', 'o', 'b' }
+local PACKED = '^(%d) (%d) (%d) (%a+) (%d+) (%d+) (%d) (%d+) (.*)$'
 
-local function save(c, s, nonce, digest)
-    call('HSET', c.k[SESSION], 's', s.s, 'n', nonce, 'd', digest, 'r', s.r,
-         'm', s.m, 'a', s.a, 'e', s.e, 'c', s.c, 'l', s.l, 'b', s.b)
+local function load_session(c)
+    local got = call('HMGET', c.k[SESSION], 't', 'p', 'n', 'd', 'o', 'b', 'q',
+                     'y')
+    if not got[2] then
+        return nil
+    end
+    local state, r, m, a, e, sent, l, to, v = string.match(got[2], PACKED)
+    return state and { t = got[1], n = got[3] or '', d = got[4] or '',
+                       o = got[5] or nil, b = tonumber(got[6]) or 0,
+                       q = got[7] or nil, y = got[8] or nil, s = state, r = r,
+                       m = m, a = a, e = e, c = sent, l = l, to = to, v = v,
+                       idle = to, outstanding = '0', most = 0 }
+end
+
+-- and what a session that begins has besides
+local function save(c, s, nonce, digest, ...)
+    call('HSET', c.k[SESSION], 'p', s.s .. ' ' .. s.r .. ' ' .. s.m .. ' '
+         .. s.a .. ' ' .. s.e .. ' ' .. s.c .. ' ' .. s.l .. ' ' .. s.to .. ' '
+         .. s.v, 'n', nonce, 'd', digest, 'b', s.b, ...)
     local lease = s.idle
-    if s.s == ACS and s.outstanding > lease then
+    if s.s == ACS and tonumber(s.outstanding) > tonumber(lease) then
         lease = s.outstanding
     end
     call('PEXPIRE', c.k[SESSION], lease)
@@ -2657,6 +2701,10 @@ local inform
 
 do
 
+-- what an Inform needs when the device is as it was: the digest of what follows
+local SAME = { 'is', 'events', 'retries', 'keeps', 'lastkey', 'gen', 'informed',
+               'quirks' }
+local TOLD = { 'clock', 'retries', 'informed' }
 local DEV = { 'first', 'manufacturer', 'oui', 'class', 'serial', 'root',
               'version', 'hardware', 'url', 'address', 'parameterkey', 'ns',
               'cwmp', 'informed', 'gen', 'keeps', 'lastkey', 'events',
@@ -2848,16 +2896,57 @@ local function new_url(c, d, url, set)
     end
 end
 
+--[[
+  What was told of the device itself, and the quirks that there are: when that is
+  as it was then all that was made of it is, too.  Without version and root it is
+  never the same, since those that were told before count then.
+]]
+local function digest_of(c, args)
+    return redis.sha1hex(table.concat(args, '\n', 9, 20) .. VERSION .. '.'
+                         .. generation_of(c))
+end
+
+-- proof that this device keeps the ParameterKey that it was given
+local function keeps(d, f, set)
+    if d.lastkey and d.lastkey == f.parameterkey and not d.keeps then
+        set[#set + 1] = 'keeps'
+        set[#set + 1] = '1'
+        d.keeps = '1'
+    end
+end
+
+local function same_device(c, f, d)
+    local set = f.events == d.events and { 'seen', c.when }
+                or { 'seen', c.when, 'events', f.events }
+    for _, name in ipairs(TOLD) do
+        if f[name] ~= (d[name] or '0') and f[name] ~= '' then
+            set[#set + 1] = name
+            set[#set + 1] = f[name]
+        end
+    end
+    keeps(d, f, set)
+    c.q = d.quirks or ''
+    call('ZADD', c.k[SEEN], c.when, c.id)
+    call('HSET', c.k[DEVICE], unpack(set))
+    return d
+end
+
 -- what the Inform says of the device; only what changed is written
 local function device(c, f, args, first)
-    local d = hash_fields(c.k[DEVICE], DEV)
+    local is = digest_of(c, args)
+    local d = not f.resets and hash_fields(c.k[DEVICE], SAME)
+    if d and d.is == is then
+        return same_device(c, f, d)
+    end
+    d = hash_fields(c.k[DEVICE], DEV)
     if f.resets and is_repeated(c, f, d) then
         f.resets = false
     end
     if f.resets then
         reset(c, d)
     end
-    local set = { 'seen', seconds(c.now), 'events', f.events }
+    local set = { 'is', f.version ~= '' and f.root ~= '' and is or '',
+                  'seen', seconds(c.now), 'events', f.events }
     if f.clock ~= '' then
         set[#set + 1] = 'clock'
         set[#set + 1] = f.clock
@@ -2883,12 +2972,7 @@ local function device(c, f, args, first)
         set[#set + 1] = 'first'
         set[#set + 1] = seconds(c.now)
     end
-    -- proof that this device keeps the ParameterKey that it was given
-    if d.lastkey and d.lastkey == f.parameterkey and not d.keeps then
-        set[#set + 1] = 'keeps'
-        set[#set + 1] = '1'
-        d.keeps = '1'
-    end
+    keeps(d, f, set)
     if d.methods and f.version ~= '' and f.version ~= d.version then
         call('HDEL', c.k[DEVICE], 'methods')    -- another firmware
     end
@@ -2911,7 +2995,7 @@ local function device(c, f, args, first)
     if f.version ~= '' and f.version ~= d.version then
         index(c, SOFTWARE, d.version, f.version)
     end
-    call('ZADD', c.k[SEEN], seconds(c.now), c.id)
+    call('ZADD', c.k[SEEN], c.when, c.id)
     if not d.first then
         event(c, 'new')
     end
@@ -2979,8 +3063,8 @@ end
 
 -- the facts of args (see inform), and the number of the first parameter's
 local function inform_facts(args)
-    local ns, cwmp = string.match(args[9], '^(%d) ?(%d?%d?)$')
-    cwmp = cwmp and string.gsub(cwmp, '^(%d)(%d)$', '%1.%2') or ''
+    local ns, major, minor = string.match(args[9], '^(%d) ?(%d?)(%d?)$')
+    local cwmp = minor and minor ~= '' and major .. '.' .. minor or ''
     local f = { ns = ns, cwmp = cwmp, address = args[10],
                 manufacturer = args[11],
                 oui = string.upper(args[12]), class = args[13],
@@ -2995,7 +3079,8 @@ local function inform_facts(args)
     f.light = first > 24
     for i = 24, first - 1, 2 do
         local text, code, row = event_code(args[i])
-        texts[#texts + 1] = string.gsub(text, ',', ';')
+        texts[#texts + 1] = string.find(text, ',', 1, true)
+                            and string.gsub(text, ',', ';') or text
         f.list[#f.list + 1] = text
         f.list[#f.list + 1] = args[i + 1]
         f.codes[code] = text
@@ -3017,18 +3102,20 @@ end
 ]]
 function inform(c, args)
     local token, nonce, digest = args[2], args[3], args[4]
-    local old = hash_fields(c.k[SESSION], STEP)
-    local repeated = old.d == digest and old.a == 'inform' and old.r == '0'
-    if old.n == nonce or repeated then
+    local old = load_session(c)
+    if old and (old.n == nonce or old.d == digest and old.a == 'inform'
+                                  and old.r == '0')
+    then
         if old.n ~= nonce then
-            call('HSET', c.k[SESSION], 'n', nonce, 'r', '1')
+            old.r = '1'
         end
-        call('PEXPIRE', c.k[SESSION], args[6])
+        old.idle = args[6]
+        save(c, old, nonce, old.d)
         return { 'inform', c.notes, old.t, old.y or '' }
     end
 
     local f, first = inform_facts(args)
-    local carries = old.t or call('EXISTS', c.k[RUNNING], c.k[WAITING],
+    local carries = old or call('EXISTS', c.k[RUNNING], c.k[WAITING],
                                   c.k[TASKS], c.k[QUEUE]) > 0
     local awake = false
     if carries then
@@ -3070,18 +3157,16 @@ function inform(c, args)
         end
         call('DEL', c.k[SESSION])
     end
-    local s = { s = CPE, r = '0', m = '0', a = 'inform', e = 0, c = 0,
-                l = light and '1' or '0', idle = tonumber(args[6]),
-                outstanding = tonumber(args[7]),
-                b = several.size_of(args[8]) }
-    call('HSET', c.k[SESSION], 't', token, 'v', args[9], 'to', args[6],
-         'o', c.now)
-    local style = ''
-    if c.q ~= '' then
-        style = style_of(c, root)
-        call('HSET', c.k[SESSION], 'q', c.q, 'y', style)
+    local s = { s = CPE, r = '0', m = '0', a = 'inform', e = '0', c = '0',
+                l = light and '1' or '0', to = args[6], v = args[9],
+                idle = args[6], b = several.size_of(args[8]) }
+    local opened = string.sub(c.when, 1, -5) .. '000'
+    if c.q == '' then
+        save(c, s, nonce, digest, 't', token, 'o', opened)
+        return { 'inform', c.notes, token, '' }
     end
-    save(c, s, nonce, digest)
+    local style = style_of(c, root)
+    save(c, s, nonce, digest, 't', token, 'o', opened, 'q', c.q, 'y', style)
     return { 'inform', c.notes, token, style }
 end
 
@@ -3319,12 +3404,12 @@ local function on_empty(c, s)
     if s.s ~= ACS then
         return s.s == CPE and next_task(c, s) or { 'end', c.notes }
     end
-    if s.e == 0 then
-        s.e = 1
+    if s.e == '0' then
+        s.e = '1'
         return same_rpc(c, s)
     end
     check_keys(c)
-    s.e = 0
+    s.e = '0'
     local run = load_running(c)
     if run then
         call('DEL', c.k[RUNNING])
@@ -3663,17 +3748,13 @@ local function step(c, args)
     if kind == 'inform' then
         return inform(c, args)
     end
-    local s = hash_fields(c.k[SESSION], STEP)
-    if not s.t or s.t ~= args[2] then
+    local s = load_session(c)
+    if not s or s.t ~= args[2] then
         return { 'unknown', c.notes }
     end
-    -- a field may lack: a node of an older version wrote the session
-    s.s, s.e, s.c, s.l = s.s or CPE, tonumber(s.e) or 0, s.c or 0, s.l or '0'
-    s.n, s.d, s.r, s.m = s.n or '', s.d or '', s.r or '0', s.m or '0'
-    s.b = tonumber(s.b) or 0
-    s.outstanding = tonumber(args[7])
-    s.most = tonumber(string.match(args[8], '^%d+'))
-    s.idle = math.max(tonumber(args[6]), tonumber(s.to or 0))
+    s.outstanding, s.most = args[7], args[8]
+    s.idle = s.to ~= args[6] and tonumber(s.to) > tonumber(args[6]) and s.to
+             or args[6]
     c.q = s.q
     if s.n == nonce then
         return replay(c, s)
@@ -3695,7 +3776,7 @@ local function step(c, args)
     else
         s.r, s.m = '0', kind == 'verdict' and s.m or '0'
         if kind ~= 'empty' and kind ~= 'verdict' then
-            s.e = 0
+            s.e = '0'
         end
         reply = POSTS[kind](c, s, args)
         s.a = reply[1]
