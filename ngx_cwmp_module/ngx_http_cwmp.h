@@ -142,6 +142,7 @@ extern ngx_module_t  ngx_http_cwmp_module;
 /* ngx_http_cwmp_post.c */
 ngx_int_t ngx_http_cwmp_handler(ngx_http_request_t *r);
 void ngx_http_cwmp_free(ngx_http_cwmp_ctx_t *ctx);
+void ngx_http_cwmp_disown(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_drop_rows(ngx_http_cwmp_ctx_t *ctx);
 int ngx_http_cwmp_is_inform(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_no_session(ngx_http_cwmp_ctx_t *ctx);

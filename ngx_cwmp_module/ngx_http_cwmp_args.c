@@ -130,9 +130,9 @@ ngx_http_cwmp_call(ngx_http_cwmp_ctx_t *ctx, ngx_pool_t *pool,
 
 
 /*
- * token, nonce, digest, kind, idle, outstanding, most RPCs of a session and the
- * bytes of this POST, two words in one argument.  The
- * nonce is worker.connection.call: no other call has it, and POSTs of one
+ * token, nonce, digest, kind, idle, outstanding; most RPCs of a session, bytes of
+ * this POST and how many of its values were repaired, words of one argument.
+ * The nonce is worker.connection.call: no other call has it, and POSTs of one
  * connection are known by its beginning.
  */
 
@@ -140,7 +140,7 @@ static ngx_int_t
 ngx_http_cwmp_common_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
     const char *kind, ngx_uint_t digest)
 {
-    u_char                     *p, *most;
+    u_char                     *p, *most, *last;
     ngx_msec_t                  idle;
     ngx_http_cwmp_loc_conf_t   *conf;
     ngx_http_cwmp_main_conf_t  *cmcf;
@@ -149,10 +149,17 @@ ngx_http_cwmp_common_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
     cmcf = ngx_http_get_module_main_conf(ctx->request, ngx_http_cwmp_module);
 
     p = ngx_pnalloc(args->pool, 2 * 16 + NGX_ATOMIC_T_LEN + 2);
-    most = ngx_pnalloc(args->pool, NGX_INT_T_LEN + 1 + NGX_OFF_T_LEN);
+    most = ngx_pnalloc(args->pool, 2 * NGX_INT_T_LEN + 2 + NGX_OFF_T_LEN);
 
     if (p == NULL || most == NULL) {
         return NGX_ERROR;
+    }
+
+    last = ngx_sprintf(most, "%ui %O", conf->max_rpcs,
+                       ctx->request->request_length);
+
+    if (ctx->facts->repaired) {
+        last = ngx_sprintf(last, " %uz", ctx->facts->repaired);
     }
 
     idle = conf->session_timeout;
@@ -185,11 +192,7 @@ ngx_http_cwmp_common_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
     if (ngx_http_cwmp_arg_text(args, kind) != NGX_OK
         || ngx_http_cwmp_arg_number(args, idle) != NGX_OK
         || ngx_http_cwmp_arg_number(args, conf->outstanding_timeout) != NGX_OK
-        || ngx_http_cwmp_arg(args, most,
-                             ngx_sprintf(most, "%ui %O", conf->max_rpcs,
-                                         ctx->request->request_length)
-                             - most)
-           != NGX_OK)
+        || ngx_http_cwmp_arg(args, most, last - most) != NGX_OK)
     {
         return NGX_ERROR;
     }

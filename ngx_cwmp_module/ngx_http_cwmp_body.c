@@ -406,6 +406,7 @@ ngx_http_cwmp_parsed(ngx_http_cwmp_ctx_t *ctx, cwmp_rc_t rc)
     if (rc == CWMP_REFUSED) {
         ctx->request->keepalive = 0;
 
+        ngx_http_cwmp_disown(ctx);
         ngx_http_cwmp_broke(ctx, cwmp_envelope_reason(ctx->envelope));
         ngx_http_cwmp_reply_error(ctx, NGX_HTTP_BAD_REQUEST,
                                   cwmp_envelope_reason(ctx->envelope));

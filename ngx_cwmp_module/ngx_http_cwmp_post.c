@@ -177,12 +177,26 @@ ngx_http_cwmp_drop_rows(ngx_http_cwmp_ctx_t *ctx)
 }
 
 
+/* a cookie with an Inform is an old one, perhaps another device's */
+
+void
+ngx_http_cwmp_disown(ngx_http_cwmp_ctx_t *ctx)
+{
+    if (ngx_http_cwmp_is_inform(ctx)) {
+        ctx->id.len = 0;
+        ctx->token.len = 0;
+    }
+}
+
+
 /* the whole body is there, and good: its facts are complete */
 
 void
 ngx_http_cwmp_take(ngx_http_cwmp_ctx_t *ctx)
 {
     ctx->request->connection->log->action = "answering a CWMP message";
+
+    ngx_http_cwmp_disown(ctx);
 
     if (!ngx_http_cwmp_is_inform(ctx) && ctx->id.len == 0) {
         ngx_http_cwmp_no_session(ctx);

@@ -48,6 +48,7 @@ local CPE, ACS, CLOSING = '1', '2', '3'
 
 local FORGOTTEN = 'sent, but the CPE has been reset since (0 BOOTSTRAP) and '
                   .. 'has forgotten it'
+local GIVEN_UP = 1000               -- bytes of their IDs in a session
 local STRAYS = 3                    -- answers that are not an RPC's
 local VERIFIES = 3                  -- reads of what an interrupted task set
 local SLICE = 1000                  -- what unpack() can take at once, safely
@@ -192,7 +193,7 @@ local function seconds(ms)
 end
 
 local function quote(s)             -- a JSON string
-    return cjson.encode(tostring(s))
+    return (string.gsub(cjson.encode(tostring(s)), '\\/', '/'))
 end
 
 -- somebody's bytes, for people: bounded, and nothing a terminal obeys
@@ -379,7 +380,8 @@ local function too_many(c, bytes)
     end
     local now = call('MEMORY', 'USAGE', c.k[PARAMS], 'SAMPLES', 0) or 0
     call('HSET', c.k[DEVICE], 'bytes', now + bytes)
-    if now <= PARAMS_BYTES then
+    -- not to be asked again before much was written: it costs what there is
+    if now <= PARAMS_BYTES - PARAMS_BYTES / 16 then
         return false
     end
     call('HSET', c.k[DEVICE], 'full', '1')
@@ -629,6 +631,11 @@ end
 
 -- functions for tasks of several messages (Lua takes 200 locals in a file)
 local several = {}
+
+-- Status of an object and of its values: 1 when one of them is only active later
+function several.worst(run, status)
+    return math.max(tonumber(run.made) or 0, tonumber(status) or 0)
+end
 
 -- Progress of a task: parts of its list as { FROM, TO }; those of what a read
 -- is to do also as names { n = ... }, or as a path whose next level is listed
@@ -1820,7 +1827,8 @@ end
   not come to its end; early: the CPE has told how it ended, before it answered:
   status and JSON; parts: 1 when there is progress; strayed: the
   ID of another RPC with which a long answer came: it was not stored; takes: how
-  many answers were ignored since they had such an ID.
+  many answers were ignored since they had such an ID; made: Status of the
+  AddObject whose values are set.
 
   phase of a task of more than one RPC, passed on to whoever writes the RPC:
     ''       the task's own RPC
@@ -1836,7 +1844,7 @@ end
 ]]
 local RUN = { 'id', 'method', 'rpc', 'attempts', 'sent', 'phase', 'instance',
               'key', 'before', 'gen', 'score', 'came', 'full', 'broke',
-              'early', 'parts', 'strayed', 'takes' }
+              'early', 'parts', 'strayed', 'takes', 'made' }
 
 function several.is_running(run)
     return METHODS[run.method] ~= nil and tonumber(run.attempts) ~= nil
@@ -2078,7 +2086,14 @@ end
 -- bytes of a POST; older nodes do not tell
 function several.size_of(most)
     local at = string.find(most, ' ', 1, true)
-    return at and tonumber(string.sub(most, at + 1)) or 0
+    return at and tonumber(string.match(most, '^%d+', at + 1)) or 0
+end
+
+-- how many values of an Inform are not quite what was sent, for an event
+function several.repaired_in(most)
+    if string.find(most, ' %d+ ') then
+        return 'repaired', string.match(most, '%d+$')
+    end
 end
 
 -- Is the session longer, or has it brought more, than any may?  Why, or nil.
@@ -2618,7 +2633,7 @@ local REQUESTS = {
 --[[
   session: t token, n nonce of the last call, d digest of the last POST, o when
   it was opened, b bytes of its POSTs, q quirks, y style of what is written (both
-  only when there are any), g the RPC that was given up last; and in p, since
+  only when there are any), g the RPCs that were given up; and in p, since
   each field costs: s state, r 1 when the last POST was answered twice, m 1 when
   it answered an RPC by its ID, a the verb it got, e empty POSTs in a row while
   an RPC is outstanding, c RPCs sent, l 1 when no more RPCs may be sent, to
@@ -3135,13 +3150,14 @@ function inform(c, args)
     else
         local d = device(c, f, args, first)
         event(c, 'inform', 'events', string.sub(f.events, 1, TOLD_MAX),
-              'address', f.address)
+              'address', f.address, several.repaired_in(args[8]))
         if d.informed ~= f.informed then
             local again = f.retries ~= '0' and string.find(d.events or '',
                                                            VALUES, 1, true)
             local news = f.values and new_values(c, args, first, again)
             if news then
-                event(c, 'value change', 'parameters', news)
+                event(c, 'value change', 'parameters', news,
+                      several.repaired_in(args[8]))
             end
             write_params(c, d.gen or '0', args, first)
         end
@@ -3364,6 +3380,17 @@ function several.set_on(c, s, run, task, json, response, status, how)
     return several.proceed(c, s, run, task, json)
 end
 
+-- The RPCs that this session gave up, in its field g: their answers may come yet.
+function several.give_up_on(c, run)
+    local g = call('HGET', c.k[SESSION], 'g') or ''
+    call('HSET', c.k[SESSION], 'g', string.sub(g, -GIVEN_UP) .. ' ' .. run.rpc)
+end
+
+function several.is_given_up(c, id)
+    local g = call('HGET', c.k[SESSION], 'g')
+    return g and string.find(g .. ' ', ' ' .. id .. ' ', 1, true) ~= nil
+end
+
 -- an ID that we gave to another RPC
 function several.is_anothers(run, id)
     return id ~= run.rpc and string.find(id, '^%x+%.%d+$') ~= nil
@@ -3382,7 +3409,7 @@ local function is_stray(c, s, args, run, id, method)
     if not several.is_anothers(run, id) or ignored >= STRAYS then
         return false
     end
-    if call('HGET', c.k[SESSION], 'g') ~= id then
+    if not several.is_given_up(c, id) then
         local fits = method == nil
                      or method == (several.rpc[run.phase] or run.method)
         local again = METHODS[run.method].lost == 'again'
@@ -3413,7 +3440,7 @@ local function on_empty(c, s)
     local run = load_running(c)
     if run then
         call('DEL', c.k[RUNNING])
-        call('HSET', c.k[SESSION], 'g', run.rpc)
+        several.give_up_on(c, run)
         give_up(c, run, 'the CPE did not answer: two empty POSTs in a row')
     end
     return next_task(c, s)
@@ -3481,6 +3508,7 @@ local function done(c, s, run, task, json, r)
     end
     if adds and type(task.values) == 'table' and next(task.values) ~= nil then
         run.phase, run.instance, run.before = 'set', r.instance, run.key
+        run.made = r.status
         run.key = parameter_key(run.id, task, 'set')
         return send(c, s, run, task, json)
     end
@@ -3518,7 +3546,7 @@ local function done(c, s, run, task, json, r)
     local response = r.json
     if run.instance ~= '' then
         response = '{"InstanceNumber":' .. run.instance .. ',"Status":'
-                   .. (tonumber(r.status) or 0) .. '}'
+                   .. several.worst(run, r.status) .. '}'
     end
     settle(c, s, run, 'done', { response = response })
     return next_task(c, s)
@@ -3602,7 +3630,10 @@ local function on_fault(c, s, args)
                .. 'the answer' or 'set, the device says')
                .. '; reading back gave fault ' .. args[10]) })
     else
-        settle(c, s, run, 'fault', { fault = args[9] })
+        settle(c, s, run, 'fault', { fault = run.phase ~= 'types' and args[9]
+               or string.sub(args[9], 1, -2) .. ',"reason":"to read the types of '
+                  .. 'what is to be set; nothing was set. A task that gives '
+                  .. 'them learns which name is wrong"}' })
     end
     return next_task(c, s)
 end
@@ -3663,7 +3694,8 @@ function several.on_known(c, s, run, task, json, response)
     local confirmed = run.phase == 'confirmed'
     if run.instance ~= '' then
         settle(c, s, run, 'done', { response = '{"InstanceNumber":'
-               .. run.instance .. ',"Status":0}' })
+               .. run.instance .. ',"Status":' .. several.worst(run, 0)
+               .. '}' })
         return next_task(c, s)
     end
     return several.set_on(c, s, run, task, json,
@@ -3738,7 +3770,8 @@ end
 
 --[[
   args: id, token, nonce, digest, kind, idle ms, outstanding ms, RPCs at most and
-  bytes of the POST ("256 4711"; older nodes do not tell the bytes), ...
+  bytes of the POST, and values in it that were repaired, if any ("256 4711 2";
+  older nodes tell the first only), ...
   The nonce is the call's: a call that is repeated since its reply was lost
   gets the same answer.  The digest is the POST's: the same bytes get the same
   answer once more; a third time they are taken as new.
@@ -3816,7 +3849,7 @@ local function chunk(keys, args, first, rpc)
     then
         -- no values were asked for
     elseif rpc and several.is_anothers(run, rpc)
-           and (run.takes == '' or call('HGET', c.k[SESSION], 'g') == rpc)
+           and (run.takes == '' or several.is_given_up(c, rpc))
     then
         call('HSET', c.k[RUNNING], 'strayed', rpc)
     else

@@ -280,8 +280,20 @@ subtest "another RPC's answer" => sub {
         'RULE-3 nor does a late fault';
     is $d->respond($second)->status, 204, "the second one's own";
     is_deeply $d->ended, ['s1 lost', 's2 done'], '... ends it';
-    $t->expect_log(qr/task s2: the answer to another RPC, ID \S+, is ignored/,
-                   2);
+
+    $d = device();
+    $d->give(map { { %$SET, id => "s$_" } } 1 .. 3);
+    $first = my $rpc = $d->begin;
+    for (1 .. 2) {
+        my $id = $rpc->id;
+        ($rpc = $d->empty)->id ne $id and last for 1 .. 3;
+    }
+    is_deeply $d->ended, ['s1 lost', 's2 lost'], 'two are given up';
+    is $d->post(spv_response($first->id, 0))->id, $rpc->id,
+        'RULE-3 a response to the first of them answers no other';
+    is_deeply $d->ended, ['s1 lost', 's2 lost'], '... and ends none';
+    $t->expect_log(qr/task s\d: the answer to another RPC, ID \S+, is ignored/,
+                   3);
 };
 
 

@@ -409,6 +409,14 @@ subtest 'RPC-12 AddObject with values' => sub {
     is $d->result('b')->{response}{InstanceNumber}, 17,
         '... and the instance that is there all the same';
 
+    my $later = CWMP::Script->new($t, 'AddLater');
+    $later->give({ method => 'AddObject', id => 'l', ObjectName => 'Device.T.',
+                   values => { A => { value => 1, type => 'int' } } });
+    $later->respond($later->post(add_response($later->begin->id, 17, 1)));
+    is_deeply $later->result('l')->{response},
+        { InstanceNumber => 17, Status => 1 },
+        'RPC-04 an object that is active after a reboot only';
+
     $r = $d->refuse($r, 9005);
     is $d->status('c'), 'fault', 'AddObject refused: nothing is set';
     is $r->method, 'AddObject', '... the next task';

@@ -345,6 +345,11 @@ for (@forms) {
         "AT&T <3 caf\x{e9} \x{fffd}", 'TOL-15 nothing of it is lost';
     ok $t->wait_log(qr/the first in Device\.DeviceInfo\.SoftwareVersion/),
         'TOL-15 the log says where';
+    is [$redis->events]->[-1]{repaired}, 1, 'TOL-15 the event says that it was';
+    my @long = map { row('x' x 70) } 1 .. 1000;
+    answered(join('', @long, row("\xe9")));
+    is $redis->result($id, "t$count")->{response}{repaired}, JSON::PP::true,
+        'TOL-14 behind what is kept of a long list: all of it is flagged';
     informs('TOL-15 an instruction without an end, and a line break',
             $INFORM =~ s{4\.0\.2}{a <?b}r . "\r\n" . ' ' x 2000);
 }

@@ -53,6 +53,10 @@ static const struct {
     { "shift_jis", CWMP_CHARSET_FOREIGN, "CP932" },
     { "euc-jp", CWMP_CHARSET_FOREIGN, NULL },
     { "euc-kr", CWMP_CHARSET_FOREIGN, "CP949" },
+    { "windows-1255", CWMP_CHARSET_UNKNOWN, NULL },     /* they have a state */
+    { "windows-1258", CWMP_CHARSET_UNKNOWN, NULL },
+    { "cp1255", CWMP_CHARSET_UNKNOWN, NULL },
+    { "cp1258", CWMP_CHARSET_UNKNOWN, NULL },
     { "iso-8859-*", CWMP_CHARSET_FOREIGN, NULL },
     { "iso8859-*", CWMP_CHARSET_FOREIGN, NULL },
     { "windows-125*", CWMP_CHARSET_FOREIGN, NULL },

@@ -1,7 +1,7 @@
 /*
  * Bytes of an encoding of other days to UTF-8, before the repair sees them.
  * Which encodings there are is a table: what CPEs and their vendors use, each
- * with ASCII as ASCII.  A byte that is none of its encoding
+ * with ASCII as ASCII, none with a state.  A byte that is none of its encoding
  * goes on as it is; the repair reads it as Latin-1 then, and flags it.  Pure
  * but for iconv() of the C library, which may load a table from disk when an
  * encoding is met for the first time.

@@ -191,8 +191,12 @@ cwmp_result_value_type(cwmp_result_t *r, const cwmp_row_t *row)
     name = cwmp_value_type_name(cwmp_value_type(row->type.data,
                                                 row->type.len));
 
+    if (name == NULL) {
+        name = "anySimpleType";         /* none of TR-069's */
+    }
+
     cwmp_json_literal(r, ",\"Type\":\"xsd:");
-    cwmp_json_add(r, name ? name : "string", strlen(name ? name : "string"));
+    cwmp_json_add(r, name, strlen(name));
     cwmp_json_literal(r, "\"");
 }
 
@@ -231,7 +235,9 @@ static void
 cwmp_result_struct(cwmp_result_t *r, const cwmp_row_t *row,
     const cwmp_arg_t *field, const cwmp_str_t *cell)
 {
-    int  first;
+    int  first, top;
+
+    top = (field == row->arg->fields);
 
     cwmp_json_literal(r, "{");
 
@@ -269,7 +275,7 @@ cwmp_result_struct(cwmp_result_t *r, const cwmp_row_t *row,
         cell++;
     }
 
-    if (row->repaired) {
+    if (row->repaired && top) {
         cwmp_json_literal(r, ",\"repaired\":true");
     }
 
@@ -397,6 +403,7 @@ cwmp_result_row(cwmp_result_t *r, const cwmp_row_t *row)
     cwmp_result_fault(r, row);
 
     if (r->cut) {
+        r->repaired |= row->repaired;
         return CWMP_OK;
     }
 
@@ -418,6 +425,7 @@ cwmp_result_row(cwmp_result_t *r, const cwmp_row_t *row)
     if (r->len > CWMP_RESULT_MAX) {
         r->len = before;
         r->cut = 1;
+        r->repaired |= row->repaired;
     }
 
     return r->failed ? CWMP_ERROR : CWMP_OK;
@@ -557,8 +565,8 @@ cwmp_result_json(cwmp_result_t *rows, const cwmp_envelope_t *e,
         cwmp_json_literal(&r, "{}");
     }
 
-    if (facts->flagged || rows->why) {
-        cwmp_json_more(&r, rows->why, facts->flagged);
+    if (facts->flagged || rows->repaired || rows->why) {
+        cwmp_json_more(&r, rows->why, facts->flagged || rows->repaired);
     }
 
     if (r.failed || rows->failed) {

@@ -25,6 +25,7 @@ typedef struct {
                                        0 only when it says so */
     const char         *why;        /* none could be read: what was there */
     unsigned            cut:1;      /* more than was kept */
+    unsigned            repaired:1; /* of what was not kept, some */
     unsigned            failed:1;   /* out of memory */
 } cwmp_result_t;
 

@@ -177,6 +177,8 @@ test_encodings(void)
           "TOL-15 bare" },
         { NULL, "windows-1252", "\x81", "\xc2\x81 (repaired)",
           "what the encoding lacks" },
+        { NULL, "windows-1258", "A\x8a" "B", "A\xc2\x8a" "B (repaired)",
+          "one with a state is none of ours" },
         { NULL, "x-own", "\xe9", "\xc3\xa9 (repaired)", "nobody knows it" }
     };
 
