@@ -68,6 +68,7 @@ local TOLD_MAX = 2048               -- of what a CPE says, in an event
 local TOLD_LAST = 16                -- of what a CPE tells until it is heard
 local SWEEP_AFTER = 32              -- completed reads
 local SWEEP_ABOVE = 50000           -- parameters of a device: after each read
+local SWEEP_BYTES = 524288          -- of a slice, about
 local SWEEPS = 4                    -- slices, when room is needed
 local METHODS_MAX = 100             -- in the list of what a device can do
 local QUIRKS_MAX = 500              -- rows of quirks in a partition
@@ -535,10 +536,14 @@ end
 -- the marks that were there at the first: those up to that generation.
 function sweep(c)
     local marks = load_marks(c.k[PARAMS])
-    local state = hash_fields(c.k[DEVICE], { 'sweep', 'gen' })
+    local state = hash_fields(c.k[DEVICE], { 'sweep', 'gen', 'bytes' })
     local cursor, upto = string.match(state.sweep or '', SWEEP)
     upto = tonumber(upto or state.gen or 0)
-    local got = call('HSCAN', c.k[PARAMS], cursor or '0', 'COUNT', SLICE)
+    -- as many as are small, or fewer
+    local each = math.max((tonumber(state.bytes) or 0)
+                          / (call('HLEN', c.k[PARAMS]) + 1), 1)
+    local most = math.floor(math.min(SLICE, SWEEP_BYTES / each)) + 10
+    local got = call('HSCAN', c.k[PARAMS], cursor or '0', 'COUNT', most)
     local gone_before = gone_by(marks)
     local bytes = 0
     for i = 1, #got[2], 2 do
