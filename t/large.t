@@ -150,8 +150,8 @@ sub begin_to_send {
 
 # So much of an answer that chunks of it were stored, and what is missing.
 sub half_sent {
-    my ($d, $r) = @_;
-    my $text = gpv_response($r->id, @ROW[0 .. 3999]);
+    my ($d, $id) = @_;
+    my $text = gpv_response(ref $id ? $id->id : $id, @ROW[0 .. 3999]);
     my $rest = begin_to_send($d, $text, int(length($text) / 2));
     ok wait_for(sub { kept($d) >= 1500 }), 'half of an answer is stored';
     return $rest;
@@ -205,6 +205,19 @@ subtest 'HTTP-08 a session is replaced in the middle of an answer' => sub {
     is_deeply $d->ended, ['read done'], 'one result';
     is_deeply [keys %{ $redis->params($d->id, 'Device.Big.') }], [],
         '... and what it did not list is gone';
+};
+
+
+subtest 'HTTP-08 the same, of a CPE without IDs' => sub {
+    my $d = device();
+    reading($d, ParameterNames => [$ROW[0][0], $ROW[1][0]]);
+    my $rest = half_sent($d, undef);
+    my $again = CWMP::Script->new($t, $d->{serial});
+    is $again->begin('1 BOOT')->method, 'GetParameterValues', 'the read again';
+    my $stored = kept($d);
+    $d->raw->send_raw($rest);
+    is $d->raw->read_response({})->status, 400, 'the old session is over';
+    is kept($d), $stored, 'HTTP-08 RULE-2 it writes nothing more';
 };
 
 

@@ -15,7 +15,7 @@ use Test::More;
 use CWMP::Envelope qw(transfer_complete download_response request fault
                       iso_time $UNKNOWN_TIME);
 use CWMP::Script;
-use CWMP::Test;
+use CWMP::Test qw(wait_for);
 
 my $t = CWMP::Test->new;
 my $n = 0;
@@ -143,6 +143,17 @@ subtest 'RPC-17 RPC-21 Download: Status 1, then TransferComplete' => sub {
         . '<FaultStruct><FaultCode>0</FaultCode><FaultString/></FaultStruct>'))
         ->method, 'TransferCompleteResponse', 'RPC-21 no times at all';
     is $d->status('fw'), 'done', '... done';
+};
+
+
+subtest 'RPC-17 a deadline that comes up early' => sub {
+    my $d = loading('fw');
+    my ($due, $member) = ('cwmp:{0}:due', 'w ' . $d->id . ' fw');
+    my $at = $d->redis->cmd('ZSCORE', $due, $member);
+    $d->redis->cmd('ZADD', $due, 0, $member);
+    ok wait_for(sub { ($d->redis->cmd('ZSCORE', $due, $member) // 0) == $at },
+                10), 'RPC-17 it is set again';
+    is $d->status('fw'), 'none', '... and the task waits on';
 };
 
 

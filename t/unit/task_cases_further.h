@@ -125,6 +125,8 @@ static const case_t  forms[] = {
       "RPC-29 a % alone" },
     { "", INSTALL("https://h/%4"), "Operations[0].URL: " NO_PERCENT,
       "RPC-29 one digit" },
+    { "", INSTALL("https://h/%g1"), "Operations[0].URL: " NO_PERCENT,
+      "RPC-29 no hexadecimal digit" },
     { "", INSTALL("https://h/%4x5"), "Operations[0].URL: " NO_PERCENT,
       "RPC-29 x" },
     { "", INSTALL("https://h/?a=100%&b"), "Operations[0].URL: " NO_PERCENT,
