@@ -209,7 +209,9 @@ subtest 'RULE-04 CPEs that vanish while their calls wait' => sub {
         my $gone = () = $t->error_log =~ /client prematurely closed/g;
         my @raws = map { $t->raw } 1 .. 40;
         $raws[$_]->post(inform(serial => "S$_"), no_read => 1) for 0 .. $#raws;
-        wait_for(sub { unread($t->redis_server->port) > 40 * 500 });
+        my $late = $t->raw;
+        $late->post(inform(serial => 'S98'), no_read => 1);
+        wait_for(sub { unread($t->redis_server->port) > 41 * 500 });
         $_->$how for @raws;
         ok wait_for(sub {
             my $n = () = $t->error_log =~ /client prematurely closed/g;
@@ -220,8 +222,12 @@ subtest 'RULE-04 CPEs that vanish while their calls wait' => sub {
         $t->redis_server->cont;
         my $answer = $keep->read_response({});
         is device_of($answer), 'S99', 'RULE-04 who stayed gets its own answer';
+        $late->read_response({});
+        $t->redis->push_task('00D09E-Box-S98', { method => 'GetRPCMethods' });
+        is $late->empty->status, 200,
+            'RULE-08 so does who came later: the session is its own';
         serves($t, 'RULE-04 and sessions go on');
-        $keep->disconnect;
+        $_->disconnect for $keep, $late;
         ok wait_for(sub { open_files($worker) <= $files }),
             'RULE-05 nothing of them is left open';
     }

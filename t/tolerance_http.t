@@ -154,6 +154,10 @@ subtest 'TOL-05 TOL-43 no cookie comes back' => sub {
     $d = informed();
     is $d->empty(cookie => undef)->status, 204,
         'TOL-05 the connection does not count where nobody said so';
+
+    $d = informed(url => $t->url(0, '/direct'));
+    is $d->empty(cookie => undef, url => $t->url)->status, 204,
+        'TOL-05 nor where it was said elsewhere';
 };
 
 
