@@ -1,0 +1,8 @@
+#ifndef SWARM_INFORM_H
+#define SWARM_INFORM_H
+
+#include "cpe.h"
+
+void inform_write(session_t *s);
+
+#endif
