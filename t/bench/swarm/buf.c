@@ -157,6 +157,10 @@ buf_escaped(buf_t *b, const char *p, size_t n)
         [11] = { " ", 1 }, [12] = { " ", 1 }, [27] = { " ", 1 }
     };
 
+    if (n == 0) {
+        return;
+    }
+
     for (i = 0; i < n; i++) {
         unsigned char  c = (unsigned char) p[i];
 

@@ -23,7 +23,7 @@ struct cpe_s {
     unsigned         served:1;      /* storm: had its session */
     swarm_timer_t    timer;         /* of that */
     session_t       *session;       /* NULL: none now */
-    void            *todo;          /* todo.c: events, transfers */
+    struct todo_s   *todo;          /* todo.c: events, transfers */
     void            *own;           /* model.c: what differs of the model */
 };
 
@@ -41,17 +41,28 @@ struct session_s {
     uint8_t          redirects;
     uint8_t          resends;
     uint8_t          again;         /* faults 8005 in a row */
+    unsigned         hold:1;        /* the ACS said HoldRequests */
+    unsigned         turn:1;        /* the ACS had its turn */
+    fail_t           why;           /* failed, but goes on to its end */
+    struct todo_s   *request;       /* what the POST tells */
     uint32_t         ids;
+    struct auth_s   *auth;          /* what the ACS challenged with */
     buf_t            cookies;       /* as the header's value */
     buf_t            body;          /* of the POST under way */
     session_t       *next;          /* of those that are free */
 };
 
 
+/* what was sent last */
+enum { PHASE_INFORM, PHASE_REQUEST, PHASE_EMPTY, PHASE_RESPONSE };
+
+
 void cpe_init(void);
 cpe_t *cpe_at(uint64_t i);
 void cpe_begin(cpe_t *cpe);                 /* a session */
 size_t cpe_busy_count(void);
+
+#define AGAIN_MAX  4                /* times the same request after 8005 */
 
 /* from exchange.c: an answer of 200 or 204; the end */
 void cpe_answer(session_t *s, http_response_t *r);

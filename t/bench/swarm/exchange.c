@@ -9,7 +9,13 @@
 #include <string.h>
 #include <stdlib.h>
 
+#include "auth.h"
 #include "cpe.h"
+#include "identity.h"
+
+
+#define REDIRECTS_MAX  5            /* in a row */
+#define RESENDS_MAX    3
 
 
 static void exchange_opened(conn_t *c);
@@ -37,6 +43,7 @@ static const conn_ops_t  exchange_idle_ops = {
 static struct {
     conn_t    *idle;
     target_t  *first;
+    int        other;                   /* kind: no answer to the message */
 } exchange;
 
 
@@ -50,6 +57,8 @@ exchange_init(void)
     if (exchange.first == NULL) {
         die("%s: %s", settings.url, error);
     }
+
+    exchange.other = stats_kind("(refused or sent on)");
 }
 
 
@@ -89,6 +98,10 @@ exchange_idle_closed(conn_t *c, fail_t why)
 
     (void) why;
 
+    if (settings.arrive == ARRIVE_IDLE) {
+        stats_note("an idle connection was closed by the ACS");
+    }
+
     for (at = &exchange.idle; *at; at = &(*at)->next) {
         if (*at == c) {
             *at = c->next;
@@ -111,7 +124,7 @@ exchange_idle_data(conn_t *c)
 static void
 exchange_connect(session_t *s)
 {
-    if (settings.connect == CONNECT_KEEP) {
+    if (settings.connect == CONNECT_KEEP && settings.arrive != ARRIVE_IDLE) {
         s->conn = exchange_kept(s->target);
     }
 
@@ -156,6 +169,23 @@ exchange_post(session_t *s, int kind)
 
 
 static void
+exchange_credentials(session_t *s, buf_t *out)
+{
+    static buf_t  user, password;
+
+    if (s->auth == NULL && !settings.basic) {
+        return;
+    }
+
+    user.len = password.len = 0;
+    identity_user(&user, s->cpe->number);
+    identity_password(&password, s->cpe->number);
+    auth_write(out, s->auth, &user, &password, s->target->path);
+    s->authorized = 1;
+}
+
+
+static void
 exchange_write(session_t *s)
 {
     buf_t  *out;
@@ -182,6 +212,8 @@ exchange_write(session_t *s)
         buf_add(out, s->cookies.p, s->cookies.len);
         buf_lit(out, "\r\n");
     }
+
+    exchange_credentials(s, out);
 
     if (s->body.len) {
         buf_lit(out, "Content-Type: text/xml; charset=utf-8\r\n"
@@ -252,9 +284,106 @@ exchange_cookie(session_t *s, str_t cookie)
 }
 
 
+/* The same POST again, after what the answer asked for. */
+
+static void
+exchange_again(session_t *s)
+{
+    s->sent = clock_ns();
+    s->resends = 0;
+    stats.posts++;
+    exchange_write(s);
+}
+
+
+static int
+exchange_challenged(session_t *s, http_response_t *r)
+{
+    unsigned  i;
+    auth_t    found, best;
+
+    if (settings.user[0] == '\0' && settings.credentials == NULL) {
+        return 0;
+    }
+
+    memset(&best, 0, sizeof(auth_t));
+
+    for (i = 0; i < r->challenges_n; i++) {
+        if (auth_read(&found, r->challenges[i]) && found.rank > best.rank) {
+            best = found;
+        }
+    }
+
+    if (best.rank == 0 || (s->authorized && !best.stale)) {
+        return 0;                       /* these were wrong */
+    }
+
+    if (s->auth == NULL) {
+        s->auth = mem_alloc(sizeof(auth_t));
+    }
+
+    *s->auth = best;
+    stats.challenges++;
+    exchange_again(s);
+    return 1;
+}
+
+
+static int
+exchange_redirected(session_t *s, http_response_t *r)
+{
+    char        *url;
+    target_t    *t;
+    const char  *error = "more than five in a row";
+
+    url = mem_copy(r->location.p, r->location.len);
+    t = s->redirects++ < REDIRECTS_MAX ? net_target(url, &error) : NULL;
+
+    if (t == NULL) {
+        stats_note("redirect to \"%s\": %s", url, error);
+        free(url);
+        return 0;
+    }
+
+    free(url);
+
+    if (t != s->target) {
+        exchange_drop(s);
+        s->target = t;
+        s->authorized = 0;
+    }
+
+    stats.redirects++;
+    exchange_again(s);
+    return 1;
+}
+
+
+static const struct {
+    int    status;
+    int  (*go_on)(session_t *s, http_response_t *r);
+} exchange_statuses[] = {
+    { 401, exchange_challenged },
+    { 302, exchange_redirected },
+    { 307, exchange_redirected }
+};
+
+
 static void
 exchange_status(session_t *s, http_response_t *r)
 {
+    size_t  i;
+
+    for (i = 0; i < sizeof(exchange_statuses) / sizeof(exchange_statuses[0]);
+         i++)
+    {
+        if (exchange_statuses[i].status == r->status
+            && exchange_statuses[i].go_on(s, r))
+        {
+            return;
+        }
+    }
+
     if (r->status > 0 && r->status < STATS_STATUS) {
         stats.status[r->status]++;
     }
@@ -272,11 +401,14 @@ exchange_take(session_t *s, http_response_t *r)
         exchange_cookie(s, r->cookies[i]);
     }
 
-    stats_post(s->kind, clock_ns() - s->sent);
-
     if (r->status == 200 || r->status == 204) {
+        stats_post(s->kind, clock_ns() - s->sent);
+        s->redirects = 0;
+        s->authorized = 0;
         cpe_answer(s, r);
+
     } else {
+        stats_post(exchange.other, clock_ns() - s->sent);
         exchange_status(s, r);
     }
 }
@@ -342,7 +474,7 @@ exchange_closed(conn_t *c, fail_t why)
         return;                         /* goes on over a new connection */
     }
 
-    if (stale && s->resends++ < 3) {
+    if (stale && s->resends++ < RESENDS_MAX) {
         stats.resent++;
         exchange_write(s);
         return;

@@ -280,7 +280,6 @@ conn_free_dead(void)
         net.dead = c->next;
         buf_free(&c->in);
         buf_free(&c->out);
-        free(c->auth);
         free(c);
     }
 }

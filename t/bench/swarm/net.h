@@ -61,7 +61,6 @@ struct conn_s {
     const conn_ops_t  *ops;
     void              *owner;
     conn_t            *next;            /* in a list of the owner's */
-    void              *auth;            /* what the owner knows of it */
 };
 
 

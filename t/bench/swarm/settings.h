@@ -44,7 +44,7 @@ typedef struct {
     const char   *versions;
     uint64_t      session_timeout;
     double        delay;            /* of transfers, reboots */
-    const char   *transfer_fault;
+    uint64_t      transfer_fault;
 
     /* when */
     int           arrive;
@@ -58,7 +58,6 @@ typedef struct {
     int           retry;
     double        retry_min;
     double        retry_multiplier;
-    double        retry_scale;
     uint64_t      seed;
 
     /* how */
@@ -78,7 +77,6 @@ typedef struct {
     uint64_t      tolerate;
     const char   *json;
     int           quiet;
-    int           trace;
     int           print_ids;
 } settings_t;
 

@@ -1,41 +1,169 @@
-#include <getopt.h>
+
+/*
+ * swarm: a load test for Auto Configuration Servers.  Thousands of CPEs in one
+ * process, against any ACS that speaks CWMP over HTTP; it knows of none in
+ * particular.  This file starts the parts and runs the loop.
+ *
+ *   options.c  the command line       arrive.c    when sessions begin
+ *   cpe.c      a session              rpc*.c      what the ACS can ask for
+ *   inform.c   its first message      todo.c      what is told later
+ *   model*.c   parameters             identity.c  who a CPE is
+ *   exchange.c a POST and its answer  verify*.c   whether that is conforming
+ *   net.c tls.c http.c xml.c soap.c auth.c listen.c   the protocols below
+ *   stats.c hist.c report.c           what is told at the end
+ */
+
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
 #include "arrive.h"
+#include "identity.h"
+#include "inform.h"
+#include "listen.h"
+#include "model.h"
+#include "options.h"
 #include "settings.h"
 #include "tls.h"
-settings_t settings = { .manufacturer = "Acme", .oui = "00D09E", .product_class = "Swarm", .cpes = 1000, .closed = 16,
-  .inform = 8, .timeout = 30, .duration = 10, .connect = CONNECT_KEEP, .first = 1, .ns = "urn:dslforum-org:cwmp-1-2" };
-void arrive_step(void);
-static const struct option opts[] = { {"cpes",1,0,'n'},{"closed",1,0,'k'},{"duration",1,0,'d'},{"sessions",1,0,'s'},{"inform",1,0,'i'},{"connection",1,0,'c'},{"tls-resume",0,0,'r'},{0,0,0,0}};
-int main(int argc, char **argv) {
-  int o;
-  while ((o = getopt_long(argc, argv, "", opts, NULL)) != -1) {
-    if (o == 'n') settings.cpes = strtoull(optarg,0,10);
-    else if (o == 'k') settings.closed = strtoull(optarg,0,10);
-    else if (o == 'd') settings.duration = atof(optarg);
-    else if (o == 's') settings.sessions = strtoull(optarg,0,10);
-    else if (o == 'i') settings.inform = strtoull(optarg,0,10);
-    else if (o == 'r') settings.tls_resume = 1;
-    else if (o == 'c') settings.connect = optarg[0]=='k' ? CONNECT_KEEP : optarg[0]=='s' ? CONNECT_SESSION : CONNECT_POST;
-    else return 2;
-  }
-  if (optind + 1 != argc) die("usage: swarm [--cpes N] [--closed K] [--duration S] [--sessions N] [--inform PARAMETERS] [--connection keep|session|post] [--tls-resume] URL");
-  settings.url = argv[optind];
-  signal(SIGPIPE, SIG_IGN);
-  net_init(); tls_init(); exchange_init(); cpe_init();
-  stats.began = clock_ns();
-  arrive_begin();
-  while (!arrive_finished()) {
-    arrive_step();
-    int w = timer_wait_ms(clock_ns());
-    net_step(w);
-    timer_run(clock_ns());
-  }
-  double s = (double)(clock_ns() - stats.began) / 1e9;
-  printf("%lu sessions in %.2f s, %.0f/s, failed %lu, POSTs %lu, p50 %lu us p99 %lu us (session)\n", stats.done, s, (double) stats.done / s, stats_failed(), stats.posts, hist_percentile(&stats.session,50), hist_percentile(&stats.session,99));
-  for (unsigned i = 0; i < stats.kinds_n; i++) if (stats.kinds[i].times) printf("%-10s p50 %lu us, p99 %lu us\n", stats.kinds[i].name, hist_percentile(stats.kinds[i].times,50), hist_percentile(stats.kinds[i].times,99));
-  for (unsigned i = 0; i < stats.notes_n; i++) printf("%lu x %s\n", stats.notes[i].n, stats.notes[i].text);
-  return stats_failed() != 0;
+
+
+#define FILES_SPARE  64             /* beside the connections of sessions */
+
+
+static volatile sig_atomic_t  interrupted;
+
+
+static void
+swarm_interrupt(int signo)
+{
+    (void) signo;
+    interrupted++;
+}
+
+
+/* As many files as may be open; too few are better known at once. */
+
+static void
+swarm_limit_files(void)
+{
+    uint64_t        needed = FILES_SPARE;
+    struct rlimit   r;
+
+    needed += settings.arrive == ARRIVE_IDLE ? settings.idle
+              : settings.arrive == ARRIVE_CLOSED ? settings.closed : 0;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) == -1) {
+        die("getrlimit: %s", strerror(errno));
+    }
+
+    r.rlim_cur = r.rlim_max;
+
+    if (setrlimit(RLIMIT_NOFILE, &r) == -1
+        || (r.rlim_cur != RLIM_INFINITY && r.rlim_cur < needed))
+    {
+        die("%llu open files are needed, and only %llu are allowed (ulimit "
+            "-n)", (unsigned long long) needed,
+            (unsigned long long) r.rlim_cur);
+    }
+}
+
+
+static void
+swarm_signals(void)
+{
+    struct sigaction  sa;
+
+    memset(&sa, 0, sizeof(sa));
+    sa.sa_handler = swarm_interrupt;
+    sigaction(SIGINT, &sa, NULL);
+    sigaction(SIGTERM, &sa, NULL);
+    sa.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &sa, NULL);
+}
+
+
+static void
+swarm_progress(uint64_t now)
+{
+    static uint64_t  next;
+
+    if (settings.quiet) {
+        return;
+    }
+
+    if (next == 0) {
+        next = stats.began + NS_S;
+    }
+
+    if (now >= next) {
+        stats_progress(cpe_busy_count());
+        next += NS_S * ((now - next) / NS_S + 1);
+    }
+}
+
+
+/* At the first signal sessions are ended properly, at the second not. */
+
+static void
+swarm_run(void)
+{
+    int  wait;
+
+    while (!arrive_finished() && interrupted < 2) {
+        if (interrupted) {
+            arrive_stop();
+        }
+
+        arrive_step();
+        wait = arrive_wait_ms();
+        net_step(wait < 0 || wait > 200 ? 200 : wait);
+        timer_run(clock_ns());
+        swarm_progress(clock_ns());
+    }
+}
+
+
+int
+main(int argc, char **argv)
+{
+    options_read(argc, argv);
+    identity_init();
+
+    if (settings.print_ids) {
+        identity_print_all();
+        return 0;
+    }
+
+    swarm_limit_files();
+    swarm_signals();
+    net_init();
+    tls_init();
+    exchange_init();
+
+    if (settings.listen) {
+        listen_init();
+    }
+
+    stats.began = clock_ns();
+    model_init();
+    cpe_init();
+    inform_init();
+
+    stats.began = clock_ns();
+    arrive_begin();
+    swarm_run();
+    stats.ended = clock_ns();
+
+    if (settings.json) {
+        stats_json(settings.json);
+    }
+
+    if (settings.json == NULL || strcmp(settings.json, "-") != 0) {
+        stats_text();
+    }
+
+    return stats_failed() > settings.tolerate || stats.done == 0;
 }
