@@ -464,7 +464,7 @@ conn_ready(conn_t *c, uint32_t events)
         conn_read(c);
     } while (!c->eof && (events & (EPOLLRDHUP|EPOLLHUP|EPOLLERR)));
 
-    if (c->in.len > had) {
+    if (c->in.len > had || (c->eof && c->in.len)) {
         c->ops->data(c);
     }
 
