@@ -199,23 +199,17 @@ arrive_step(void)
 }
 
 
-/* By the clock, the next may be due before anything else happens. */
-
-int
-arrive_wait_ms(void)
+uint64_t
+arrive_next(void)
 {
-    uint64_t  now = clock_ns();
-    int       timer = timer_wait_ms(now), wait;
-
     if (settings.arrive == ARRIVE_CLOSED || arrive.stopped
         || arrive_all_begun()
         || (settings.arrive >= ARRIVE_STORM && arrive.begun == settings.cpes))
     {
-        return timer;
+        return 0;
     }
 
-    wait = arrive.due <= now ? 0 : (int) ((arrive.due - now) / NS_MS);
-    return timer >= 0 && timer < wait ? timer : wait;
+    return arrive.due;
 }
 
 

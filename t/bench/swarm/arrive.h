@@ -24,7 +24,7 @@ void arrive_begin(void);
 void arrive_over(cpe_t *cpe, fail_t why);   /* a session of it */
 void arrive_wake(cpe_t *cpe, uint64_t due); /* a session of its own accord */
 void arrive_step(void);                     /* begins what is due */
-int arrive_wait_ms(void);
+uint64_t arrive_next(void);                 /* when that is; 0: not known */
 int arrive_finished(void);
 const storm_t *arrive_storm_result(void);
 void arrive_stop(void);                     /* no more sessions */

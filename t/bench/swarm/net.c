@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -20,6 +21,7 @@
 #include "net.h"
 #include "settings.h"
 #include "stats.h"
+#include "timer.h"
 #include "tls.h"
 
 
@@ -505,14 +507,31 @@ net_accept(void)
 }
 
 
+/* epoll_wait() counts in ms, which is long where sessions begin by the clock */
+
+static int
+net_wait(uint64_t ns)
+{
+    struct pollfd    p = { net.epoll, POLLIN, 0 };
+    struct timespec  ts = { 0, (long) ns };
+
+    if (ns == 0 || ns >= 5 * NS_MS) {
+        return (int) (ns / NS_MS);
+    }
+
+    ppoll(&p, 1, &ts, NULL);
+    return 0;
+}
+
+
 void
-net_step(int wait_ms)
+net_step(uint64_t wait_ns)
 {
     int                 i, n;
     conn_t             *c;
     struct epoll_event  events[NET_EVENTS];
 
-    n = epoll_wait(net.epoll, events, NET_EVENTS, wait_ms);
+    n = epoll_wait(net.epoll, events, NET_EVENTS, net_wait(wait_ns));
 
     if (n == -1 && errno != EINTR) {
         die("epoll_wait: %s", strerror(errno));

@@ -73,7 +73,7 @@ void net_send(conn_t *c);               /* what is in c->out */
 void net_close(conn_t *c);              /* c must not be touched after */
 void net_listen(int fd, void (*accepted)(int fd));
 
-void net_step(int wait_ms);             /* waits, then serves what is ready */
+void net_step(uint64_t wait_ns);        /* waits, then serves what is ready */
 size_t net_open_count(void);
 void net_bytes(uint64_t *in, uint64_t *out);
 

@@ -58,7 +58,8 @@ static const option_t  options[] = {
     { "user", "TEMPLATE", "answer digest challenges (basic ones, where there "
       "is no digest); also {oui}, {class}, {serial}, {id}", TEXT,
       &settings.user, 0, NULL },
-    { "password", "TEMPLATE", "", TEXT, &settings.password, 0, NULL },
+    { "password", "TEMPLATE", "the same, for its password", TEXT,
+      &settings.password, 0, NULL },
     { "credentials", "FILE", "user and password of each CPE, a line each, "
       "with a blank or a colon between", TEXT, &settings.credentials, 0,
       NULL },
@@ -141,8 +142,8 @@ static const option_t  options[] = {
       "CPE's number", TEXT, &settings.listen_url, 0, NULL },
     { "listen-user", "TEMPLATE", "digest credentials for it", TEXT,
       &settings.listen_user, 0, NULL },
-    { "listen-password", "TEMPLATE", "", TEXT, &settings.listen_password, 0,
-      NULL },
+    { "listen-password", "TEMPLATE", "and its password", TEXT,
+      &settings.listen_password, 0, NULL },
 
     { "What is told", NULL, NULL, HEADING, NULL, 0, NULL },
     { "verify", NULL, "check each reply against the rules of CWMP", SET,
@@ -169,12 +170,12 @@ help_wrap(const char *text)
     while (*p) {
         n = strcspn(p, " ");
 
-        if (column + n > 78) {
-            printf("\n%25s", "");
+        if (column + n > 77) {
+            printf("\n%24s", "");
             column = 25;
         }
 
-        printf("%.*s ", (int) n, p);
+        printf(" %.*s", (int) n, p);
         column += n + 1;
         p += n;
         p += *p == ' ';
@@ -207,14 +208,15 @@ option_help(const char *value)
             continue;
         }
 
-        snprintf(name, sizeof(name), "--%s %s", o->name,
-                 o->value ? o->value : "");
-        printf("  %-22s%s", name, strlen(name) > 21 ? "\n" : " ");
+        snprintf(name, sizeof(name), "--%s%s%s", o->name,
+                 o->value ? " " : "", o->value ? o->value : "");
+        printf("  %-21s", name);
 
         if (strlen(name) > 21) {
-            printf("%25s", "");
+            printf("\n%23s", "");
         }
 
+        printf(" ");
         help_wrap(o->help);
     }
 
@@ -377,6 +379,10 @@ option_defaults(void)
         settings.cpes = settings.idle;
         settings.connect = CONNECT_KEEP;
         settings.storm = (double) settings.idle / 1000;
+    }
+
+    if (settings.arrive >= ARRIVE_STORM) {
+        settings.sessions = 0;          /* each CPE has one */
     }
 
     if (settings.arrive == ARRIVE_STORM) {

@@ -31,6 +31,7 @@
 
 
 #define FILES_SPARE  64             /* beside the connections of sessions */
+#define LOOK_NS      (NS_S / 5)     /* the longest sleep */
 
 
 static volatile sig_atomic_t  interrupted;
@@ -105,21 +106,30 @@ swarm_progress(uint64_t now)
 }
 
 
+static uint64_t
+swarm_wait(uint64_t now)
+{
+    uint64_t  until = now + LOOK_NS, timer = timer_next();
+    uint64_t  session = arrive_next();
+
+    until = timer && timer < until ? timer : until;
+    until = session && session < until ? session : until;
+    return until > now ? until - now : 0;
+}
+
+
 /* At the first signal sessions are ended properly, at the second not. */
 
 static void
 swarm_run(void)
 {
-    int  wait;
-
     while (!arrive_finished() && interrupted < 2) {
         if (interrupted) {
             arrive_stop();
         }
 
         arrive_step();
-        wait = arrive_wait_ms();
-        net_step(wait < 0 || wait > 200 ? 200 : wait);
+        net_step(swarm_wait(clock_ns()));
         timer_run(clock_ns());
         swarm_progress(clock_ns());
     }

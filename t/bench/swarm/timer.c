@@ -154,16 +154,8 @@ timer_run(uint64_t now)
 }
 
 
-int
-timer_wait_ms(uint64_t now)
+uint64_t
+timer_next(void)
 {
-    if (heap.n == 0) {
-        return -1;
-    }
-
-    if (heap.at[1]->key <= now) {
-        return 0;
-    }
-
-    return (int) ((heap.at[1]->key - now + NS_MS - 1) / NS_MS);
+    return heap.n ? heap.at[1]->key : 0;
 }

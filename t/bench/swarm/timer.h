@@ -28,6 +28,6 @@ void timer_init(swarm_timer_t *t, void (*fire)(void *), void *arg);
 void timer_set(swarm_timer_t *t, uint64_t due);
 void timer_stop(swarm_timer_t *t);
 void timer_run(uint64_t now);
-int timer_wait_ms(uint64_t now);    /* until the next one; -1: none */
+uint64_t timer_next(void);          /* when to look again; 0: no timer */
 
 #endif
