@@ -186,21 +186,8 @@ exchange_credentials(session_t *s, buf_t *out)
 
 
 static void
-exchange_write(session_t *s)
+exchange_head(session_t *s, buf_t *out)
 {
-    buf_t  *out;
-
-    if (s->conn == NULL) {
-        exchange_connect(s);
-    }
-
-    if (s->conn == NULL) {
-        stats_note("connect: %s", strerror(errno));
-        cpe_failed(s, FAIL_CONNECT);
-        return;
-    }
-
-    out = &s->conn->out;
     buf_lit(out, "POST ");
     buf_text(out, s->target->path);
     buf_lit(out, " HTTP/1.1\r\nHost: ");
@@ -227,7 +214,24 @@ exchange_write(session_t *s)
     buf_lit(out, "Content-Length: ");
     buf_number(out, s->body.len);
     buf_lit(out, "\r\n\r\n");
-    buf_add(out, s->body.p, s->body.len);
+}
+
+
+static void
+exchange_write(session_t *s)
+{
+    if (s->conn == NULL) {
+        exchange_connect(s);
+    }
+
+    if (s->conn == NULL) {
+        stats_note("connect: %s", strerror(errno));
+        cpe_failed(s, FAIL_CONNECT);
+        return;
+    }
+
+    exchange_head(s, &s->conn->out);
+    buf_add(&s->conn->out, s->body.p, s->body.len);
 
     s->awaiting = 1;
     timer_set(&s->timer, clock_ns() + (uint64_t) (settings.timeout * NS_S));

@@ -8,6 +8,7 @@
 
 #define _GNU_SOURCE
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -47,7 +48,8 @@ static void
 http_header_length(http_response_t *r, str_t value)
 {
     r->has_length = 1;
-    r->length = strtoul(value.p, NULL, 10);
+    r->length = value.len && isdigit((unsigned char) value.p[0])
+                ? strtoul(value.p, NULL, 10) : 0;
 }
 
 
@@ -154,7 +156,9 @@ http_head(http_response_t *r, char *p, size_t n)
         return n > HTTP_HEAD_MAX ? http_bad(r, "a head without end") : 0;
     }
 
-    if (n < 12 || memcmp(p, "HTTP/1.", 7) != 0 || p[8] != ' ') {
+    if (n < 12 || memcmp(p, "HTTP/1.", 7) != 0 || p[8] != ' '
+        || !isdigit((unsigned char) p[9]))
+    {
         return http_bad(r, "not HTTP/1");
     }
 
@@ -173,6 +177,50 @@ http_head(http_response_t *r, char *p, size_t n)
 }
 
 
+/* Of the chunk that begins with the line: where its bytes are; 0 as below. */
+
+static int
+http_chunk(http_response_t *r, char *line, char *end, char **data,
+    size_t *size)
+{
+    char  *eol = memmem(line, (size_t) (end - line), "\r\n", 2);
+
+    if (eol == NULL) {
+        return 0;
+    }
+
+    if (!isxdigit((unsigned char) *line)) {
+        return http_bad(r, "a chunk without size");
+    }
+
+    *size = strtoul(line, NULL, 16);
+    *data = eol + 2;
+
+    return *size == 0
+           || ((size_t) (end - eol) > *size
+               && (size_t) (end - eol) - *size >= 4);
+}
+
+
+/* What follows the last chunk: lines, and an empty one. */
+
+static char *
+http_trailer(char *p, char *end)
+{
+    char  *eol;
+
+    for ( ;; ) {
+        eol = memmem(p, (size_t) (end - p), "\r\n", 2);
+
+        if (eol == NULL || eol == p) {
+            return eol ? eol + 2 : NULL;
+        }
+
+        p = eol + 2;
+    }
+}
+
+
 /*
  * First only measures: the chunks are moved together, over their sizes, once
  * all of them are here.
@@ -181,63 +229,45 @@ http_head(http_response_t *r, char *p, size_t n)
 static int
 http_chunks(http_response_t *r, char *p, size_t n, int join)
 {
-    char    *line = p, *eol, *stop, *to = p, *end = p + n;
+    int      rc;
+    char    *at = p, *data, *to = p, *end = p + n;
     size_t   size;
 
     for ( ;; ) {
-        eol = memmem(line, (size_t) (end - line), "\r\n", 2);
+        rc = http_chunk(r, at, end, &data, &size);
 
-        if (eol == NULL) {
-            return 0;
-        }
-
-        size = strtoul(line, &stop, 16);
-
-        if (stop == line) {
-            return http_bad(r, "a chunk without size");
+        if (rc != 1) {
+            return rc;
         }
 
         if (size == 0) {
             break;
         }
 
-        if (size > (size_t) (end - eol) || (size_t) (end - eol) - size < 4) {
-            return 0;
-        }
-
         if (join) {
-            memmove(to, eol + 2, size);
+            memmove(to, data, size);
         }
 
         to += size;
-        line = eol + 2 + size + 2;
+        at = data + size + 2;
     }
 
-    while (eol + 2 <= end - 2 && memcmp(eol + 2, "\r\n", 2) != 0) {
-        eol = memmem(eol + 2, (size_t) (end - eol - 2), "\r\n", 2);
-
-        if (eol == NULL) {
-            return 0;
-        }
-    }
-
-    if (eol + 4 > end) {
-        return 0;
-    }
-
+    end = http_trailer(data, end);
     r->body_len = (size_t) (to - p);
-    r->used += (size_t) (eol + 4 - p);
-    return 1;
+    r->used += end ? (size_t) (end - p) : 0;
+    return end != NULL;
 }
 
 
-int
-http_parse(http_response_t *r, char *p, size_t n, int eof)
+/* 1xx come before the answer. */
+
+static int
+http_heads(http_response_t *r, char *p, size_t n)
 {
     int     rc;
     size_t  skip = 0;
 
-    do {                                /* 1xx come before the answer */
+    do {
         memset(r, 0, sizeof(http_response_t));
         rc = http_head(r, p + skip, n - skip);
 
@@ -248,6 +278,20 @@ http_parse(http_response_t *r, char *p, size_t n, int eof)
         r->used += skip;
         skip = r->used;
     } while (r->status / 100 == 1);
+
+    return 1;
+}
+
+
+int
+http_parse(http_response_t *r, char *p, size_t n, int eof)
+{
+    int     rc = http_heads(r, p, n);
+    size_t  skip = r->used;
+
+    if (rc != 1) {
+        return rc;
+    }
 
     r->body = p + skip;
 

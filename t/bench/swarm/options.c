@@ -394,6 +394,15 @@ option_defaults(void)
         settings.duration = 10;
     }
 
+    if (settings.listen_user && settings.listen_password == NULL) {
+        settings.listen_password = "";
+    }
+}
+
+
+static void
+option_bounds(void)
+{
     if (settings.cpes == 0 || settings.cpes > 100000000
         || settings.parameters < 10 || settings.parameters > 1000000
         || settings.inform > 10000 || settings.closed == 0
@@ -408,10 +417,6 @@ option_defaults(void)
          || settings.arrive == ARRIVE_POISSON) && settings.rate <= 0)
     {
         die("a rate of 0 begins no session");
-    }
-
-    if (settings.listen_user && settings.listen_password == NULL) {
-        settings.listen_password = "";
     }
 }
 
@@ -448,4 +453,5 @@ options_read(int argc, char **argv)
     }
 
     option_defaults();
+    option_bounds();
 }
