@@ -16,6 +16,7 @@
 
 
 #define RETRY_MAX  10               /* CWMP: later ones wait as long */
+#define REST_NS    (NS_S / 4)       /* after a failure, without retries */
 
 
 static void arrive_closed(uint64_t now);
@@ -101,7 +102,7 @@ arrive_finished(void)
 
     return settings.arrive != ARRIVE_IDLE && arrive_all_begun()
            && cpe_busy_count() == 0 && todo_waiting() == 0
-           && arrive.waiting == 0;
+           && (arrive.waiting == 0 || !settings.retry);
 }
 
 
@@ -252,6 +253,14 @@ arrive_has_due(cpe_t *cpe)
 
 
 static void
+arrive_go_on(cpe_t *cpe)
+{
+    arrive.waiting -= cpe->waiting;
+    cpe->waiting = 0;
+}
+
+
+static void
 arrive_own_time(void *arg)
 {
     cpe_t  *cpe = arg;
@@ -265,29 +274,30 @@ arrive_own_time(void *arg)
         return;
     }
 
-    if (cpe->waiting) {
-        cpe->waiting = 0;
-        arrive.waiting--;
+    if (cpe->waiting && settings.retry) {
         stats.retries++;
 
-    } else if (!arrive_has_due(cpe)) {
-        return;                         /* told meanwhile */
+    } else if (!arrive_has_due(cpe)) {  /* rested, or told meanwhile */
+        arrive_go_on(cpe);
+        return;
     }
 
+    arrive_go_on(cpe);
     cpe_begin(cpe);
 }
 
 
 /* Of CWMP's table: from m (k/1000)^(n-1) up to m (k/1000)^n seconds. */
 
-static double
+static uint64_t
 arrive_retry_delay(unsigned n)
 {
     double  low, factor = settings.retry_multiplier / 1000;
 
     n = n > RETRY_MAX ? RETRY_MAX : n;
     low = settings.retry_min * pow(factor, n - 1);
-    return low + (low * factor - low) * erand48(arrive.random);
+    return (uint64_t) ((low + (low * factor - low) * erand48(arrive.random))
+                       * NS_S);
 }
 
 
@@ -352,11 +362,12 @@ arrive_over(cpe_t *cpe, fail_t why)
         arrive.storm.worst = cpe->retries;
     }
 
-    if (settings.retry && !arrive.stopped && !cpe->waiting) {
+    if (!arrive.stopped && !cpe->waiting) {
         cpe->waiting = 1;
         arrive.waiting++;
-        arrive_set(cpe, clock_ns()
-                   + (uint64_t) (arrive_retry_delay(cpe->retries) * NS_S));
+        arrive_set(cpe, clock_ns() + (settings.retry
+                                      ? arrive_retry_delay(cpe->retries)
+                                      : REST_NS));
     }
 }
 
