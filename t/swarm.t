@@ -231,6 +231,47 @@ sub check_values {
 }
 
 
+subtest 'TR-098' => sub {
+    my @opt = qw(--cpes 1 --class IGD --model tr098 --parameters 300
+                 --inform 80 --verify);
+    my ($id) = ids(@opt);
+    my $ip = 'InternetGatewayDevice.WANDevice.1.WANConnectionDevice.1.'
+             . 'WANIPConnection.1.';
+    swarm($url, @opt, qw(--sessions 1));
+    is scalar(keys %{ $t->redis->params($id) }), 80, '80 in an Inform';
+    $t->redis->push_task($id,
+        { method => 'GetParameterNames', id => 'names',
+          ParameterPath => 'InternetGatewayDevice.',
+          NextLevel => JSON::PP::false },
+        { method => 'AddObject', id => 'add',
+          ObjectName => $ip . 'PortMapping.' },
+        { method => 'GetParameterValues', id => 'get',
+          ParameterNames => [$ip] });
+    my $r = swarm($url, @opt, qw(--sessions 1));
+    is $r->{exit}, 0, 'its tasks are done';
+    my @names = @{ $t->redis->result($id, 'names')
+                   ->{response}{ParameterList} };
+    is scalar(grep { $_->{Name} !~ /\.$/ } @names), 300, '300 parameters';
+    my %value = map { ($_->{Name} => $_->{Value}) }
+        @{ $t->redis->result($id, 'get')->{response}{ParameterList} };
+    is $value{ $ip . 'PortMappingNumberOfEntries' }, 2, 'two rows';
+    is $value{ $ip . 'PortMapping.2.ExternalPort' }, 0, 'the new one';
+};
+
+
+subtest 'versions' => sub {
+    my $r = swarm($url, qw(--sessions 2 --verify --versions), '1.0,1.4');
+    is $r->{exit}, 0, 'the newest' or note explain $r;
+    $r = swarm($url, qw(--sessions 2 --verify --versions 1.0));
+    is $r->{exit}, 0, 'an older one' or note explain $r;
+    $r = swarm($url, qw(--sessions 2 --verify --session-timeout 60 --ns),
+               'urn:dslforum-org:cwmp-1-0');
+    is $r->{exit}, 0, 'a namespace' or note explain $r;
+    $r = swarm($url, qw(--sessions 1 --versions 9.9));
+    is $r->{failed}{fault}, 1, 'fault 8006 is a failure';
+};
+
+
 subtest 'a real device' => sub {
     my $file = "$FindBin::Bin/devices/gateway.csv";
     my @opt = ('--model-file', $file, qw(--cpes 1 --first 900));
@@ -551,6 +592,16 @@ subtest 'the command line' => sub {
     like $said, qr/^sessions   30 done, 0 failed/m, 'the text says it';
     like $said, qr/^Inform +30 +\d/m, '... with times';
 };
+
+SKIP: {
+    skip 'sanitizers warn in their own way', 2 if $ENV{TEST_SANITIZED};
+    delete @ENV{qw(MAKEFLAGS MAKELEVEL MFLAGS)};
+
+    for my $cc (qw(gcc clang)) {
+        my $said = `make -s CC=$cc swarm 2>&1`;
+        is $?, 0, "$cc has nothing to warn about" or diag $said;
+    }
+}
 
 kill 'KILL', @servers;
 waitpid $_, 0 for @servers;

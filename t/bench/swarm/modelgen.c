@@ -83,6 +83,9 @@ static const gen_t  tr181_rows[] = {
     { NULL, NULL, 0, NULL }
 };
 
+#define WANIP  "InternetGatewayDevice.WANDevice.1.WANConnectionDevice.1."    \
+               "WANIPConnection.1."
+
 static const gen_t  tr098[] = {
     { "InternetGatewayDevice.DeviceSummary", "string", 0,
       "InternetGatewayDevice:1.8[](Baseline:1)" },
@@ -95,8 +98,7 @@ static const gen_t  tr098[] = {
       "" },
     { "InternetGatewayDevice.ManagementServer.ConnectionRequestURL", "string",
       0, "" },
-    { "InternetGatewayDevice.WANDevice.1.WANConnectionDevice.1."
-      "WANIPConnection.1.ExternalIPAddress", "string", 0, "192.0.2.1" },
+    { WANIP "ExternalIPAddress", "string", 0, "192.0.2.1" },
     { "InternetGatewayDevice.DeviceInfo.UpTime", "unsignedInt", 0, "0" },
     { "InternetGatewayDevice.DeviceInfo.Manufacturer", "string", 0, "" },
     { "InternetGatewayDevice.DeviceInfo.ManufacturerOUI", "string", 0, "" },
@@ -122,14 +124,14 @@ static const gen_t  tr098[] = {
       "unsignedInt", 1, "11" },
     { "InternetGatewayDevice.LANDevice.1.WLANConfiguration.1."
       "PreSharedKey.1.KeyPassphrase", "string", 1, "" },
-    { "InternetGatewayDevice.Layer3Forwarding.ForwardNumberOfEntries",
-      "unsignedInt", 0, "1" },
-    { "InternetGatewayDevice.Layer3Forwarding.Forwarding.", NULL, 1, "" },
-    { "InternetGatewayDevice.Layer3Forwarding.Forwarding.1.", NULL, 1, "" },
-    { "InternetGatewayDevice.Layer3Forwarding.Forwarding.1.Enable", "boolean",
-      1, "0" },
-    { "InternetGatewayDevice.Layer3Forwarding.Forwarding.1.DestIPAddress",
-      "string", 1, "" },
+    { WANIP "PortMappingNumberOfEntries", "unsignedInt", 0, "1" },
+    { WANIP "PortMapping.", NULL, 1, "" },
+    { WANIP "PortMapping.1.", NULL, 1, "" },
+    { WANIP "PortMapping.1.PortMappingEnabled", "boolean", 1, "0" },
+    { WANIP "PortMapping.1.ExternalPort", "unsignedInt", 1, "8080" },
+    { WANIP "PortMapping.1.InternalPort", "unsignedInt", 1, "80" },
+    { WANIP "PortMapping.1.InternalClient", "string", 1, "192.168.1.9" },
+    { WANIP "PortMapping.1.PortMappingProtocol", "string", 1, "TCP" },
     { NULL, NULL, 0, NULL }
 };
 
