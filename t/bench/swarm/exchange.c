@@ -35,7 +35,7 @@ static const conn_ops_t  exchange_ops = {
 
 /* of a connection without a session */
 static const conn_ops_t  exchange_idle_ops = {
-    exchange_opened,
+    NULL,                           /* it was opened before */
     exchange_idle_data,
     exchange_idle_closed
 };
@@ -44,6 +44,7 @@ static struct {
     conn_t    *idle;
     target_t  *first;
     int        other;                   /* kind: no answer to the message */
+    int        connect;
 } exchange;
 
 
@@ -58,6 +59,7 @@ exchange_init(void)
         die("%s: %s", settings.url, error);
     }
 
+    exchange.connect = stats_kind("(connection)");
     exchange.other = stats_kind("(refused or sent on)");
 }
 
@@ -242,6 +244,7 @@ exchange_write(session_t *s)
 static void
 exchange_opened(conn_t *c)
 {
+    stats_post(exchange.connect, clock_ns() - c->began);
     net_send(c);
 }
 

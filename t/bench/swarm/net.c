@@ -213,8 +213,9 @@ conn_bind(int fd)
 conn_t *
 net_connect(target_t *t, const conn_ops_t *ops, void *owner)
 {
-    int      fd, failed;
-    conn_t  *c;
+    int       fd, failed;
+    conn_t   *c;
+    uint64_t  began = clock_ns();
 
     fd = socket(t->addr.ss_family, SOCK_STREAM|SOCK_NONBLOCK|SOCK_CLOEXEC, 0);
 
@@ -234,6 +235,7 @@ net_connect(target_t *t, const conn_ops_t *ops, void *owner)
 
     c = conn_new(fd, ops, owner);
     c->target = t;
+    c->began = began;
 
     if (t->tls) {
         c->handshake = 1;

@@ -54,6 +54,7 @@ struct conn_s {
     unsigned           eof:1;
     unsigned           used:1;          /* had an answer before */
     void              *ssl;
+    uint64_t           began;           /* ns, to connect */
     buf_t              in;
     buf_t              out;
     size_t             sent;

@@ -235,26 +235,38 @@ typedef struct {
 
 
 static void
+json_string(json_t *j, const char *s)
+{
+    fputc('"', j->f);
+
+    for ( ; *s; s++) {
+        if (*s == '"' || *s == '\\') {
+            fputc('\\', j->f);
+        }
+
+        fputc((unsigned char) *s < ' ' || (unsigned char) *s > '~' ? '?' : *s,
+              j->f);
+    }
+
+    fputc('"', j->f);
+}
+
+
+static void
 json_name(json_t *j, const char *name)
 {
     fprintf(j->f, "%s\n", j->first ? "" : ",");
     j->first = 0;
+    json_string(j, name);
+    fputs(": ", j->f);
+}
 
-    if (name == NULL) {
-        return;
-    }
 
-    fputc('"', j->f);
-
-    for ( ; *name; name++) {
-        if (*name == '"' || *name == '\\') {
-            fputc('\\', j->f);
-        }
-
-        fputc((unsigned char) *name < ' ' ? ' ' : *name, j->f);
-    }
-
-    fputs("\": ", j->f);
+static void
+json_text(json_t *j, const char *name, const char *text)
+{
+    json_name(j, name);
+    json_string(j, text);
 }
 
 
@@ -416,6 +428,7 @@ stats_json(const char *file)
     }
 
     fputc('{', j.f);
+    json_text(&j, "url", settings.url);
     json_counts(&j);
     json_failed(&j);
     json_times(&j);
