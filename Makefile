@@ -4,6 +4,9 @@
 #   build     build/ngx_http_cwmp_module.so, for Debian's nginx
 #   unit      the C tests, build/unit/test_*
 #   swarm     build/bench/swarm, a load test: thousands of simulated CPEs
+#   bench     what a session costs, beside its limits: tables and
+#             build/bench/result.json, some 20 minutes; QUICK=1: half a minute;
+#             BENCH='--only flat': options, --help tells them
 #   run       a server to try things with, in the foreground
 #   test      deps, build, unit; then all tests
 #   check     the same tests under AddressSanitizer and UBSan
@@ -26,7 +29,7 @@ MAKEFLAGS += -j$(shell nproc) --no-print-directory
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: build unit swarm deps run test tested prove check fuzz fuzz-seeds fuzz-corpus \
+.PHONY: build unit swarm limits bench deps run test tested prove check fuzz fuzz-seeds fuzz-corpus \
         mutate install clean FORCE
 
 
@@ -178,6 +181,25 @@ $(OUT)/bench/obj/%.o: %.c Makefile
 -include $(SWARM_OBJ:.o=.d)
 
 
+# The benchmark; limits are programs of one file that need nothing of ours
+
+LIMITS := $(patsubst t/bench/limit/%.c,$(OUT)/bench/%, \
+                     $(wildcard t/bench/limit/*.c))
+
+limits: $(LIMITS)
+
+$(LIMITS): $(OUT)/bench/%: t/bench/limit/%.c t/bench/limit/clock.h Makefile
+	@mkdir -p $(@D)
+	$(if $(V),,@)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror \
+	    $(filter -isystem,$(UNIT_INCS)) $(lastword $(UNIT_INCS)) -o $@ $< \
+	    -lxml2 -l:libhiredis.a
+
+bench:
+	@$(MAKE) deps
+	@$(MAKE) build swarm limits
+	@perl t/bench/bench $(if $(QUICK),--quick) $(BENCH)
+
+
 # Fuzzing, by clang's libFuzzer.  Inputs that reach something new are kept in
 # build/fuzz/NAME.found/; what breaks a target as build/fuzz/crash-NAME-*: it
 # belongs into a test.  "fuzz-corpus" puts what is worth it of the found ones
@@ -226,6 +248,7 @@ export TEST_NGINX_BINARY = $(abspath $(NGINX))
 export TEST_NGINX_MODULE = $(abspath $(MODULE))
 export TEST_UNIT_DIR = $(abspath $(OUT)/unit)
 export TEST_SWARM = $(abspath $(SWARM))
+export TEST_LIMITS = $(abspath $(OUT)/bench)
 ifneq ($(wildcard ../shared),)
 export CWMP_SHARED ?= $(abspath ../shared)
 endif
@@ -256,7 +279,7 @@ check:
 	         "neither nginx's pools nor leaks."; echo; } >&2
 	@$(MAKE) SANITIZED=1 tested
 
-tested: build unit swarm
+tested: build unit swarm limits
 	@perl build-aux/prove.pl $(PROVE) $(T)
 
 prove:
