@@ -79,7 +79,8 @@ sub cpu_us {
 sub memory {
     my ($pid) = @_;
     my %kb = slurp("/proc/$pid/smaps_rollup") =~ /^(Rss|Pss):\s+(\d+) kB/mg;
-    return { rss => CWMP::Nginx::rss($pid) // 0, pss => ($kb{Pss} // 0) * 1024 };
+    return { rss => CWMP::Nginx::rss($pid) // 0,
+             pss => ($kb{Pss} // 0) * 1024 };
 }
 
 

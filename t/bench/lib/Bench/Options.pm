@@ -9,6 +9,7 @@ use Exporter 'import';
 use Getopt::Long ();
 
 use Bench::Sessions qw(case_names way_names);
+use CWMP::Daemon qw(project_root);
 
 our @EXPORT_OK = qw(options);
 
@@ -29,7 +30,7 @@ my @OPTIONS = (
         . 'many (1,000,000)'],
     ['storm=f', '--storm S', undef, 'seconds in which the CPEs of a storm '
         . 'come (60)'],
-    ['json=s', '--json FILE', 'build/bench/result.json',
+    ['json=s', '--json FILE', project_root() . '/build/bench/result.json',
         'where the result is written as JSON (build/bench/result.json)'],
     ['help', '--help', 0, 'this'],
 );

@@ -31,9 +31,12 @@ my $GET_ALL = { method => 'GetParameterValues',
                 ParameterNames => ['Device.'] };
 my $SET_TEN = { method => 'SetParameterValues', ParameterList => \%VALUES };
 
-# share: of the sessions that a transport has; first: a task beforehand
+# share: of the sessions that a transport has; first: a task beforehand;
+# forget: what the last Inform said, as if its values had been others
 my @CASES = (
     { name => 'bare8', text => 'bare, 8 in the Inform', share => 1 },
+    { name => 'changed8', text => 'the same, with other values than last time',
+      share => 0.4, forget => 1 },
     { name => 'bare80', text => 'bare, 80 in the Inform', share => 0.6,
       options => [qw(--inform 80 --parameters 100)] },
     { name => 'get10', text => 'GetParameterValues of 10', share => 0.5,
@@ -82,12 +85,9 @@ sub chosen {
 
 sub options {
     my ($case, $way, $n) = @_;
-    return (@{ $case->{options} || [] }, @{ $way->{options} || spread_of($way) },
-            '--class', class($case, $way), '--cpes', $n, '--sessions', $n);
+    return (@{ $case->{options} || [] }, @{ $way->{options} || [] },
+            $way->{name} eq 'kept' ? () : spread(), '--class', class($case, $way), '--cpes', $n, '--sessions', $n);
 }
-
-
-sub spread_of { return [spread()] }
 
 
 # --- beforehand ------------------------------------------------------------
@@ -123,8 +123,21 @@ sub prepare {
 sub push_all {
     my ($stand, $class, $first, $n, $task) = @_;
     my $json = CWMP::Redis::task_json($task);
-    my @commands = map { ['RPUSH', 'cwmp:{0}:' . device_id($class, $_)
-                          . ':tasks', $json] } $first .. $first + $n - 1;
+
+    all_of($stand, map { ['RPUSH', 'cwmp:{0}:' . device_id($class, $_)
+                          . ':tasks', $json] } $first .. $first + $n - 1);
+}
+
+
+sub forget {
+    my ($stand, $class, $n) = @_;
+    all_of($stand, map { ['HDEL', 'cwmp:{0}:' . device_id($class, $_),
+                          'informed'] } 1 .. $n);
+}
+
+
+sub all_of {
+    my ($stand, @commands) = @_;
 
     while (my @some = splice(@commands, 0, 500)) {
         $stand->redis->pipeline(@some);
@@ -155,6 +168,7 @@ sub step {
              what => $case->{text}, how => $way->{text}, run => sub {
         push_all($stand, class($case, $way), 1, $n, $case->{task})
             if $case->{task};
+        forget($stand, class($case, $way), $n) if $case->{forget};
         my $f = measure($stand, 120, options($case, $way, $n),
                         $stand->url($way->{url}));
         die "$f->{requests} of $n tasks were sent\n"

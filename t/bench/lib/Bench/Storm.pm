@@ -160,19 +160,22 @@ sub print_million {
                       minutes_here => 1e6 / $served / 60,
                       minutes_of_redis => 1e6 / $most / 60,
                       nginx_cores => $nginx / ($redis || 1) };
-    printf <<'TEXT',
+    table('1,000,000 CPEs, by arithmetic', ['', ''],
+        ['served until 99 % were, nginx and Redis on one core',
+         spelled($served, 0) . ' sessions/s'],
+        ['so 1,000,000 there take', spelled(1e6 / $served / 60, 1) . ' min'],
+        ['Redis alone on a core', sprintf '%s sessions/s, of %.0f us',
+         spelled($most, 0), $redis],
+        ['nginx beside it', sprintf '%.1f cores, %.0f us a session',
+         $nginx / ($redis || 1), $nginx],
+        ['so 1,000,000 there take',
+         spelled(1e6 / $most / 60, 1) . ' min']);
+    print <<'TEXT';
 
-1,000,000 CPEs, by arithmetic
-  served while it lasted, until 99 %%:   %s sessions/s, one core for nginx and Redis together
-  so 1,000,000 on this core:            %.1f min
-  Redis needs %.0f us a session, so it can do %s a second on a core of its own,
-  with %.1f cores for nginx (%.0f us a session): 1,000,000 in %.1f min
-  Taken for granted: bare sessions, plain HTTP, a connection each, devices that are known; that
-  nginx scales with its cores; that refusals cost as much as here. TLS and tasks: see the table.
+  Taken for granted: bare sessions of devices that are known, plain HTTP, a
+  connection each; that nginx scales with its cores; and for the last line that
+  refusals cost nothing. TLS and tasks cost more: see the first table.
 TEXT
-        spelled($served, 0), $s->{million}{minutes_here}, $redis,
-        spelled($most, 0), $nginx / ($redis || 1), $nginx,
-        $s->{million}{minutes_of_redis};
 }
 
 1;

@@ -12,8 +12,8 @@ use Bench::Report qw(table spelled);
 
 # of: the figure, from the medians; parts: how it comes about, for people
 my @TARGETS = (
-    { text => 'worker, bare session of 8, plain, kept', unit => 'us', most => 60,
-      of => sub { $_[0]->('bare8 kept', 'worker_us') } },
+    { text => 'worker, bare session of 8, plain, kept', unit => 'us',
+      most => 60, of => sub { $_[0]->('bare8 kept', 'worker_us') } },
     { text => 'Redis at saturation, the same', unit => 'us', most => 45,
       of => sub { $_[0]->('bare8 kept', 'redis_us') } },
     { text => 'worker, beside nginx alone with the same POSTs', unit => 'times',
@@ -23,8 +23,8 @@ my @TARGETS = (
       most => 100, of => sub { $_[0]->('get10 kept', 'worker_us') } },
     { text => 'GetParameterValuesResponse of 1,000, beside libxml2 + hiredis',
       unit => 'times', most => 1.5, of => \&answer },
-    { text => 'p99 of a POST at half of capacity, kept', unit => 'ms', most => 5,
-      of => sub { $_[0]->('half bare8 kept', 'p99_ms') } },
+    { text => 'p99 of a POST at half of capacity, kept', unit => 'ms',
+      most => 5, of => sub { $_[0]->('half bare8 kept', 'p99_ms') } },
     { text => 'p99 of a POST at half of capacity, a connection a session',
       unit => 'ms', most => 5,
       of => sub { $_[0]->('half bare8 plain', 'p99_ms') } },
