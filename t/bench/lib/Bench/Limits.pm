@@ -155,13 +155,17 @@ sub pairs {
     my ($b) = @_;
     my @recorded = @{ $b->{recorded}{inform8} };
     my $words = $recorded[0]{words};
-    my @own = @$words[map { 3 + $words->[2] + $_ } 1, 3];
-    my $nonce = $words->[5 + $words->[2]];
+    my @own = @$words[map { 3 + $words->[2] + $_ } 1, 3];   # token, digest
     my $file = "$b->{dir}/pairs.resp";
     my $stand = $b->stand('main');
     my $pid = $stand->{server}->pid;
     my $n = $b->{quick} ? 200 : 5000;
-    my $calls = 0;
+    my $calls = 1;
+
+    $stand->redis->write(join '', pair(\@recorded, \@own, 1, 1));
+    my $verbs = join ' ', map { $stand->redis->read_reply->[0] } 1, 2;
+    $verbs eq 'inform end'
+        or die "what was recorded is answered with $verbs\n";
 
     return { part => 'limits', name => 'redis pairs',
              what => 'Redis alone: both calls of a bare session',
