@@ -186,13 +186,18 @@ $(OUT)/bench/obj/%.o: %.c Makefile
 LIMITS := $(patsubst t/bench/limit/%.c,$(OUT)/bench/%, \
                      $(wildcard t/bench/limit/*.c))
 
-limits: $(LIMITS)
+limits: $(LIMITS) $(OUT)/bench/heap.so
 
 $(LIMITS): $(OUT)/bench/%: t/bench/limit/%.c t/bench/limit/clock.h Makefile
 	@mkdir -p $(@D)
 	$(if $(V),,@)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror \
 	    $(filter -isystem,$(UNIT_INCS)) $(lastword $(UNIT_INCS)) -o $@ $< \
 	    -lxml2 -l:libhiredis.a
+
+$(OUT)/bench/heap.so: t/bench/heap.c Makefile
+	@mkdir -p $(@D)
+	$(if $(V),,@)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror -fPIC \
+	    -shared -o $@ $<
 
 bench:
 	@$(MAKE) deps

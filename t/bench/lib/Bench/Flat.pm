@@ -15,6 +15,7 @@ use Bench::Report qw(spelled);
 
 my @PARAMETERS = (10, 1000, 10_000);
 my $FEW = 1000;                         # devices
+my $TIMES = 3;                          # that a round has each row
 my $STORED = 40;                        # devices with so many parameters
 my $DEVICE_BYTES = 2600;                # in Redis, with room to spare
 
@@ -98,7 +99,7 @@ sub fill {
     $b->note("bytes_of_$devices", $stand->redis_bytes);
 
     # from its second session on a device informs of what is known
-    my $runs = $devices > $FEW ? $b->{rounds} * batches($b) : 1;
+    my $runs = $devices > $FEW ? $b->{rounds} * $TIMES : 1;
     for my $round (0 .. $runs - 1) {
         swarm($b->{dir}, 60, batch($b, $stand, $round));
     }
@@ -107,9 +108,6 @@ sub fill {
 
 
 # --- a round ---------------------------------------------------------------
-
-sub batches { return $_[0]{quick} ? 1 : 3 }
-
 
 sub steps {
     my ($b) = @_;
@@ -121,11 +119,12 @@ sub steps {
 sub stored {
     my ($b, $parameters) = @_;
     my $stand = $b->stand('main');
-    my $n = $b->{quick} ? $STORED : 4000;
+    my $n = $b->{quick} ? $STORED : 2000;
 
     return { part => 'flat', name => "stored $parameters", how => '',
              what => spelled($parameters, 0) . ' parameters of the device',
-             run => sub {
+             times => $TIMES, run => sub {
+        $stand->drop_sessions;
         return measure($stand, 60, qw(--connection keep --cpes), $STORED,
             '--sessions', $n, '--class', class($parameters), '--parameters',
             $parameters, $stand->url('plain'));
@@ -133,8 +132,8 @@ sub stored {
 }
 
 
-# One session of each of a thousand CPEs, some times: among many devices each
-# time others, so that nothing of them is in the processor's caches.
+# One session of each of a thousand CPEs: among many devices each time others,
+# so that nothing of them is in the processor's caches.
 sub devices {
     my ($b, $devices) = @_;
     my $stand = $b->stand("devices$devices");
@@ -142,18 +141,9 @@ sub devices {
 
     return { part => 'flat', name => "devices $devices", how => '',
              what => spelled($devices, 0) . ' devices in Redis',
-             run => sub {
-        my @runs;
-        for (1 .. batches($b)) {
-            $stand->drop_sessions if $devices == $FEW;
-            push @runs, measure($stand, 60, batch($b, $stand, $next++));
-        }
-        my %mean;
-        for my $name (keys %{ $runs[0] }) {
-            $mean{$name} += $_->{$name} / @runs for @runs;
-        }
-        $mean{sessions} *= @runs;
-        return \%mean;
+             times => $TIMES, run => sub {
+        $stand->drop_sessions if $devices == $FEW;  # others are new ones
+        return measure($stand, 60, batch($b, $stand, $next++));
     } };
 }
 

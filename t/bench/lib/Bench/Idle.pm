@@ -14,7 +14,7 @@ use Time::HiRes qw(sleep);
 use Bench::Machine qw(socket_memory open_files);
 use Bench::Report qw(table spelled);
 use Bench::Swarm qw(start_swarm swarm swarm_result spread);
-use CWMP::Daemon qw(wait_for);
+use CWMP::Daemon qw(slurp wait_for);
 
 my $SPARE = 400;                        # files that are no connections
 
@@ -22,6 +22,7 @@ my @ROWS = (
     { name => 'plain', url => 'plain' },
     { name => 'TLS', url => 'tls' },
 );
+my @FIGURES = qw(heap rss pss kernel);
 my @PATHS = (['/constant', 'nginx alone'], ['/cwmp', 'the ACS']);
 
 
@@ -32,7 +33,10 @@ sub run {
     my $n = min($b->{idle}, open_files() - $SPARE);
     print "\nidle connections: $n only, since no more than ", open_files(),
           " files may be open\n" if $n < $b->{idle};
-    my $stand = $b->stand('idle', connections => $n + 200);
+
+    # from 15/16 of its connections on nginx closes idle ones
+    my $stand = $b->stand('idle', heap => 1,
+                          connections => int($n * 1.1) + 200);
     my @rows;
 
     for my $row (@ROWS) {
@@ -43,8 +47,7 @@ sub run {
                           over => $row->{name} };
         }
         push @rows, { over => $row->{name}, of => 'difference', map {
-            ($_ => $of{'/cwmp'}{$_} - $of{'/constant'}{$_}) }
-            qw(rss pss kernel) };
+            ($_ => $of{'/cwmp'}{$_} - $of{'/constant'}{$_}) } @FIGURES };
     }
     print_rows($n, @rows);
     $stand->stop;
@@ -52,32 +55,54 @@ sub run {
 }
 
 
-# A new worker, which has served a session, and then so many more, each on a
-# connection that stays.
+# A new worker, and what it needs with a third of the connections and with all:
+# the difference is theirs.  What is allocated can be told to the byte; what is
+# resident depends on how many POSTs there were at the same time, since holes
+# remain of them.
 sub one {
     my ($b, $stand, $row, $n, $path) = @_;
     my $url = $stand->url($row->{url}, $path);
+    my $third = int($n / 3);
 
     $stand->renew;
-    swarm($b->{dir}, 30, qw(--sessions 100 --class Idle), spread(), $url);
+    swarm($b->{dir}, 30, qw(--sessions 200 --class Idle), spread(), $url);
+    my @runs = (hold($b, $stand, 1, $third, $url));
+    my $before = used($stand);
+    push @runs, hold($b, $stand, $third + 1, $n - $third, $url);
+    my $after = used($stand);
+
+    $_->signal('INT') for @runs;
+    my $open = 0;
+    $open += swarm_result($_, 60)->{connections_open} for @runs;
+    $open == $n or die "$open connections of $n were open at the end\n";
+
+    my $more = $n - $third;
+    return { worker_mb => $after->{rss} / 1048576,
+             map { ($_ => ($after->{$_} - $before->{$_}) / $more) } @FIGURES };
+}
+
+
+sub used {
+    my ($stand) = @_;
+    return { %{ $stand->worker_memory }, heap => $stand->heap,
+             kernel => socket_memory() };
+}
+
+
+# A session on each of so many connections, which stay.
+sub hold {
+    my ($b, $stand, $first, $n, $url) = @_;
+
     settled($stand);
     my $files = files($stand);
-    my ($before, $kernel) = ($stand->worker_memory, socket_memory());
-    my $run = start_swarm($b->{dir}, '--idle', $n, '--class', 'Idle',
-                          spread(), $url);
+    my $run = start_swarm($b->{dir}, '--idle', $n, '--cpes', $n, '--first',
+                          $first, '--class', 'Idle', spread(), $url);
     wait_for(sub { !$run->alive || files($stand) - $files >= $n }, 180)
         && $run->alive
-        or die 'only ', files($stand) - $files, " connections were made\n";
+        or die 'only ', files($stand) - $files, " connections were made: ",
+               slurp("$run->{result}.log"), "\n";
     settled($stand);
-    my ($after, $used) = ($stand->worker_memory, socket_memory());
-
-    $run->signal('INT');
-    my $r = swarm_result($run, 60);
-    $r->{connections_open} == $n
-        or die "$r->{connections_open} connections were open at the end\n";
-    return { rss => ($after->{rss} - $before->{rss}) / $n,
-             pss => ($after->{pss} - $before->{pss}) / $n,
-             kernel => ($used - $kernel) / $n };
+    return $run;
 }
 
 
@@ -107,9 +132,9 @@ sub settled {
 sub print_rows {
     my ($n, @rows) = @_;
     table(spelled($n, 0) . ' idle connections: bytes of each',
-          ['', 'how', 'worker RSS', 'worker PSS', 'kernel TCP'],
-          map { my $r = $_; [$r->{of}, $r->{over}, map { spelled($r->{$_}, 0) }
-                             qw(rss pss kernel)] } @rows);
+          ['', 'how', 'allocated', 'RSS', 'PSS', 'kernel TCP', 'worker MB'],
+          map { my $r = $_; [$r->{of}, $r->{over}, map({ spelled($r->{$_}, 0) }
+                             @FIGURES), spelled($r->{worker_mb}, 1)] } @rows);
 }
 
 1;

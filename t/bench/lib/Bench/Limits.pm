@@ -10,12 +10,12 @@ use warnings;
 
 use Digest::MD5 'md5_hex';
 
-use Bench::Machine qw(on_core cpu_us);
+use Bench::Machine qw(on_core cpu_us limit_file);
 use Bench::Relay;
 use Bench::Sessions qw(push_all);
 use Bench::Stand;
 use Bench::Swarm qw(swarm device_id);
-use CWMP::Daemon qw(project_root find_binary slurp);
+use CWMP::Daemon qw(find_binary slurp);
 
 # what is recorded: a session of a device that is known
 my @RECORDS = (
@@ -109,14 +109,13 @@ sub steps {
 # On the first core, where nginx was; it has nothing to do now.
 sub program {
     my ($b, $program, $name, $text, $suffix) = @_;
-    my $bin = ($ENV{TEST_LIMITS} || project_root() . '/build/bench');
+    my $bin = limit_file($program);
     my $file = "$b->{dir}/$name.$suffix";
     my $ms = $b->{quick} ? 20 : 300;
 
-    -x "$bin/$program" or die "no $bin/$program: make limits\n";
     return { part => 'limits', name => "$program $name", what => $text,
              how => '', run => sub {
-        my $said = on_core(0, sub { scalar `$bin/$program $file $ms` });
+        my $said = on_core(0, sub { scalar `$bin $file $ms` });
         die "$program failed\n" if $?;
         return { us => $said + 0, bytes => -s $file };
     } };

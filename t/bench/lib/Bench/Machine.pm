@@ -10,11 +10,11 @@ use warnings;
 use Exporter 'import';
 use POSIX ();
 
-use CWMP::Daemon qw(slurp);
+use CWMP::Daemon qw(project_root slurp);
 use CWMP::Nginx;
 
 our @EXPORT_OK = qw(cores on_core cpu_us memory socket_memory available
-                    open_files describe);
+                    open_files limit_file describe);
 
 my @CORES;
 
@@ -100,6 +100,16 @@ sub available {
 sub open_files {
     my ($soft) = slurp("/proc/$$/limits") =~ /^Max open files\s+(\d+)/m;
     return $soft // 1024;
+}
+
+
+# One of the programs beside the benchmark, which make has built.
+sub limit_file {
+    my ($name) = @_;
+    my $file = ($ENV{TEST_LIMITS} || project_root() . '/build/bench')
+               . "/$name";
+    -x $file or die "no $file: make limits\n";
+    return $file;
 }
 
 

@@ -166,6 +166,7 @@ sub step {
 
     return { part => 'sessions', name => "$case->{name} $way->{name}",
              what => $case->{text}, how => $way->{text}, run => sub {
+        $stand->drop_sessions;
         push_all($stand, class($case, $way), 1, $n, $case->{task})
             if $case->{task};
         forget($stand, class($case, $way), $n) if $case->{forget};
@@ -210,6 +211,7 @@ sub half {
         my $rate = int($b->latest($name)->{rate} / 2) || 1;
         my $n = int($rate * ($b->{quick} ? 0.3 : 3)) || 1;
         my @options = options($case, $way, sessions($b, $case, $way));
+        $stand->drop_sessions;
         return { %{ measure($stand, 60, @options, '--sessions', $n,
                             '--poisson', $rate, $stand->url($way->{url})) },
                  asked => $rate };

@@ -8,15 +8,17 @@ package Bench::Stand;
 #   my $stand = Bench::Stand->new(dir => $dir, name => 'main');
 #   $stand->url('tls', '/cwmp'); $stand->redis; $stand->usage;
 #
+# heap => 1: nginx can be asked for what it has allocated, with heap().
 # redis => 'unix:...' lets this nginx use another Redis, and starts none.
 
 use strict;
 use warnings;
 
 use File::Path qw(make_path);
+use POSIX ();
 
-use Bench::Machine qw(on_core cpu_us memory open_files);
-use CWMP::Daemon qw(free_port slurp);
+use Bench::Machine qw(on_core cpu_us memory open_files limit_file);
+use CWMP::Daemon qw(free_port slurp wait_for);
 use CWMP::Nginx;
 use CWMP::RedisServer;
 
@@ -50,6 +52,8 @@ sub start {
         $self->{server} = CWMP::RedisServer->new(dir => $self->{home})->start;
         $self->{redis} = $self->{server}->address;
     }
+    local @ENV{qw(LD_PRELOAD BENCH_HEAP)} = @ENV{qw(LD_PRELOAD BENCH_HEAP)};
+    $self->preload_heap if $self->{heap};
     $self->{node} = CWMP::Nginx->new(
         prefix => "$self->{home}/nginx", port => free_port(), workers => 1,
         level => 'error', redis => $self->{redis}, http => $self->{http},
@@ -130,6 +134,7 @@ sub redis_bytes {
 }
 
 
+# A CPE's last session is long gone when it comes again; here it would not be.
 sub drop_sessions {
     my ($self) = @_;
     my $cursor = 0;
@@ -145,7 +150,27 @@ sub drop_sessions {
 # A fresh worker, as after a start.
 sub renew {
     my ($self) = @_;
+    local @ENV{qw(LD_PRELOAD BENCH_HEAP)} = @ENV{qw(LD_PRELOAD BENCH_HEAP)};
+    $self->preload_heap if $self->{heap};
     on_core(0, sub { $self->{node}->restart });
+}
+
+
+sub preload_heap {
+    my ($self) = @_;
+    $ENV{LD_PRELOAD} = limit_file('heap.so');
+    $ENV{BENCH_HEAP} = $self->{told} = "$self->{home}/heap";
+}
+
+
+# Bytes that the worker has allocated; it has to be at rest.
+sub heap {
+    my ($self) = @_;
+    unlink $self->{told};
+    kill POSIX::SIGRTMIN() + 9, $self->worker;
+    wait_for(sub { slurp($self->{told}) =~ /\n/ }, 5)
+        or die "nginx does not tell what it has allocated\n";
+    return slurp($self->{told}) + 0;
 }
 
 

@@ -8,9 +8,10 @@ use warnings;
 
 use JSON::PP ();
 
-use Bench::Report qw(table spelled);
+use Bench::Report qw(median table spelled);
 
-# of: the figure, from the medians; parts: how it comes about, for people
+# of: the value, of a function that tells a median, and one that tells all
+# figures of which it is
 my @TARGETS = (
     { text => 'worker, bare session of 8, plain, kept', unit => 'us',
       most => 60, of => sub { $_[0]->('bare8 kept', 'worker_us') } },
@@ -31,7 +32,7 @@ my @TARGETS = (
     map({ my $side = $_;
           map({ my $row = $_;
                 { text => "flat: $row->[2], $side", unit => '%', most => 10,
-                  of => sub { growth($_[0], $side, @$row) } } }
+                  of => sub { growth($_[1], "${side}_us", @$row) } } }
               ['stored 10', 'stored 1000', '1,000 parameters beside 10'],
               ['stored 10', 'stored 10000', '10,000 parameters beside 10'],
               ['devices 1000', 'devices MANY', 'MANY devices beside 1,000']) }
@@ -42,14 +43,15 @@ my @TARGETS = (
 sub print_all {
     my ($b, $once) = @_;
     my (@rows, @told);
-    my $figure = sub { $b->figure(@_) // die "not measured\n" };
+    my $many = $b->{devices};
+    my $step = sub { $b->measured($_[0] =~ s/MANY/$many/r)
+                     // die "not measured\n" };
+    my $median = sub { $step->($_[0])->{median}{ $_[1] } };
+    my $all = sub { map { $_->{ $_[1] } } @{ $step->($_[0])->{all} } };
 
     for my $target (@TARGETS) {
-        my $many = $b->{devices};
         my $text = $target->{text} =~ s/MANY/spelled($many, 0)/er;
-        my $value = eval {
-            $target->{of}->(sub { $figure->($_[0] =~ s/MANY/$many/r, $_[1]) })
-        } // next;
+        my $value = eval { $target->{of}->($median, $all) } // next;
         push @rows, { text => $text, value => $value, most => $target->{most},
                       unit => $target->{unit} };
     }
@@ -77,19 +79,20 @@ sub answer {
 }
 
 
-# In percent.
+# In percent: the median of what each time was measured one after the other,
+# since from minute to minute a machine is not the same.
 sub growth {
-    my ($figure, $side, $few, $many) = @_;
-    return 100 * ($figure->($many, "${side}_us") / $figure->($few,
-                  "${side}_us") - 1);
+    my ($all, $figure, $few, $many) = @_;
+    my @few = $all->($few, $figure);
+    return median(map { 100 * ($_ / shift(@few) - 1) } $all->($many, $figure));
 }
 
 
-# A page in some hundred connections is the allocator's.
+# Some bytes are buffers of the worker, over all connections.
 sub idle_rows {
     my ($idle) = @_;
     return map { { text => "idle: what the module adds, $_->{over}",
-                   value => $_->{pss}, most => 16, unit => 'bytes' } }
+                   value => $_->{heap}, most => 8, unit => 'bytes' } }
            grep { $_->{of} eq 'difference' } @{ $idle->{rows} || [] };
 }
 
