@@ -86,7 +86,8 @@ sub chosen {
 sub options {
     my ($case, $way, $n) = @_;
     return (@{ $case->{options} || [] }, @{ $way->{options} || [] },
-            $way->{name} eq 'kept' ? () : spread(), '--class', class($case, $way), '--cpes', $n, '--sessions', $n);
+            $way->{name} eq 'kept' ? () : spread(), '--class',
+            class($case, $way), '--cpes', $n, '--sessions', $n);
 }
 
 
@@ -98,6 +99,9 @@ sub prepare {
     my $stand = $b->stand('main');
     my %most;
 
+    # what is there once: functions, buffers
+    swarm($stand->{dir}, 30, qw(--class First --cpes 50 --sessions 100),
+          $stand->url('plain'));
     for my $pair (chosen($b)) {
         my ($case, $way) = @$pair;
         my ($class, $n) = (class(@$pair), sessions($b, @$pair));
