@@ -33,7 +33,8 @@ my $ANSWER = '<?xml version="1.0" encoding="UTF-8"?>'
 
 sub new {
     my ($class, %opt) = @_;
-    my $self = bless { connections => 4096, location => '', http => '', %opt },
+    my $self = bless { connections => 4096, location => '', http => '',
+                       events => '', %opt },
                      $class;
 
     $self->{home} = "$opt{dir}/$opt{name}";
@@ -58,6 +59,7 @@ sub start {
         prefix => "$self->{home}/nginx", port => free_port(), workers => 1,
         level => 'error', redis => $self->{redis}, http => $self->{http},
         connections => $self->{connections}, server => $self->server_conf,
+        events => $self->{events},
         main => 'worker_rlimit_nofile ' . open_files() . ';')->start;
 }
 

@@ -4,6 +4,8 @@ package Bench::Storm;
 # long until they are served, how often is one refused, and how long does a
 # task take meanwhile that somebody pushes.  The ACS refuses by limit_conn, with
 # 503; only Informs, which have no cookie yet: a session that has begun goes on.
+# It takes all new connections at once: with one in each turn of a busy worker
+# most would wait in the kernel until they are given up.
 # CPEs come again after the times of TR-069.
 
 use strict;
@@ -40,7 +42,7 @@ sub run {
     return if !$b->wants('storm');
 
     my $stand = $b->stand('storm', connections => 16_384, http => $HTTP,
-                          location => $LOCATION);
+                          location => $LOCATION, events => 'multi_accept on;');
     my $url = $stand->url('plain', '/storm');
     my $n = $b->{quick} ? 200 : 10_000;
     my $alone = measure($stand, 60, spread(), qw(--class Storm --cpes), $n,
@@ -56,6 +58,7 @@ sub run {
     my %all = (%{ $r->{storm} }, capacity => $alone->{rate}, alone => $alone,
                seconds => $r->{seconds}, seconds_of_storm => $b->{storm},
                failed => $r->{failed}, statuses => $r->{statuses},
+               said => $r->{notes},
                latency_us => $r->{latency_us}, calm => $calm, busy => $busy);
 
     print_storm(\%all);
@@ -141,6 +144,10 @@ sub print_storm {
             50, 90, 99, 100),
         ['refusals of a CPE', sprintf '%.2f, at most %d in a row',
             $s->{refusals} / $s->{cpes}, $s->{refusals_of_one}],
+        ['refused by', join ', ', map({ "$_ " . spelled($s->{statuses}{$_}, 0) }
+            sort keys %{ $s->{statuses} }), map({ "$_ "
+            . spelled($s->{failed}{$_}, 0) } grep { $s->{failed}{$_}
+            && !/^(?:total|status)$/ } sort keys %{ $s->{failed} })],
         ['a POST meanwhile (Inform)', sprintf 'p50 %.1f ms, p99 %.1f ms',
             map { $s->{latency_us}{Inform}{$_} / 1000 } qw(p50 p99)],
         ['push to result before it', $task->($s->{calm})],
