@@ -148,6 +148,7 @@ sub print_storm {
             sort keys %{ $s->{statuses} }), map({ "$_ "
             . spelled($s->{failed}{$_}, 0) } grep { $s->{failed}{$_}
             && !/^(?:total|status)$/ } sort keys %{ $s->{failed} })],
+        map({ ["  $_", spelled($s->{said}{$_}, 0)] } sort keys %{ $s->{said} }),
         ['a POST meanwhile (Inform)', sprintf 'p50 %.1f ms, p99 %.1f ms',
             map { $s->{latency_us}{Inform}{$_} / 1000 } qw(p50 p99)],
         ['push to result before it', $task->($s->{calm})],
@@ -168,7 +169,7 @@ sub print_million {
                       minutes_of_redis => 1e6 / $most / 60,
                       nginx_cores => $nginx / ($redis || 1) };
     table('1,000,000 CPEs, by arithmetic', ['', ''],
-        ['served until 99 % were, nginx and Redis on one core',
+        ['served meanwhile, nginx and Redis on one core',
          spelled($served, 0) . ' sessions/s'],
         ['so 1,000,000 there take', spelled(1e6 / $served / 60, 1) . ' min'],
         ['Redis alone on a core', sprintf '%s sessions/s, of %.0f us',
