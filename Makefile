@@ -3,6 +3,10 @@
 #   deps      install what building and testing need (Debian; root or sudo)
 #   build     build/ngx_http_cwmp_module.so, for Debian's nginx
 #   unit      the C tests, build/unit/test_*
+#   swarm     build/bench/swarm, a load test: thousands of simulated CPEs
+#   bench     what a session costs, beside its limits: tables and
+#             build/bench/result.json, some 20 minutes; QUICK=1: half a minute;
+#             BENCH='--only flat': options, --help tells them
 #   run       a server to try things with, in the foreground
 #   test      deps, build, unit; then all tests
 #   check     the same tests under AddressSanitizer and UBSan
@@ -25,7 +29,7 @@ MAKEFLAGS += -j$(shell nproc) --no-print-directory
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: build unit deps run test tested prove check fuzz fuzz-seeds fuzz-corpus \
+.PHONY: build unit swarm limits bench deps run test tested prove check fuzz fuzz-seeds fuzz-corpus \
         mutate install clean FORCE
 
 
@@ -158,6 +162,49 @@ $(UNIT_OBJ)/t/unit/%.o: TEST_CFLAGS := -Wno-unused-function
 -include $(shell find $(UNIT_OBJ) -name '*.d' 2>/dev/null)
 
 
+# The load test, docs/bench.md; it shares no code with the module
+
+SWARM := $(OUT)/bench/swarm
+SWARM_OBJ := $(patsubst %.c,$(OUT)/bench/obj/%.o,$(wildcard t/bench/swarm/*.c))
+SWARM_CFLAGS := -std=gnu11 -g $(if $(SANITIZED),-O1 $(san),-O2)
+
+swarm: $(SWARM)
+
+$(SWARM): $(SWARM_OBJ)
+	$(if $(V),,@)$(CC) $(SWARM_CFLAGS) -o $@ $^ -lssl -lcrypto -lm
+
+$(OUT)/bench/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(if $(V),,@)$(CC) $(SWARM_CFLAGS) -Wall -Wextra -Werror -MMD -MP \
+	    -c -o $@ $<
+
+-include $(SWARM_OBJ:.o=.d)
+
+
+# The benchmark; limits are programs of one file that need nothing of ours
+
+LIMITS := $(patsubst t/bench/limit/%.c,$(OUT)/bench/%, \
+                     $(wildcard t/bench/limit/*.c))
+
+limits: $(LIMITS) $(OUT)/bench/heap.so
+
+$(LIMITS): $(OUT)/bench/%: t/bench/limit/%.c t/bench/limit/clock.h Makefile
+	@mkdir -p $(@D)
+	$(if $(V),,@)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror \
+	    $(filter -isystem,$(UNIT_INCS)) $(lastword $(UNIT_INCS)) -o $@ $< \
+	    -lxml2 -l:libhiredis.a
+
+$(OUT)/bench/heap.so: t/bench/heap.c Makefile
+	@mkdir -p $(@D)
+	$(if $(V),,@)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror -fPIC \
+	    -shared -o $@ $<
+
+bench:
+	@$(MAKE) deps
+	@$(MAKE) build swarm limits
+	@perl t/bench/bench $(if $(QUICK),--quick) $(BENCH)
+
+
 # Fuzzing, by clang's libFuzzer.  Inputs that reach something new are kept in
 # build/fuzz/NAME.found/; what breaks a target as build/fuzz/crash-NAME-*: it
 # belongs into a test.  "fuzz-corpus" puts what is worth it of the found ones
@@ -205,6 +252,8 @@ build/fuzz/%: t/fuzz/fuzz_%.c t/fuzz/fuzz.h $(PURE) $(HDRS)
 export TEST_NGINX_BINARY = $(abspath $(NGINX))
 export TEST_NGINX_MODULE = $(abspath $(MODULE))
 export TEST_UNIT_DIR = $(abspath $(OUT)/unit)
+export TEST_SWARM = $(abspath $(SWARM))
+export TEST_LIMITS = $(abspath $(OUT)/bench)
 ifneq ($(wildcard ../shared),)
 export CWMP_SHARED ?= $(abspath ../shared)
 endif
@@ -235,7 +284,7 @@ check:
 	         "neither nginx's pools nor leaks."; echo; } >&2
 	@$(MAKE) SANITIZED=1 tested
 
-tested: build unit
+tested: build unit swarm limits
 	@perl build-aux/prove.pl $(PROVE) $(T)
 
 prove:
