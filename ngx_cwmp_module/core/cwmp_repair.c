@@ -6,6 +6,7 @@
  * (cwmp_chars.c), but not what it means, nor whether tags match.
  */
 
+#include <ctype.h>
 #include <string.h>
 
 #include "cwmp_chars.h"
@@ -36,6 +37,8 @@ static cwmp_repair_take_t  cwmp_repair_plain, cwmp_repair_lt, cwmp_repair_amp,
                            cwmp_repair_high;
 static cwmp_repair_take_t  cwmp_repair_start_tag, cwmp_repair_end_tag,
                            cwmp_repair_bang, cwmp_repair_pi, cwmp_repair_more;
+static int cwmp_repair_bare_tag(cwmp_repair_t *r, const unsigned char **p,
+    const unsigned char *name, const unsigned char *end);
 static void cwmp_repair_tag(cwmp_repair_t *r, const unsigned char **p,
     const unsigned char *end, const cwmp_tag_t *tag);
 
@@ -397,6 +400,32 @@ cwmp_repair_high(cwmp_repair_t *r, const unsigned char **p,
 }
 
 
+/* nearly all tags are a name and nothing else, with nothing to be mended */
+
+static int
+cwmp_repair_bare_tag(cwmp_repair_t *r, const unsigned char **p,
+    const unsigned char *name, const unsigned char *end)
+{
+    const unsigned char  *q;
+
+    if (name == end || !isalpha(*name)) {
+        return 0;
+    }
+
+    for (q = name; q < end && (isalnum(*q) || *q == ':'); q++) { /* void */ }
+
+    if (q == end || *q != '>') {
+        return 0;
+    }
+
+    *p = q + 1;
+    r->opened = 1;
+    r->marked = 0;
+
+    return 1;
+}
+
+
 static int
 cwmp_repair_start_tag(cwmp_repair_t *r, const unsigned char **p,
     const unsigned char *end)
@@ -404,6 +433,11 @@ cwmp_repair_start_tag(cwmp_repair_t *r, const unsigned char **p,
     int         n;
     size_t      at, have;
     cwmp_tag_t  tag;
+
+    if (cwmp_repair_bare_tag(r, p, *p + 1, end)) {
+        r->depth++;
+        return 1;
+    }
 
     at = r->at + (*p - r->start);
     have = end - *p;
@@ -444,6 +478,12 @@ cwmp_repair_end_tag(cwmp_repair_t *r, const unsigned char **p,
 {
     int         n;
     cwmp_tag_t  tag;
+
+    if (cwmp_repair_bare_tag(r, p, *p + 2, end)) {
+        r->ended = (r->depth == 1);
+        r->depth -= (r->depth > 0);
+        return 1;
+    }
 
     n = cwmp_char_end_tag(*p, end);
 

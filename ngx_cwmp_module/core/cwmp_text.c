@@ -429,6 +429,10 @@ cwmp_text_trim(const cwmp_envelope_t *e, const cwmp_arg_t *arg,
     p = *text;
     last = p + *len;
 
+    if (p == last || !(cwmp_blank(*p) || cwmp_blank(last[-1]))) {
+        return;
+    }
+
     for ( /* void */ ; p < last && cwmp_blank(*p); p++) {
         newline |= cwmp_newline(*p);
     }
