@@ -333,8 +333,10 @@ subtest 'idle connections' => sub {
 subtest 'connection requests' => sub {
     my $port = free_port();
     my $where = "http://127.0.0.1:$port/cr";
+    # one of loopback is not kept as a device's
+    my $told = "http://192.0.2.7:$port/cr";
     my @opt = (qw(--cpes 2 --first 3001 --listen), "127.0.0.1:$port",
-               qw(--listen-user cr-{n} --listen-password pw-{n}));
+               '--listen-url', $told, qw(--listen-user cr-{n} --listen-password pw-{n}));
     my ($id) = ids(@opt);
     my $pid = fork() // die "fork: $!\n";
 
@@ -345,7 +347,7 @@ subtest 'connection requests' => sub {
                               --verify), $url;
     }
     wait_for(sub { $t->redis->device($id)->{url} }, patience(5));
-    is $t->redis->device($id)->{url}, "$where/3001", 'the URL is told';
+    is $t->redis->device($id)->{url}, "$told/3001", 'the URL is told';
     my @curl = qw(curl -s -o /dev/null -w %{http_code});
     is `@curl $where/3001`, '401', 'credentials are needed';
     is `@curl --digest -u cr-3001:no $where/3001`, '401', 'the right ones';
