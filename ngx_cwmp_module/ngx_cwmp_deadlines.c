@@ -12,7 +12,7 @@
 #define NGX_CWMP_DUE_TICK   1000    /* ms, for all partitions together */
 #define NGX_CWMP_DUE_LOCK   "5000"  /* ms */
 #define NGX_CWMP_DUE_MOST   64      /* members an answer */
-#define NGX_CWMP_DUE_SLICE  20      /* ms between slices of a sweep */
+#define NGX_CWMP_DUE_SLICE  10      /* ms between slices of a sweep */
 
 
 typedef struct {

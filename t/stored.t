@@ -232,7 +232,7 @@ subtest 'bytes of parameters' => sub {
     $d->post(gpv_response($d->begin->id));
     $redis->cmd('ZADD', 'cwmp:{0}:due', 0, 'g ' . $d->id);
     ok wait_for(sub { $redis->cmd('HLEN', $d->key('params')) < 10 },
-                patience(15)), 'all of it is gone, and swept';
+                patience(40)), 'all of it is gone, and swept';
     large($d, 'Device.New.P');
     is scalar(keys %{ known($d, 'Device.New.') }), 100, 'RULE-4 there is room';
 };
