@@ -7,7 +7,8 @@ set -eu
 
 # the module
 packages="gcc make pkg-config dpkg-dev nginx nginx-dev libpcre2-dev
-          zlib1g-dev libssl-dev libxml2-dev libhiredis-dev libjansson-dev"
+          zlib1g-dev libssl-dev libxml2-dev libhiredis-dev libjansson-dev
+          libxxhash-dev"
 
 # the tests: xmllint, another XML parser, a second compiler, a module with a
 # hiredis of its own

@@ -95,6 +95,7 @@ static const struct {
 cwmp_value_type_t
 cwmp_value_type(const unsigned char *name, size_t len)
 {
+    int                   first;
     size_t                i;
     const char           *known;
     const unsigned char  *p;
@@ -108,11 +109,12 @@ cwmp_value_type(const unsigned char *name, size_t len)
     for (p = name + len; p > name && p[-1] != ':'; p--) { /* void */ }
 
     len -= p - name;
+    first = len ? *p | 0x20 : 0;
 
     for (i = CWMP_V_STRING; i <= CWMP_V_HEXBINARY; i++) {
         known = cwmp_value_rows[i].name;
 
-        if (strlen(known) == len
+        if ((known[0] | 0x20) == first && strlen(known) == len
             && strncasecmp(known, (const char *) p, len) == 0)
         {
             return (cwmp_value_type_t) i;
@@ -122,7 +124,7 @@ cwmp_value_type(const unsigned char *name, size_t len)
     for (i = 0; cwmp_value_aliases[i].name; i++) {
         known = cwmp_value_aliases[i].name;
 
-        if (strlen(known) == len
+        if ((known[0] | 0x20) == first && strlen(known) == len
             && strncasecmp(known, (const char *) p, len) == 0)
         {
             return cwmp_value_aliases[i].type;

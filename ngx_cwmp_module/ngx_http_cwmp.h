@@ -19,7 +19,9 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
-#include <ngx_md5.h>
+
+#define XXH_INLINE_ALL              /* its states may be on the stack */
+#include <xxhash.h>
 
 #include "ngx_cwmp_redis.h"
 #include "cwmp_envelope.h"
@@ -85,7 +87,7 @@ struct ngx_http_cwmp_ctx_s {
     cwmp_envelope_t            *envelope;
     const cwmp_facts_t         *facts;
     cwmp_result_t               result;     /* JSON of the rows */
-    ngx_md5_t                   md5;        /* of the body, inflated */
+    XXH64_state_t               digest;     /* of the body, inflated */
 
     cwmp_str_t                  id;         /* of the device, when known */
     cwmp_str_t                  token;      /* of the session, when claimed */
@@ -110,7 +112,7 @@ struct ngx_http_cwmp_ctx_s {
     cwmp_session_version_t      cwmp;
     ngx_array_t                *events;     /* of ngx_str_t: code, key, ... */
     ngx_str_t                   events_text;
-    ngx_md5_t                   informed;   /* of its parameters */
+    XXH64_state_t               informed;   /* of its parameters */
     ngx_str_t                   root;
     ngx_str_t                   version;
     ngx_str_t                   hardware;

@@ -66,20 +66,23 @@ ngx_http_cwmp_arg_text(ngx_array_t *args, const char *s)
 }
 
 
-static ngx_int_t
-ngx_http_cwmp_arg_md5(ngx_array_t *args, ngx_md5_t *md5)
-{
-    u_char  sum[16], *hex;
+/* told from the one before it by the same device only: no secret depends on it */
 
-    hex = ngx_pnalloc(args->pool, 32);
+static ngx_int_t
+ngx_http_cwmp_arg_digest(ngx_array_t *args, const XXH64_state_t *digest)
+{
+    u_char            *hex;
+    XXH64_canonical_t  sum;
+
+    hex = ngx_pnalloc(args->pool, 2 * sizeof(sum));
     if (hex == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_md5_final(sum, md5);
-    ngx_hex_dump(hex, sum, 16);
+    XXH64_canonicalFromHash(&sum, XXH64_digest(digest));
+    ngx_hex_dump(hex, sum.digest, sizeof(sum));
 
-    return ngx_http_cwmp_arg(args, hex, 32);
+    return ngx_http_cwmp_arg(args, hex, 2 * sizeof(sum));
 }
 
 
@@ -181,7 +184,7 @@ ngx_http_cwmp_common_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
     }
 
     if (digest) {
-        if (ngx_http_cwmp_arg_md5(args, &ctx->md5) != NGX_OK) {
+        if (ngx_http_cwmp_arg_digest(args, &ctx->digest) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -335,7 +338,7 @@ ngx_http_cwmp_inform_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
     retries = ngx_atoi(fact->data, fact->len);
 
     if (ngx_http_cwmp_arg_number(args, ctx->parameter_key_seen) != NGX_OK
-        || ngx_http_cwmp_arg_md5(args, &ctx->informed) != NGX_OK
+        || ngx_http_cwmp_arg_digest(args, &ctx->informed) != NGX_OK
         || ngx_http_cwmp_arg_number(args, ngx_max(retries, 0)) != NGX_OK
         || ngx_http_cwmp_arg_events(ctx, args) != NGX_OK)
     {

@@ -349,7 +349,7 @@ ngx_http_cwmp_parse(ngx_http_cwmp_ctx_t *ctx, u_char *p, size_t n)
     }
 
     ctx->parsed += n;
-    ngx_md5_update(&ctx->md5, p, n);
+    XXH64_update(&ctx->digest, p, n);
 
     if (ngx_http_cwmp_parsed(ctx, cwmp_envelope_feed(ctx->envelope, p, n))
         != NGX_OK)

@@ -116,8 +116,8 @@ ngx_http_cwmp_create_ctx(ngx_http_request_t *r)
 
     ctx->facts = cwmp_envelope_facts(ctx->envelope);
     cwmp_result_init(&ctx->result, &ctx->arena);
-    ngx_md5_init(&ctx->md5);
-    ngx_md5_init(&ctx->informed);
+    XXH64_reset(&ctx->digest, 0);
+    XXH64_reset(&ctx->informed, 0);
 
     if (r->log_handler != ngx_http_cwmp_log_error) {
         ngx_http_cwmp_log_next = r->log_handler;

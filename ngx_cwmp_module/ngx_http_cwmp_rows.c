@@ -141,12 +141,12 @@ ngx_http_cwmp_informed(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
     name = &row->cells[0];
     dot = ngx_strlchr(name->data, name->data + name->len, '.');
 
-    ngx_md5_update(&ctx->informed, name->data, name->len);
-    ngx_md5_update(&ctx->informed, "=", 1);
-    ngx_md5_update(&ctx->informed, row->type.data, row->type.len);
-    ngx_md5_update(&ctx->informed, "=", 1);
-    ngx_md5_update(&ctx->informed, row->cells[1].data, row->cells[1].len);
-    ngx_md5_update(&ctx->informed, "\n", 1);
+    XXH64_update(&ctx->informed, name->data, name->len);
+    XXH64_update(&ctx->informed, "=", 1);
+    XXH64_update(&ctx->informed, row->type.data, row->type.len);
+    XXH64_update(&ctx->informed, "=", 1);
+    XXH64_update(&ctx->informed, row->cells[1].data, row->cells[1].len);
+    XXH64_update(&ctx->informed, "\n", 1);
 
     if (dot && ngx_http_cwmp_fact(ctx, row, dot) != CWMP_OK) {
         return CWMP_ERROR;
@@ -298,10 +298,14 @@ ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
 static void
 ngx_http_cwmp_twice(ngx_http_cwmp_ctx_t *ctx, const ngx_str_t *path)
 {
-    uint64_t  number, *slot;
+    uint64_t                    number, *slot;
+    ngx_http_cwmp_main_conf_t  *cmcf;
 
-    number = ((uint64_t) ngx_murmur_hash2(path->data, path->len) << 32)
-             | ngx_murmur_hash2(path->data + 1, path->len - 1);
+    cmcf = ngx_http_get_module_main_conf(ctx->request, ngx_http_cwmp_module);
+
+    /* with a seed that no CPE knows, none can make many meet in one place */
+
+    number = XXH3_64bits_withSeed(path->data, path->len, cmcf->worker);
 
     if (2 * ctx->nseen >= ctx->seen_slots
         && ngx_http_cwmp_remember_more(ctx) != NGX_OK)

@@ -17,6 +17,8 @@ static const char  *cwmp_shared[CWMP_PARTITION_KEYS] = {
     "due", "events", "index:seen", "index:model", "index:version", "quirks"
 };
 
+static const cwmp_str_t  cwmp_nobody = cwmp_string("");
+
 
 /* CRC-16/XMODEM, bit by bit: an ID is short */
 
@@ -44,25 +46,61 @@ cwmp_partition(const cwmp_str_t *id, unsigned partitions)
 }
 
 
+/* "prefix:{partition}:", which all keys of a device begin with */
+
 static cwmp_rc_t
-cwmp_key(cwmp_arena_t *arena, const cwmp_str_t *prefix, unsigned partition,
-    const char *kind, const cwmp_str_t *name, const char *suffix,
-    cwmp_str_t *key)
+cwmp_key_head(cwmp_arena_t *arena, const cwmp_str_t *prefix,
+    unsigned partition, cwmp_str_t *head)
 {
     size_t  size;
 
-    size = prefix->len + strlen(kind) + name->len + strlen(suffix)
-           + sizeof(":{4294967295}:");
+    size = prefix->len + sizeof(":{4294967295}:");
 
-    key->data = cwmp_alloc(arena, size);
-    if (key->data == NULL) {
+    head->data = cwmp_alloc(arena, size);
+    if (head->data == NULL) {
         return CWMP_ERROR;
     }
 
-    key->len = (size_t) snprintf((char *) key->data, size, "%.*s:{%u}:%s%.*s%s",
-                                 (int) prefix->len, (char *) prefix->data,
-                                 partition, kind, (int) name->len,
-                                 (char *) name->data, suffix);
+    memcpy(head->data, prefix->data, prefix->len);
+
+    head->len = prefix->len
+                + snprintf((char *) head->data + prefix->len,
+                           size - prefix->len, ":{%u}:", partition);
+    return CWMP_OK;
+}
+
+
+static cwmp_rc_t
+cwmp_key(cwmp_arena_t *arena, const cwmp_str_t *head, const char *kind,
+    const cwmp_str_t *name, const char *suffix, cwmp_str_t *key)
+{
+    size_t          i;
+    cwmp_str_t      parts[4];
+    unsigned char  *p;
+
+    parts[0] = *head;
+    parts[1].data = (unsigned char *) kind;
+    parts[1].len = strlen(kind);
+    parts[2] = *name;
+    parts[3].data = (unsigned char *) suffix;
+    parts[3].len = strlen(suffix);
+
+    key->len = parts[0].len + parts[1].len + parts[2].len + parts[3].len;
+
+    p = cwmp_alloc(arena, key->len + 1);
+    if (p == NULL) {
+        return CWMP_ERROR;
+    }
+
+    key->data = p;
+
+    for (i = 0; i < 4; i++) {
+        memcpy(p, parts[i].data, parts[i].len);
+        p += parts[i].len;
+    }
+
+    *p = '\0';
+
     return CWMP_OK;
 }
 
@@ -71,9 +109,13 @@ cwmp_rc_t
 cwmp_partition_key(cwmp_arena_t *arena, const cwmp_str_t *prefix,
     unsigned partition, const char *name, cwmp_str_t *key)
 {
-    cwmp_str_t  none = cwmp_string("");
+    cwmp_str_t  head;
 
-    return cwmp_key(arena, prefix, partition, name, &none, "", key);
+    if (cwmp_key_head(arena, prefix, partition, &head) != CWMP_OK) {
+        return CWMP_ERROR;
+    }
+
+    return cwmp_key(arena, &head, name, &cwmp_nobody, "", key);
 }
 
 
@@ -81,14 +123,17 @@ cwmp_rc_t
 cwmp_keys(cwmp_arena_t *arena, const cwmp_str_t *prefix, unsigned partitions,
     const cwmp_str_t *id, cwmp_str_t keys[CWMP_KEYS])
 {
-    unsigned    i, partition;
-    cwmp_str_t  model;
+    unsigned    i;
+    cwmp_str_t  head, model;
 
-    partition = cwmp_partition(id, partitions);
+    if (cwmp_key_head(arena, prefix, cwmp_partition(id, partitions), &head)
+        != CWMP_OK)
+    {
+        return CWMP_ERROR;
+    }
 
     for (i = 0; i < CWMP_DEVICE_KEYS; i++) {
-        if (cwmp_key(arena, prefix, partition, "", id, cwmp_suffixes[i],
-                     &keys[i])
+        if (cwmp_key(arena, &head, "", id, cwmp_suffixes[i], &keys[i])
             != CWMP_OK)
         {
             return CWMP_ERROR;
@@ -96,8 +141,8 @@ cwmp_keys(cwmp_arena_t *arena, const cwmp_str_t *prefix, unsigned partitions,
     }
 
     for (i = 0; i < CWMP_PARTITION_KEYS; i++) {
-        if (cwmp_partition_key(arena, prefix, partition, cwmp_shared[i],
-                               &keys[CWMP_DEVICE_KEYS + i])
+        if (cwmp_key(arena, &head, cwmp_shared[i], &cwmp_nobody, "",
+                     &keys[CWMP_DEVICE_KEYS + i])
             != CWMP_OK)
         {
             return CWMP_ERROR;
@@ -114,6 +159,5 @@ cwmp_keys(cwmp_arena_t *arena, const cwmp_str_t *prefix, unsigned partitions,
 
     model.len -= (model.len > 0);
 
-    return cwmp_key(arena, prefix, partition, "model:", &model, "",
-                    &keys[CWMP_KEYS - 1]);
+    return cwmp_key(arena, &head, "model:", &model, "", &keys[CWMP_KEYS - 1]);
 }

@@ -19,9 +19,13 @@
 #include "ngx_cwmp_redis_int.h"
 
 
+#define NGX_CWMP_REDIS_HEAD  (sizeof("$\r\n") - 1 + NGX_SIZE_T_LEN)
+
+
 static ngx_int_t ngx_cwmp_redis_reload(ngx_cwmp_redis_t *redis,
     ngx_cwmp_redis_cmd_t *cmd);
 static void ngx_cwmp_redis_deadline_handler(ngx_event_t *ev);
+static u_char *ngx_cwmp_redis_head(u_char *p, u_char kind, size_t n);
 static ngx_cwmp_redis_cmd_t *ngx_cwmp_redis_format(ngx_cwmp_redis_t *redis,
     const ngx_str_t *argv, ngx_uint_t argc);
 static void ngx_cwmp_redis_unlink(ngx_cwmp_redis_cmd_t *cmd);
@@ -386,6 +390,33 @@ ngx_cwmp_redis_deadline_handler(ngx_event_t *ev)
 }
 
 
+/* "$17\r\n"; thousands of them are in a long call, so no ngx_sprintf() */
+
+static u_char *
+ngx_cwmp_redis_head(u_char *p, u_char kind, size_t n)
+{
+    u_char  *q, digits[NGX_SIZE_T_LEN];
+
+    q = digits + NGX_SIZE_T_LEN;
+
+    do {
+        *--q = (u_char) ('0' + n % 10);
+        n /= 10;
+    } while (n);
+
+    *p++ = kind;
+
+    while (q < digits + NGX_SIZE_T_LEN) {
+        *p++ = *q++;
+    }
+
+    *p++ = '\r';
+    *p++ = '\n';
+
+    return p;
+}
+
+
 /* struct and RESP in one piece: nobody's pool outlives all of its uses */
 
 static ngx_cwmp_redis_cmd_t *
@@ -397,10 +428,10 @@ ngx_cwmp_redis_format(ngx_cwmp_redis_t *redis, const ngx_str_t *argv,
     ngx_uint_t             i;
     ngx_cwmp_redis_cmd_t  *cmd;
 
-    size = sizeof("*\r\n") + NGX_INT_T_LEN;
+    size = NGX_CWMP_REDIS_HEAD;
 
     for (i = 0; i < argc; i++) {
-        size += sizeof("$\r\n\r\n") + NGX_SIZE_T_LEN + argv[i].len;
+        size += NGX_CWMP_REDIS_HEAD + argv[i].len + 2;
     }
 
     cmd = ngx_alloc(offsetof(ngx_cwmp_redis_cmd_t, bytes) + size, &redis->log);
@@ -411,10 +442,10 @@ ngx_cwmp_redis_format(ngx_cwmp_redis_t *redis, const ngx_str_t *argv,
     ngx_memzero(cmd, offsetof(ngx_cwmp_redis_cmd_t, bytes));
     cmd->redis = redis;
 
-    p = ngx_sprintf(cmd->bytes, "*%ui\r\n", argc);
+    p = ngx_cwmp_redis_head(cmd->bytes, '*', argc);
 
     for (i = 0; i < argc; i++) {
-        p = ngx_sprintf(p, "$%uz\r\n", argv[i].len);
+        p = ngx_cwmp_redis_head(p, '$', argv[i].len);
         p = ngx_cpymem(p, argv[i].data, argv[i].len);
         *p++ = '\r';
         *p++ = '\n';

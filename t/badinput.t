@@ -140,8 +140,9 @@ my @BAD = (
     ['an ID of 1 MB', with(qr/(?<=inform-1)/, 'i' x $MB), qr/text over.*ID/],
     ['a serial number of 1 MB', with(qr/(?<=<SerialNumber>)/, 's' x $MB),
      qr/text over.*SerialNumber/],
-    ['200000 names', in_header(join('', map { "<n$_/>" } 1 .. 200_000)),
-     qr/too many different/],
+    # libxml2 would keep them all; what it does not see is kept by nobody
+    ['200000 names', in_header('<!---->' . join('', map { "<n$_/>" }
+     1 .. 200_000)), qr/too many different/],
     ['65 events', inform(serial => 'Bad', events => [map { ["X $_"] } 1 .. 65]),
      qr/more than 64 events/],
     ['30000 events', inform(serial => 'Bad', events => [map { ["X $_"] }

@@ -1,8 +1,9 @@
 
 /*
- * The bytes' way: what is no XML is trimmed off, the repair mends what libxml2
- * would not take, the guard bounds what libxml2 would gather, libxml2's SAX
- * push parser finds elements and text, and cwmp_walk.c makes facts of them.
+ * The bytes' way: what is no XML is trimmed off; what is plain is read by
+ * cwmp_plain.c, and from where it is not, the repair mends what libxml2 would
+ * not take, the guard bounds what libxml2 would gather, and libxml2's SAX push
+ * parser finds elements and text.  cwmp_walk.c makes facts of them.
  * The first refusal stands and nothing is fed after it.  What the CPE's
  * namespaces say does not matter, so libxml2's are left off (SAX1 events): an
  * undeclared prefix then is no error, and costs nothing.  The process calls
@@ -42,6 +43,10 @@ static void cwmp_envelope_pass(cwmp_envelope_t *e, const unsigned char *p,
     size_t n, int last);
 static void cwmp_envelope_mend(void *data, const unsigned char *p, size_t n,
     int last);
+static void cwmp_envelope_hand_over(cwmp_envelope_t *e);
+static void cwmp_envelope_parser(cwmp_envelope_t *e);
+static void cwmp_envelope_repair(cwmp_envelope_t *e, const unsigned char *p,
+    size_t n, int last);
 static cwmp_rc_t cwmp_envelope_good(void *data, const unsigned char *p,
     size_t n);
 static void cwmp_envelope_bad(cwmp_envelope_t *e, const char *why);
@@ -93,6 +98,13 @@ cwmp_envelope_create(cwmp_arena_t *arena, const cwmp_limits_t *limits,
 
     cwmp_repair_init(&e->repair, arena, cwmp_envelope_good, e);
     cwmp_guard_init(&e->guard, limits->text);
+
+    e->gather = CWMP_STAGE;
+    memset(&e->plain, 0, offsetof(cwmp_plain_t, names));
+    memset(&e->same, 0, offsetof(cwmp_same_t, holes));
+
+    e->same.wait = 0;
+    e->same.pause = 0;
 
     return e;
 }
@@ -168,15 +180,15 @@ cwmp_envelope_feed(cwmp_envelope_t *e, const unsigned char *p, size_t n)
 
     /* libxml2 looks over all it holds each time it is fed: not byte by byte */
 
-    if (e->staged || end - p < CWMP_STAGE) {
-        n = CWMP_STAGE - e->staged;
+    if (e->staged || (size_t) (end - p) < e->gather) {
+        n = e->gather - e->staged;
         n = (n < (size_t) (end - p)) ? n : (size_t) (end - p);
 
         memcpy(e->stage + e->staged, p, n);
         e->staged += n;
         p += n;
 
-        if (e->staged < CWMP_STAGE) {
+        if (e->staged < e->gather) {
             return e->rc;
         }
 
@@ -209,7 +221,7 @@ cwmp_envelope_end(cwmp_envelope_t *e)
         return e->rc;
     }
 
-    if (!e->done) {
+    if (!e->done && e->ctxt) {
 
         /* it may hold back the last byte or two */
 
@@ -319,9 +331,8 @@ cwmp_envelope_trim(cwmp_envelope_t *e, const unsigned char *p,
 static void
 cwmp_envelope_begin(cwmp_envelope_t *e, const unsigned char *p, size_t n)
 {
-    char            text[64], *t;
-    size_t          i;
-    xmlSAXHandler   sax;
+    char    text[64], *t;
+    size_t  i;
 
     if (n > 1 && (*p >= 0xfe || *p == '\0') && p[1] >= 0xfe) {
         cwmp_envelope_refuse(e, "body is not in an 8-bit encoding: send UTF-8");
@@ -339,29 +350,8 @@ cwmp_envelope_begin(cwmp_envelope_t *e, const unsigned char *p, size_t n)
         return;
     }
 
-    /* anything but the magic number of SAX2: libxml2 leaves namespaces alone,
-       and reports errors to the handler set in cwmp_envelope_parse() */
-
-    memset(&sax, 0, sizeof(sax));
-    sax.initialized = 1;
-    sax.startElement = cwmp_sax_open;
-    sax.endElement = cwmp_sax_close;
-    sax.characters = cwmp_sax_text;
-    sax.ignorableWhitespace = cwmp_sax_text;
-    sax.cdataBlock = cwmp_sax_text;
-    sax.internalSubset = cwmp_sax_doctype;
-
-    e->ctxt = xmlCreatePushParserCtxt(&sax, e, NULL, 0, NULL);
-    if (e->ctxt == NULL) {
-        cwmp_envelope_stop(e, CWMP_ERROR);
-        return;
-    }
-
-    /* what the repair hands on is UTF-8, whatever the declaration says */
-
-    xmlCtxtUseOptions(e->ctxt, XML_PARSE_NONET | XML_PARSE_IGNORE_ENC);
-
     e->started = 1;
+    e->plain.on = 1;
 }
 
 
@@ -391,14 +381,141 @@ cwmp_envelope_pass(cwmp_envelope_t *e, const unsigned char *p, size_t n,
 }
 
 
-/* mended by the repair, bounded by the guard, then libxml2's */
+/*
+ * What is plain is read where it lies.  From where it is not, all is mended by
+ * the repair, bounded by the guard, then libxml2's; but for rows that look the
+ * same.
+ */
 
 static void
 cwmp_envelope_mend(void *data, const unsigned char *p, size_t n, int last)
 {
+    size_t            take;
     cwmp_envelope_t  *e = data;
 
-    if (e->rc != CWMP_OK || !e->started) {
+    if (!e->started) {
+        return;
+    }
+
+    while (e->plain.on && n && e->rc == CWMP_OK) {
+        take = cwmp_plain_read(e, p, n);
+        p += take;
+        n -= take;
+    }
+
+    if (e->plain.on && !last) {
+        return;
+    }
+
+    e->plain.on = 0;
+
+    if (e->ctxt == NULL && !e->done && e->rc == CWMP_OK) {
+        cwmp_envelope_hand_over(e);
+    }
+
+    while (e->rc == CWMP_OK) {
+        take = cwmp_same_rows(e, p, n);
+        p += take;
+        n -= take;
+
+        take = cwmp_same_until(e, p, n);
+        cwmp_envelope_repair(e, p, take, last && take == n);
+        p += take;
+        n -= take;
+
+        if (n == 0) {
+            return;
+        }
+    }
+}
+
+
+/*
+ * From here on the document is libxml2's.  It is told which elements are open,
+ * and must not tell us.
+ */
+
+static void
+cwmp_envelope_hand_over(cwmp_envelope_t *e)
+{
+    size_t          n;
+    unsigned        i;
+    cwmp_plain_t   *plain = &e->plain;
+    unsigned char   tags[CWMP_PLAIN_NAMES + CWMP_PLAIN_DEPTH + 32], *p;
+
+    static const char  declaration[] = "<?xml version=\"1.0\"?>";
+
+    cwmp_envelope_parser(e);
+
+    if (e->rc != CWMP_OK) {
+        return;
+    }
+
+    p = tags;
+
+    if (plain->declared) {
+        memcpy(p, declaration, sizeof(declaration) - 1);
+        p += sizeof(declaration) - 1;
+    }
+
+    for (i = 0; i < plain->open; i++) {
+        n = strlen(plain->names + plain->names_at[i]);
+        *p++ = '<';
+        memcpy(p, plain->names + plain->names_at[i], n);
+        p += n;
+        *p++ = '>';
+    }
+
+    e->replayed = plain->open;
+    e->repair.depth = plain->open;
+    e->repair.opened = (plain->open || plain->declared);
+
+    if (p > tags) {
+        cwmp_envelope_parse(e, tags, p - tags, 0);
+    }
+
+    e->ctxt->input->line += plain->lines;
+
+    if (plain->held) {
+        cwmp_envelope_repair(e, plain->hold, plain->held, 0);
+    }
+}
+
+
+/* anything but the magic number of SAX2: libxml2 leaves namespaces alone, and
+   reports errors to the handler set in cwmp_envelope_parse() */
+
+static void
+cwmp_envelope_parser(cwmp_envelope_t *e)
+{
+    xmlSAXHandler  sax;
+
+    memset(&sax, 0, sizeof(sax));
+    sax.initialized = 1;
+    sax.startElement = cwmp_sax_open;
+    sax.endElement = cwmp_sax_close;
+    sax.characters = cwmp_sax_text;
+    sax.ignorableWhitespace = cwmp_sax_text;
+    sax.cdataBlock = cwmp_sax_text;
+    sax.internalSubset = cwmp_sax_doctype;
+
+    e->ctxt = xmlCreatePushParserCtxt(&sax, e, NULL, 0, NULL);
+    if (e->ctxt == NULL) {
+        cwmp_envelope_stop(e, CWMP_ERROR);
+        return;
+    }
+
+    /* what the repair hands on is UTF-8, whatever the declaration says */
+
+    xmlCtxtUseOptions(e->ctxt, XML_PARSE_NONET | XML_PARSE_IGNORE_ENC);
+}
+
+
+static void
+cwmp_envelope_repair(cwmp_envelope_t *e, const unsigned char *p, size_t n,
+    int last)
+{
+    if (e->rc != CWMP_OK) {
         return;
     }
 
@@ -521,6 +638,11 @@ static void
 cwmp_sax_open(void *data, const xmlChar *name, const xmlChar **atts)
 {
     cwmp_envelope_t  *e = data;
+
+    if (e->replayed) {
+        e->replayed--;
+        return;
+    }
 
     if (e->rc == CWMP_OK && !e->done) {
         cwmp_walk_open(e, (const char *) name, (const char **) atts);

@@ -19,7 +19,8 @@ static int cwmp_ns_of(const char *uri, cwmp_ns_t *ns);
 void
 cwmp_ns_declared(cwmp_envelope_t *e, const char **atts)
 {
-    cwmp_ns_t  ns;
+    cwmp_ns_t    ns;
+    const char  *prefix;
 
     for ( /* void */ ; atts[0]; atts += 2) {
 
@@ -31,9 +32,14 @@ cwmp_ns_declared(cwmp_envelope_t *e, const char **atts)
             continue;
         }
 
-        /* libxml2's dictionary keeps the name of the attribute */
+        prefix = atts[0] + 5 + (atts[0][5] == ':');
 
-        e->prefixes[e->nprefixes].prefix = atts[0] + 5 + (atts[0][5] == ':');
+        if (!cwmp_text_copy(e, &e->prefixes[e->nprefixes].prefix, prefix,
+                            strlen(prefix)))
+        {
+            return;
+        }
+
         e->prefixes[e->nprefixes].ns = ns;
         e->nprefixes++;
     }
@@ -96,8 +102,8 @@ cwmp_ns_choose(cwmp_envelope_t *e, const char *name)
     e->facts.ns = e->prefixes[0].ns;
 
     for (i = e->nprefixes; i > 0; i--) {
-        if (strlen(e->prefixes[i - 1].prefix) == len
-            && memcmp(e->prefixes[i - 1].prefix, name, len) == 0)
+        if (e->prefixes[i - 1].prefix.len == len
+            && memcmp(e->prefixes[i - 1].prefix.data, name, len) == 0)
         {
             e->facts.ns = e->prefixes[i - 1].ns;
             return;

@@ -235,22 +235,42 @@ cwmp_text_close_row(cwmp_envelope_t *e, const cwmp_arg_t *arg)
     unsigned    i;
     cwmp_row_t  row;
 
-    static unsigned char  string[] = "string";
+    cwmp_text_empty_row(&row, arg);
 
-    row.arg = arg;
     row.repaired = e->row_repaired;
 
     for (i = 0; i < CWMP_MAX_FIELDS; i++) {
-        row.cells[i].len = e->cells[i].len;
-        row.cells[i].data = e->cells[i].len ? e->text + e->cells[i].start
-                                            : cwmp_nothing;
+        if (e->cells[i].len) {
+            row.cells[i].len = e->cells[i].len;
+            row.cells[i].data = e->text + e->cells[i].start;
+        }
     }
 
-    row.type.data = e->type_len ? e->type : string;
-    row.type.len = e->type_len ? e->type_len : sizeof(string) - 1;
+    if (e->type_len) {
+        row.type.data = e->type;
+        row.type.len = e->type_len;
+    }
 
     if (!cwmp_refs_row(e, &row)) {
         cwmp_text_hand_over(e, &row);
+    }
+}
+
+
+void
+cwmp_text_empty_row(cwmp_row_t *row, const cwmp_arg_t *arg)
+{
+    unsigned  i;
+
+    static const cwmp_str_t  string = cwmp_string("string");
+    static const cwmp_str_t  nothing = { 0, cwmp_nothing };
+
+    row->arg = arg;
+    row->type = string;
+    row->repaired = 0;
+
+    for (i = 0; i < CWMP_MAX_FIELDS; i++) {
+        row->cells[i] = nothing;
     }
 }
 

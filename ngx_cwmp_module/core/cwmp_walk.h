@@ -1,7 +1,8 @@
 /*
  * Inside of an envelope: what cwmp_envelope.c (bytes, libxml2), cwmp_walk.c
  * (elements), cwmp_header.c (header blocks), cwmp_ns.c (namespaces),
- * cwmp_text.c (leaves, rows), cwmp_refs.c (references) and cwmp_facts.c (what
+ * cwmp_text.c (leaves, rows), cwmp_plain.c (what needs no parser), cwmp_same.c
+ * (rows that look the same), cwmp_refs.c (references) and cwmp_facts.c (what
  * was read) share.  Nobody else includes it.
  */
 
@@ -12,12 +13,14 @@
 
 #include "cwmp_envelope.h"
 #include "cwmp_guard.h"
+#include "cwmp_plain.h"
 #include "cwmp_repair.h"
+#include "cwmp_same.h"
 
 #define CWMP_FRAMES      12         /* elements that mean something to us are
                                        never nested deeper */
 #define CWMP_PREFIXES    8          /* declarations of CWMP's namespace */
-#define CWMP_STAGE       1024       /* small pieces are gathered up to this */
+#define CWMP_STAGE       1024
 #define CWMP_REASON      200
 #define CWMP_SCALAR_TEXT 8192       /* TR-069's longest scalar has 1024 */
 
@@ -42,7 +45,7 @@ typedef struct {
     unsigned           in;          /* CWMP_IN_* */
     unsigned           index;       /* of the first leaf or cell, or of the
                                        cell; items so far for an array */
-    const char        *name;        /* local; libxml2's dictionary holds it */
+    const char        *name;        /* local; there while it is open */
     const cwmp_arg_t  *arg;         /* of this element */
     const cwmp_arg_t  *args;        /* of its children */
     cwmp_str_t        *to;          /* LEAF: where the text goes; NULL: cell */
@@ -90,9 +93,10 @@ struct cwmp_envelope_s {
     cwmp_str_t         session_timeout;
     cwmp_str_t         faultstring;
 
+    unsigned           replayed;    /* tags that libxml2 is told once more */
     unsigned           nprefixes;
     struct {
-        const char    *prefix;
+        cwmp_str_t     prefix;
         cwmp_ns_t      ns;
     } prefixes[CWMP_PREFIXES];
 
@@ -109,9 +113,12 @@ struct cwmp_envelope_s {
     unsigned char      type[64];
 
     size_t             staged;
+    size_t             gather;      /* small pieces, up to this: CWMP_STAGE */
     unsigned char      stage[CWMP_STAGE];
     cwmp_repair_t      repair;
     cwmp_guard_t       guard;
+    cwmp_plain_t       plain;
+    cwmp_same_t        same;
     char               reason[CWMP_REASON + 1];
 };
 
@@ -145,11 +152,19 @@ void cwmp_ns_choose(cwmp_envelope_t *e, const char *name);
 
 void cwmp_text_close_leaf(cwmp_envelope_t *e, cwmp_frame_t *f);
 void cwmp_text_close_row(cwmp_envelope_t *e, const cwmp_arg_t *arg);
+void cwmp_text_empty_row(cwmp_row_t *row, const cwmp_arg_t *arg);
 void cwmp_text_hand_over(cwmp_envelope_t *e, const cwmp_row_t *row);
 void cwmp_text_open_list(cwmp_envelope_t *e, unsigned cell);
 void cwmp_text_read_type(cwmp_envelope_t *e, const char **atts);
 int cwmp_text_copy(cwmp_envelope_t *e, cwmp_str_t *to, const void *p,
     size_t len);
+
+/* how many of the bytes were taken */
+size_t cwmp_plain_read(cwmp_envelope_t *e, const unsigned char *p, size_t n);
+size_t cwmp_same_rows(cwmp_envelope_t *e, const unsigned char *p, size_t n);
+
+/* how many are libxml2's before it may stand between two rows */
+size_t cwmp_same_until(cwmp_envelope_t *e, const unsigned char *p, size_t n);
 
 /* stops the parse; rc is not CWMP_OK */
 void cwmp_envelope_stop(cwmp_envelope_t *e, cwmp_rc_t rc);

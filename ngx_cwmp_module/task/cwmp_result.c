@@ -12,6 +12,7 @@
 #include "cwmp_result.h"
 
 
+static unsigned char *cwmp_json_room(cwmp_result_t *r, size_t n);
 static void cwmp_json_add(cwmp_result_t *r, const void *p, size_t n);
 static void cwmp_json_string(cwmp_result_t *r, const cwmp_str_t *s);
 static void cwmp_json_leaf(cwmp_result_t *r, cwmp_type_t type,
@@ -19,6 +20,9 @@ static void cwmp_json_leaf(cwmp_result_t *r, cwmp_type_t type,
 
 
 #define cwmp_json_literal(r, s)  cwmp_json_add(r, s, sizeof(s) - 1)
+
+#define cwmp_json_escaped(ch)                                                 \
+    ((ch) < 0x20 || (ch) == '"' || (ch) == '\\' || (ch) == 0x7f)
 
 
 void
@@ -29,20 +33,18 @@ cwmp_result_init(cwmp_result_t *result, cwmp_arena_t *arena)
 }
 
 
-static void
-cwmp_json_add(cwmp_result_t *r, const void *p, size_t n)
+/* room for n bytes; NULL: they are not wanted, or there is no memory */
+
+static unsigned char *
+cwmp_json_room(cwmp_result_t *r, size_t n)
 {
     size_t          size;
     unsigned char  *data;
 
-    if (n == 0 || r->failed) {
-        return;
-    }
-
     /* of a row that is going to be taken back no more is gathered */
 
-    if (r->list && r->len > CWMP_RESULT_MAX) {
-        return;
+    if (r->failed || (r->list && r->len > CWMP_RESULT_MAX)) {
+        return NULL;
     }
 
     if (n > r->size - r->len) {
@@ -54,7 +56,7 @@ cwmp_json_add(cwmp_result_t *r, const void *p, size_t n)
         data = cwmp_alloc(r->arena, size);
         if (data == NULL) {
             r->failed = 1;
-            return;
+            return NULL;
         }
 
         if (r->len) {
@@ -65,8 +67,21 @@ cwmp_json_add(cwmp_result_t *r, const void *p, size_t n)
         r->size = size;
     }
 
-    memcpy(r->data + r->len, p, n);
-    r->len += n;
+    return r->data + r->len;
+}
+
+
+static void
+cwmp_json_add(cwmp_result_t *r, const void *p, size_t n)
+{
+    unsigned char  *to;
+
+    to = cwmp_json_room(r, n);
+
+    if (to && n) {
+        memcpy(to, p, n);
+        r->len += n;
+    }
 }
 
 
@@ -75,47 +90,73 @@ cwmp_json_add(cwmp_result_t *r, const void *p, size_t n)
 static void
 cwmp_json_string(cwmp_result_t *r, const cwmp_str_t *s)
 {
-    char            code[8];
-    size_t          i, from;
-    unsigned char   ch;
+    size_t          i, len, more;
+    unsigned char   ch, *p, *to;
 
-    cwmp_json_literal(r, "\"");
+    static const char  hex[] = "0123456789abcdef";
 
-    for (i = 0, from = 0; i < s->len; i++) {
+    /* of a row: a longer one is taken back */
+
+    len = (r->list && s->len > CWMP_RESULT_MAX) ? CWMP_RESULT_MAX : s->len;
+
+    for (i = 0, more = 0; i < len; i++) {
+        more += cwmp_json_escaped(s->data[i]);
+    }
+
+    to = cwmp_json_room(r, len + 5 * more + 2);
+    if (to == NULL) {
+        return;
+    }
+
+    p = to;
+    *p++ = '"';
+
+    if (more == 0 && len) {
+        memcpy(p, s->data, len);
+        p += len;
+    }
+
+    for (i = 0; more && i < len; i++) {
         ch = s->data[i];
 
-        if (ch >= 0x20 && ch != '"' && ch != '\\' && ch != 0x7f) {
+        if (!cwmp_json_escaped(ch)) {
+            *p++ = ch;
             continue;
         }
 
-        cwmp_json_add(r, s->data + from, i - from);
-        from = i + 1;
+        *p++ = '\\';
 
         if (ch == '"' || ch == '\\') {
-            code[0] = '\\';
-            code[1] = (char) ch;
-            cwmp_json_add(r, code, 2);
-
-        } else {
-            snprintf(code, sizeof(code), "\\u%04x", (unsigned) ch);
-            cwmp_json_add(r, code, 6);
+            *p++ = ch;
+            continue;
         }
+
+        memcpy(p, "u00", 3);
+        p[3] = hex[ch >> 4];
+        p[4] = hex[ch & 15];
+        p += 5;
     }
 
-    if (i > from) {
-        cwmp_json_add(r, s->data + from, i - from);
-    }
-
-    cwmp_json_literal(r, "\"");
+    *p++ = '"';
+    r->len += p - to;
 }
 
 
 static void
 cwmp_json_name(cwmp_result_t *r, const char *name)
 {
-    cwmp_json_literal(r, "\"");
-    cwmp_json_add(r, name, strlen(name));
-    cwmp_json_literal(r, "\":");
+    size_t          len;
+    unsigned char  *p;
+
+    len = strlen(name);
+    p = cwmp_json_room(r, len + 3);
+
+    if (p) {
+        p[0] = '"';
+        memcpy(p + 1, name, len);
+        memcpy(p + 1 + len, "\":", 2);
+        r->len += len + 3;
+    }
 }
 
 

@@ -192,7 +192,7 @@ sub pair {
     my ($recorded, $own, $device, $call) = @_;
     my ($token, $digest) = @$own;
     my $to = sprintf "%0*d", length $token, $call;
-    my $of = md5_hex($call);
+    my $of = substr md5_hex($call), 0, length $digest;
     my @bytes = map { $_->{bytes} } @$recorded;
 
     for my $i (0, 1) {
