@@ -34,6 +34,9 @@
 #include "cwmp_write.h"
 
 
+#define NGX_HTTP_CWMP_RANDOM  64    /* tokens' bytes: drawn at once, since each
+                                       time costs as much as parsing */
+
 /* one cwmp_redis directive; client and deadlines are this worker's */
 typedef struct {
     ngx_cwmp_redis_conf_t      *conf;
@@ -46,6 +49,8 @@ typedef struct {
     ngx_array_t                 redis;      /* of ngx_http_cwmp_redis_t * */
     uint64_t                    worker;     /* random: no other has it */
     uint64_t                    nonce;      /* grows with each call */
+    ngx_uint_t                  nrandom;    /* tokens that are left of */
+    u_char                      random[NGX_HTTP_CWMP_RANDOM][16];
 } ngx_http_cwmp_main_conf_t;
 
 

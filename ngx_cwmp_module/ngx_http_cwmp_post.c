@@ -13,6 +13,7 @@ static void *ngx_http_cwmp_alloc(void *owner, size_t size);
 static void ngx_http_cwmp_cleanup(void *data);
 static ngx_int_t ngx_http_cwmp_headers(ngx_http_cwmp_ctx_t *ctx);
 static void ngx_http_cwmp_open(ngx_http_cwmp_ctx_t *ctx);
+static ngx_int_t ngx_http_cwmp_token(ngx_http_cwmp_ctx_t *ctx, u_char *token);
 static ngx_int_t ngx_http_cwmp_inform(ngx_http_cwmp_ctx_t *ctx);
 static u_char *ngx_http_cwmp_log_error(ngx_http_request_t *r,
     ngx_http_request_t *sr, u_char *buf, size_t len);
@@ -304,12 +305,35 @@ ngx_http_cwmp_is_inform(ngx_http_cwmp_ctx_t *ctx)
 }
 
 
+static ngx_int_t
+ngx_http_cwmp_token(ngx_http_cwmp_ctx_t *ctx, u_char *token)
+{
+    ngx_http_cwmp_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(ctx->request, ngx_http_cwmp_module);
+
+    if (cmcf->nrandom == 0) {
+        if (RAND_bytes((u_char *) cmcf->random, sizeof(cmcf->random)) != 1) {
+            return NGX_ERROR;
+        }
+
+        cmcf->nrandom = NGX_HTTP_CWMP_RANDOM;
+    }
+
+    cmcf->nrandom--;
+    cwmp_token_encode(cmcf->random[cmcf->nrandom], token);
+    ngx_memzero(cmcf->random[cmcf->nrandom], sizeof(cmcf->random[0]));
+
+    return NGX_OK;
+}
+
+
 /* a new session: its token, and the events as one text for people */
 
 static ngx_int_t
 ngx_http_cwmp_inform(ngx_http_cwmp_ctx_t *ctx)
 {
-    u_char      *p, bytes[16];
+    u_char      *p;
     size_t       len;
     ngx_str_t   *event;
     ngx_uint_t   i, n;
@@ -322,11 +346,10 @@ ngx_http_cwmp_inform(ngx_http_cwmp_ctx_t *ctx)
     }
 
     p = ngx_pnalloc(ctx->request->pool, len + CWMP_TOKEN_LEN);
-    if (p == NULL || RAND_bytes(bytes, sizeof(bytes)) != 1) {
+    if (p == NULL || ngx_http_cwmp_token(ctx, p) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    cwmp_token_encode(bytes, p);
     ctx->token.data = p;
     ctx->token.len = CWMP_TOKEN_LEN;
 

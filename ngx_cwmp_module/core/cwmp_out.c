@@ -9,6 +9,21 @@
 #include "cwmp_out.h"
 
 
+/* characters that stand for themselves */
+
+#define P16  1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
+
+static const unsigned char  cwmp_out_plain[256] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    1, 1, 0, 1, 1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 0, 1,
+    P16, P16, P16, P16
+};
+
+#undef P16
+
+
 static size_t cwmp_utf8(const unsigned char *p, const unsigned char *end);
 
 
@@ -58,6 +73,11 @@ cwmp_write_text(cwmp_out_t *out, const cwmp_str_t *text)
 
     for (start = p; p < end; /* void */ ) {
 
+        if (cwmp_out_plain[*p]) {
+            p++;
+            continue;
+        }
+
         n = 1;
         instead = NULL;
 
@@ -85,10 +105,6 @@ cwmp_write_text(cwmp_out_t *out, const cwmp_str_t *text)
                back byte by byte */
 
             instead = "&#13;";
-            break;
-
-        case '\t':
-        case '\n':
             break;
 
         default:

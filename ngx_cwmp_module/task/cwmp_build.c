@@ -74,17 +74,21 @@ cwmp_build_path(cwmp_build_t *b, const char *path, const char *sep,
     const char *name)
 {
     char    *p;
-    size_t   len;
+    size_t   len, sep_len, name_len;
 
-    len = strlen(path) + strlen(sep) + strlen(name) + 1;
+    len = strlen(path);
+    sep_len = strlen(sep);
+    name_len = strlen(name) + 1;
 
-    p = cwmp_alloc(b->arena, len);
+    p = cwmp_alloc(b->arena, len + sep_len + name_len);
     if (p == NULL) {
         b->rc = CWMP_ERROR;
         return NULL;
     }
 
-    snprintf(p, len, "%s%s%s", path, sep, name);
+    memcpy(p, path, len);
+    memcpy(p + len, sep, sep_len);
+    memcpy(p + len + sep_len, name, name_len);
 
     return p;
 }

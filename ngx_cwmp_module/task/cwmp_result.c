@@ -21,8 +21,13 @@ static void cwmp_json_leaf(cwmp_result_t *r, cwmp_type_t type,
 
 #define cwmp_json_literal(r, s)  cwmp_json_add(r, s, sizeof(s) - 1)
 
-#define cwmp_json_escaped(ch)                                                 \
-    ((ch) < 0x20 || (ch) == '"' || (ch) == '\\' || (ch) == 0x7f)
+/* what JSON, or a terminal, would not take as it is */
+
+static const unsigned char  cwmp_json_escaped[256] = {
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    ['"'] = 1, ['\\'] = 1, [0x7f] = 1
+};
 
 
 void
@@ -100,7 +105,7 @@ cwmp_json_string(cwmp_result_t *r, const cwmp_str_t *s)
     len = (r->list && s->len > CWMP_RESULT_MAX) ? CWMP_RESULT_MAX : s->len;
 
     for (i = 0, more = 0; i < len; i++) {
-        more += cwmp_json_escaped(s->data[i]);
+        more += cwmp_json_escaped[s->data[i]];
     }
 
     to = cwmp_json_room(r, len + 5 * more + 2);
@@ -119,7 +124,7 @@ cwmp_json_string(cwmp_result_t *r, const cwmp_str_t *s)
     for (i = 0; more && i < len; i++) {
         ch = s->data[i];
 
-        if (!cwmp_json_escaped(ch)) {
+        if (!cwmp_json_escaped[ch]) {
             *p++ = ch;
             continue;
         }
