@@ -2142,7 +2142,7 @@ local next_task
 
 -- the next task of the queue, or the end of the session
 function next_task(c, s)
-    if call('EXISTS', c.k[TASKS], c.k[QUEUE]) == 0 then
+    if call('EXISTS', c.k[TASKS], c.k[LIVE]) == 0 then
         return close(c, s)
     end
     local may, why = several.may_send(c, s)
@@ -2681,13 +2681,17 @@ local function pack(s)
            .. s.c .. ' ' .. s.l .. ' ' .. s.to .. ' ' .. s.v
 end
 
--- without a nonce when nothing but p has changed
+-- Without a nonce when nothing but p has changed; a session without an RPC lasts
+-- no longer for that.
 local function save(c, s, nonce, digest)
     if nonce then
         call('HSET', c.k[SESSION], 'p', pack(s), 'n', nonce, 'd', digest,
              'b', s.b)
     else
         call('HSET', c.k[SESSION], 'p', pack(s))
+        if s.c == '0' then
+            return
+        end
     end
     local lease = s.idle
     if s.s == ACS and tonumber(s.outstanding) > tonumber(lease) then
@@ -2967,21 +2971,18 @@ local function same_device(c, f, is)
     elseif got[1] ~= is then
         return nil
     end
-    local set = { 'seen', c.when, 'clock', f.clock }
-    if f.clock == '' then
-        set[3], set[4] = nil, nil
-    end
-    if got[2] ~= f.informed then
-        set[#set + 1] = 'informed'
-        set[#set + 1] = f.informed
-    end
-    if got[3] ~= f.events then
-        set[#set + 1] = 'events'
-        set[#set + 1] = f.events
-    end
+    local d = { informed = got[2], events = got[3] }
     call('ZADD', c.k[SEEN], c.when, c.id)
+    if d.informed == f.informed and d.events == f.events and f.clock ~= '' then
+        call('HSET', c.k[DEVICE], 'seen', c.when, 'clock', f.clock)
+        return d
+    end
+    local set = { 'seen', c.when, 'informed', f.informed, 'events', f.events }
+    if f.clock ~= '' then
+        set[7], set[8] = 'clock', f.clock
+    end
     call('HSET', c.k[DEVICE], unpack(set))
-    return { informed = got[2], events = got[3] }
+    return d
 end
 
 -- the rest of its facts, for those who need more than that it is the same
@@ -3168,8 +3169,8 @@ end
 function inform(c, args)
     local k, token, nonce, digest = c.k, args[2], args[3], args[4]
     -- of most devices there is nothing of all this
-    local rest = call('EXISTS', k[SESSION], k[RUNNING], k[WAITING], k[TASKS],
-                      k[QUEUE], k[QUIRKS] or k[QUEUE])
+    local rest = call('EXISTS', k[SESSION], k[TASKS], k[LIVE],
+                      k[QUIRKS] or k[LIVE])
     local old = rest > 0 and load_session(c)
     if old and (old.n == nonce or old.d == digest and old.a == 'inform'
                                   and old.r == '0')
@@ -3187,8 +3188,7 @@ function inform(c, args)
     end
 
     local f, first = inform_facts(args)
-    local carries = rest > 0 and call('EXISTS', k[RUNNING], k[WAITING],
-                                      k[TASKS], k[QUEUE]) > 0
+    local carries = rest > 0 and call('EXISTS', k[TASKS], k[LIVE]) > 0
     local awake = false
     if carries then
         check_keys(c)
