@@ -279,6 +279,7 @@ local KINDS = { [DEVICE] = 'hash', [PARAMS] = 'hash', [QUEUE] = 'zset',
                 [LIVE] = 'hash', [RUNNING] = 'hash', [WAITING] = 'hash',
                 [SESSION] = 'hash', [RESULTS] = 'stream', [DUE] = 'zset',
                 [EVENTS] = 'stream' }
+local LENGTH = { hash = 'HLEN', zset = 'ZCARD', stream = 'XLEN' }
 
 local function check_kinds(c, kinds)
     for i, kind in pairs(kinds) do
@@ -290,10 +291,18 @@ local function check_kinds(c, kinds)
     end
 end
 
+local function ask_lengths(c)       -- a number costs less than a type
+    for i, kind in pairs(KINDS) do
+        call(LENGTH[kind], c.k[i])
+    end
+end
+
 local function check_keys(c)
     if not c.checked then
         c.checked = true
-        check_kinds(c, KINDS)
+        if not pcall(ask_lengths, c) then
+            check_kinds(c, KINDS)
+        end
     end
 end
 
@@ -434,13 +443,11 @@ local function write_params(c, generation, rows, first, run)
         due(c, 'g', nil, c.now, 'NX')
         return 0
     end
-    local i = first
-    while i <= n do
-        local list = {}
-        while i <= n and #list < SLICE do
-            list[#list + 1] = rows[i]
-            list[#list + 1] = generation .. rows[i + 1]
-            i = i + 2
+    for from = first, n, SLICE do
+        local list, at = {}, 0
+        for i = from, math.min(from + SLICE, n) - 1, 2 do
+            list[at + 1], list[at + 2] = rows[i], generation .. rows[i + 1]
+            at = at + 2
         end
         call('HSET', c.k[PARAMS], unpack(list))
     end
@@ -630,13 +637,20 @@ local function parameter_key(id, task, phase)
     return key
 end
 
+-- a task, its JSON, and when it was queued; the last one is kept
 local function load_task(c, id)
-    local entry = call('HGET', c.k[LIVE], id)
-    if not entry then
-        return nil
+    local last = c.last
+    if not last or last.id ~= id then
+        local entry = call('HGET', c.k[LIVE], id)
+        if not entry then
+            return nil
+        end
+        local queued, json = string.match(entry, '^(%d+) (.*)$')
+        last = { id = id, task = decode(json or '') or {}, json = json or '',
+                 queued = tonumber(queued) }
+        c.last = last
     end
-    local queued, json = string.match(entry, '^(%d+) (.*)$')
-    return decode(json or '') or {}, json or '', tonumber(queued)
+    return last.task, last.json, last.queued
 end
 
 local function write_result(c, r)
@@ -755,6 +769,7 @@ local function finish(c, id, status, more)
     write_result(c, { id = id, method = task.method, status = status,
                       fault = more.fault, response = more.response,
                       queued = queued, sent = sent })
+    c.last = nil
     call('HDEL', c.k[LIVE], id, '=a ' .. id, '=p ' .. id, '=v ' .. id,
          '=s ' .. id, '=u ' .. id, '=w ' .. id, '=l ' .. id, '=r ' .. id,
          '=k ' .. command_key(id, task))
@@ -873,6 +888,7 @@ local function accept(c, task, json)
         return nil, 'CommandKey', 'a task of this CommandKey lives'
     end
     call('HSET', c.k[LIVE], id, c.now .. ' ' .. json)
+    c.last = { id = id, task = task, json = json, queued = c.now }
     local score
     if task.after then
         call('HSET', c.k[LIVE], '=w ' .. id,
