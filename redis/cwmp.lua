@@ -30,7 +30,7 @@
   never shrinks, also where two changes meet: t/cwmp.lua.sum lists them all.
 ]]
 
-local VERSION = 5
+local VERSION = 6
 
 
 -- positions in KEYS, the same for every function that works on a device
@@ -63,7 +63,7 @@ local PARAM_BYTES = 64              -- of each beside its name and value, about
 local RESULTS_MAX = 200             -- of a device
 local SESSION_MS = 14400000         -- a session lasts, and what it may bring
 local SESSION_BYTES = 268435456
-local EVENTS_MAX = 100000           -- of a partition
+local EVENTS_MAX = '100000'         -- of a partition; numbers cost more
 local TOLD_MAX = 2048               -- of what a CPE says, in an event
 local TOLD_LAST = 16                -- of what a CPE tells until it is heard
 local SWEEP_AFTER = 32              -- completed reads
@@ -180,13 +180,10 @@ end
 
 -- ---------------------------------------------------------------- helpers
 
--- in ms, in us, and in seconds as text
+-- Text, as Redis gives and takes it: seconds, and six digits of the second.
 local function clock()
     local t = call('TIME')
-    local s, us = t[1], t[2]
-    us = string.sub('00000', #us) .. us
-    return tonumber(s .. string.sub(us, 1, 3)), tonumber(s .. us),
-           s .. '.' .. string.sub(us, 1, 3)
+    return t[1], string.sub('00000', #t[2]) .. t[2]
 end
 
 local function seconds(ms)
@@ -242,7 +239,8 @@ end
 
 local SPELLED = {}                  -- CODES by what they are called
 for n = 0, #CODES do
-    SPELLED[n .. ' ' .. CODES[n][1]] = n .. ''
+    CODES[n].number = n .. ''
+    SPELLED[n .. ' ' .. CODES[n][1]] = CODES[n]
 end
 
 -- An EventCode as it should be spelled, what it is known by (its number, or all
@@ -250,7 +248,7 @@ end
 local function event_code(text)
     local known = SPELLED[text]
     if known then
-        return text, known, CODES[tonumber(known)]
+        return text, known.number, known
     end
     text = string.gsub(trimmed(text), '%s+', ' ')
     local number = string.match(text, '^%d+')
@@ -281,6 +279,7 @@ local KINDS = { [DEVICE] = 'hash', [PARAMS] = 'hash', [QUEUE] = 'zset',
                 [LIVE] = 'hash', [RUNNING] = 'hash', [WAITING] = 'hash',
                 [SESSION] = 'hash', [RESULTS] = 'stream', [DUE] = 'zset',
                 [EVENTS] = 'stream' }
+local LENGTH = { hash = 'HLEN', zset = 'ZCARD', stream = 'XLEN' }
 
 local function check_kinds(c, kinds)
     for i, kind in pairs(kinds) do
@@ -292,17 +291,40 @@ local function check_kinds(c, kinds)
     end
 end
 
-local function check_keys(c)
-    if not c.checked then
-        c.checked = true
-        check_kinds(c, KINDS)
+local function ask_lengths(c)       -- a number costs less than a type
+    for i, kind in pairs(KINDS) do
+        call(LENGTH[kind], c.k[i])
     end
 end
 
+local function check_keys(c)
+    if not c.checked then
+        c.checked = true
+        if not pcall(ask_lengths, c) then
+            check_kinds(c, KINDS)
+        end
+    end
+end
+
+-- A context's time is asked for when it is needed, and is then the same to the
+-- end: now in ms, and as text second, us (six digits), and when: both.
+local TIME = {
+    __index = function(c, name)
+        if name == 'when' then
+            local s, us = clock()
+            c.second, c.us, c.when = s, us, s .. '.' .. string.sub(us, 1, 3)
+            return c.when
+        elseif name == 'now' then
+            c.now = string.gsub(c.when, '%.', '') + 0
+            return c.now
+        end
+    end,
+}
+
 local function context(keys, id)
-    local now, micros, when = clock()
-    return { k = keys, id = id, now = now, micros = micros, when = when,
-             notes = {}, q = nil, generation = nil, checked = nil }
+    return setmetatable({ k = keys, id = id, notes = {}, q = '',
+                          generation = false, second = nil, us = nil,
+                          when = nil }, TIME)
 end
 
 -- All keys of a device from the name of one of them, for the functions that
@@ -421,13 +443,11 @@ local function write_params(c, generation, rows, first, run)
         due(c, 'g', nil, c.now, 'NX')
         return 0
     end
-    local i = first
-    while i <= n do
-        local list = {}
-        while i <= n and #list < SLICE do
-            list[#list + 1] = rows[i]
-            list[#list + 1] = generation .. rows[i + 1]
-            i = i + 2
+    for from = first, n, SLICE do
+        local list, at = {}, 0
+        for i = from, math.min(from + SLICE, n) - 1, 2 do
+            list[at + 1], list[at + 2] = rows[i], generation .. rows[i + 1]
+            at = at + 2
         end
         call('HSET', c.k[PARAMS], unpack(list))
     end
@@ -617,13 +637,20 @@ local function parameter_key(id, task, phase)
     return key
 end
 
+-- a task, its JSON, and when it was queued; the last one is kept
 local function load_task(c, id)
-    local entry = call('HGET', c.k[LIVE], id)
-    if not entry then
-        return nil
+    local last = c.last
+    if not last or last.id ~= id then
+        local entry = call('HGET', c.k[LIVE], id)
+        if not entry then
+            return nil
+        end
+        local queued, json = string.match(entry, '^(%d+) (.*)$')
+        last = { id = id, task = decode(json or '') or {}, json = json or '',
+                 queued = tonumber(queued) }
+        c.last = last
     end
-    local queued, json = string.match(entry, '^(%d+) (.*)$')
-    return decode(json or '') or {}, json or '', tonumber(queued)
+    return last.task, last.json, last.queued
 end
 
 local function write_result(c, r)
@@ -742,6 +769,7 @@ local function finish(c, id, status, more)
     write_result(c, { id = id, method = task.method, status = status,
                       fault = more.fault, response = more.response,
                       queued = queued, sent = sent })
+    c.last = nil
     call('HDEL', c.k[LIVE], id, '=a ' .. id, '=p ' .. id, '=v ' .. id,
          '=s ' .. id, '=u ' .. id, '=w ' .. id, '=l ' .. id, '=r ' .. id,
          '=k ' .. command_key(id, task))
@@ -860,6 +888,7 @@ local function accept(c, task, json)
         return nil, 'CommandKey', 'a task of this CommandKey lives'
     end
     call('HSET', c.k[LIVE], id, c.now .. ' ' .. json)
+    c.last = { id = id, task = task, json = json, queued = c.now }
     local score
     if task.after then
         call('HSET', c.k[LIVE], '=w ' .. id,
@@ -999,6 +1028,8 @@ end
   in STYLE and a row of cwmp_style_words[] (core/cwmp_style.c).
 ]]
 local quirk, device_quirks, style_of, generation_of
+
+local RULES = VERSION .. '.'        -- the rows here, and all that is made of them
 
 do  -- Lua takes 200 local names in a block
 
@@ -1248,7 +1279,7 @@ end
 -- it or the rows have changed since.
 function device_quirks(c, d, f, set)
     local version = f.version ~= '' and f.version or d.version or ''
-    local of = VERSION .. '.' .. generation_of(c) .. ' ' .. f.oui .. '/'
+    local of = RULES .. generation_of(c) .. ' ' .. f.oui .. '/'
                .. f.class .. '/' .. version
     if d.quirksof == of then
         return d.quirks or ''
@@ -2003,9 +2034,9 @@ local function send(c, s, run, task, json, typed)
         run.phase = 'types'
     end
     s.c = (tonumber(s.c) or 0) + 1
-    run.rpc = string.format('%x.%d', c.micros, s.c)
     run.sent, run.came, run.full, run.broke, run.early = c.now, '0', '', '', ''
     run.strayed, run.takes = '', ''
+    run.rpc = string.format('%x.%d', c.second .. c.us, s.c)
     if m.reads or m.lost == 'verify' then
         run.gen = call('HINCRBY', c.k[DEVICE], 'gen', 1)
     end
@@ -2026,7 +2057,7 @@ end
 
 local function close(c, s)
     s.s, s.a = CLOSING, 'end'
-    if tonumber(s.c or 0) > 0 then
+    if s.c ~= '0' then
         not_due(c, 's')
     end
     return { 'end', c.notes }
@@ -2088,16 +2119,15 @@ function several.resume(c, s, run, task)
     return true
 end
 
--- bytes of a POST; older nodes do not tell
-function several.size_of(most)
-    local at = string.find(most, ' ', 1, true)
-    return at and tonumber(string.match(most, '^%d+', at + 1)) or 0
+-- RPCs at most, bytes of the POST ('' from older nodes), values repaired in it
+function several.counts_of(most)
+    return string.match(most, '^(%d+) ?(%d*) ?(%d*)')
 end
 
 -- how many values of an Inform are not quite what was sent, for an event
-function several.repaired_in(most)
-    if string.find(most, ' %d+ ') then
-        return 'repaired', string.match(most, '%d+$')
+function several.repaired(n)
+    if n ~= '' then
+        return 'repaired', n
     end
 end
 
@@ -2106,7 +2136,7 @@ function several.too_much_of(c, s)
     if c.now - (tonumber(s.o) or c.now) >= SESSION_MS then
         return 'the session lasts longer than ' .. SESSION_MS / 3600000
                .. ' hours'
-    elseif s.b > SESSION_BYTES then
+    elseif tonumber(s.b) > SESSION_BYTES then
         return 'the session brings more than ' .. SESSION_BYTES / 1048576
                .. ' MB'
     end
@@ -2117,9 +2147,7 @@ end
 function several.may_send(c, s)
     if s.last or s.l == '1' then
         return false, ''
-    elseif s.c ~= '0' and tonumber(s.c)
-                          >= tonumber(string.match(s.most, '^%d+'))
-    then
+    elseif tonumber(s.c) >= tonumber(s.most) then
         return false, 'more tasks than cwmp_max_rpcs'
     end
     local why = several.too_much_of(c, s)
@@ -2130,12 +2158,14 @@ local next_task
 
 -- the next task of the queue, or the end of the session
 function next_task(c, s)
-    local may, why = several.may_send(c, s)
-    if why == '' or call('EXISTS', c.k[TASKS], c.k[QUEUE]) == 0 then
+    if call('EXISTS', c.k[TASKS], c.k[LIVE]) == 0 then
         return close(c, s)
     end
+    local may, why = several.may_send(c, s)
     if not may then
-        note(c, why .. ': the rest waits for the next session')
+        if why ~= '' then
+            note(c, why .. ': the rest waits for the next session')
+        end
         return close(c, s)
     end
     check_keys(c)
@@ -2445,6 +2475,7 @@ end
 
 local function inform_waiting(c, f)
     local all = call('HGETALL', c.k[WAITING])
+    f.keeps = all[1] and call('HGET', c.k[DEVICE], 'keeps')
     for i = 1, #all, 2 do
         local w, task, m = load_waiting(c, all[i], all[i + 1])
         local code = w and has_event(w, m, f)
@@ -2645,6 +2676,7 @@ local REQUESTS = {
   time-out, v namespace and version of CWMP.
 ]]
 local PACKED = '^(%d) (%d) (%d) (%a+) (%d+) (%d+) (%d) (%d+) (.*)$'
+local FRESH = CPE .. ' 0 0 inform 0 0 '     -- how p begins, up to l
 
 local function load_session(c)
     local got = call('HMGET', c.k[SESSION], 't', 'p', 'n', 'd', 'o', 'b', 'q',
@@ -2654,17 +2686,29 @@ local function load_session(c)
     end
     local state, r, m, a, e, sent, l, to, v = string.match(got[2], PACKED)
     return state and { t = got[1], n = got[3] or '', d = got[4] or '',
-                       o = got[5] or nil, b = tonumber(got[6]) or 0,
+                       o = got[5] or nil, b = got[6] or '0',
                        q = got[7] or nil, y = got[8] or nil, s = state, r = r,
                        m = m, a = a, e = e, c = sent, l = l, to = to, v = v,
-                       idle = to, outstanding = '0', most = 0 }
+                       idle = to, outstanding = '0', most = '0' }
 end
 
--- and what a session that begins has besides
-local function save(c, s, nonce, digest, ...)
-    call('HSET', c.k[SESSION], 'p', s.s .. ' ' .. s.r .. ' ' .. s.m .. ' '
-         .. s.a .. ' ' .. s.e .. ' ' .. s.c .. ' ' .. s.l .. ' ' .. s.to .. ' '
-         .. s.v, 'n', nonce, 'd', digest, 'b', s.b, ...)
+local function pack(s)
+    return s.s .. ' ' .. s.r .. ' ' .. s.m .. ' ' .. s.a .. ' ' .. s.e .. ' '
+           .. s.c .. ' ' .. s.l .. ' ' .. s.to .. ' ' .. s.v
+end
+
+-- Without a nonce when nothing but p has changed; a session without an RPC lasts
+-- no longer for that.
+local function save(c, s, nonce, digest)
+    if nonce then
+        call('HSET', c.k[SESSION], 'p', pack(s), 'n', nonce, 'd', digest,
+             'b', s.b)
+    else
+        call('HSET', c.k[SESSION], 'p', pack(s))
+        if s.c == '0' then
+            return
+        end
+    end
     local lease = s.idle
     if s.s == ACS and tonumber(s.outstanding) > tonumber(lease) then
         lease = s.outstanding
@@ -2721,10 +2765,6 @@ local inform
 
 do
 
--- what an Inform needs when the device is as it was: the digest of what follows
-local SAME = { 'is', 'events', 'retries', 'keeps', 'lastkey', 'gen', 'informed',
-               'quirks' }
-local TOLD = { 'clock', 'retries', 'informed' }
 local DEV = { 'first', 'manufacturer', 'oui', 'class', 'serial', 'root',
               'version', 'hardware', 'url', 'address', 'parameterkey', 'ns',
               'cwmp', 'informed', 'gen', 'keeps', 'lastkey', 'events',
@@ -2919,11 +2959,14 @@ end
 --[[
   What was told of the device itself, and the quirks that there are: when that is
   as it was then all that was made of it is, too.  Without version and root it is
-  never the same, since those that were told before count then.
+  never the same, since those that were told before count then.  Where there are
+  quirks a + follows it.
 ]]
+local QUIRKY = '+'
+
 local function digest_of(c, args)
-    return redis.sha1hex(table.concat(args, '\n', 9, 20) .. VERSION .. '.'
-                         .. generation_of(c))
+    return redis.sha1hex(table.concat(args, '\n', 9, 20) .. '\n' .. args[22]
+                         .. '\n' .. RULES .. generation_of(c))
 end
 
 -- proof that this device keeps the ParameterKey that it was given
@@ -2935,29 +2978,56 @@ local function keeps(d, f, set)
     end
 end
 
-local function same_device(c, f, d)
-    local set = f.events == d.events and { 'seen', c.when }
-                or { 'seen', c.when, 'events', f.events }
-    for _, name in ipairs(TOLD) do
-        if f[name] ~= (d[name] or '0') and f[name] ~= '' then
-            set[#set + 1] = name
-            set[#set + 1] = f[name]
-        end
+-- The device, when it is as it was: nil when something is told of it that was
+-- not.
+local function same_device(c, f, is)
+    local got = call('HMGET', c.k[DEVICE], 'is', 'informed', 'events')
+    if got[1] == is .. QUIRKY then
+        c.q = call('HGET', c.k[DEVICE], 'quirks') or ''
+    elseif got[1] ~= is then
+        return nil
     end
-    keeps(d, f, set)
-    c.q = d.quirks or ''
+    local d = { informed = got[2], events = got[3] }
     call('ZADD', c.k[SEEN], c.when, c.id)
+    if d.informed == f.informed and d.events == f.events and f.clock ~= '' then
+        call('HSET', c.k[DEVICE], 'seen', c.when, 'clock', f.clock)
+        return d
+    end
+    local set = { 'seen', c.when, 'informed', f.informed, 'events', f.events }
+    if f.clock ~= '' then
+        set[7], set[8] = 'clock', f.clock
+    end
     call('HSET', c.k[DEVICE], unpack(set))
     return d
+end
+
+-- the rest of its facts, for those who need more than that it is the same
+local function tell_all(f, args, first)
+    local ns, major, minor = string.match(args[9], '^(%d) ?(%d?)(%d?)$')
+    f.ns = ns
+    f.cwmp = minor and minor ~= '' and major .. '.' .. minor or ''
+    f.address, f.manufacturer = args[10], args[11]
+    f.oui, f.class, f.serial = string.upper(args[12]), args[13], args[14]
+    f.hardware, f.url, f.parameterkey = args[17], args[18], args[19]
+    f.reported = args[20] == '1' and args[19] or nil
+    f.retries = args[22]
+    f.list, f.codes = {}, {}
+    for i = 24, first - 1, 2 do
+        local text, code = event_code(args[i])
+        f.list[#f.list + 1] = text
+        f.list[#f.list + 1] = args[i + 1]
+        f.codes[code] = text
+    end
 end
 
 -- what the Inform says of the device; only what changed is written
 local function device(c, f, args, first)
     local is = digest_of(c, args)
-    local d = not f.resets and hash_fields(c.k[DEVICE], SAME)
-    if d and d.is == is then
-        return same_device(c, f, d)
+    local d = not f.resets and same_device(c, f, is)
+    if d then
+        return d
     end
+    tell_all(f, args, first)
     d = hash_fields(c.k[DEVICE], DEV)
     if f.resets and is_repeated(c, f, d) then
         f.resets = false
@@ -2965,8 +3035,7 @@ local function device(c, f, args, first)
     if f.resets then
         reset(c, d)
     end
-    local set = { 'is', f.version ~= '' and f.root ~= '' and is or '',
-                  'seen', seconds(c.now), 'events', f.events }
+    local set = { 'is', '', 'seen', c.when, 'events', f.events }
     if f.clock ~= '' then
         set[#set + 1] = 'clock'
         set[#set + 1] = f.clock
@@ -2990,7 +3059,7 @@ local function device(c, f, args, first)
     end
     if not d.first then
         set[#set + 1] = 'first'
-        set[#set + 1] = seconds(c.now)
+        set[#set + 1] = c.when
     end
     keeps(d, f, set)
     if d.methods and f.version ~= '' and f.version ~= d.version then
@@ -3006,6 +3075,9 @@ local function device(c, f, args, first)
         end
     end
     c.q = device_quirks(c, d, f, set)
+    if f.version ~= '' and f.root ~= '' then
+        set[2] = is .. (c.q ~= '' and QUIRKY or '')
+    end
 
     local model = f.oui .. ' ' .. f.class
     local was = d.oui and d.oui .. ' ' .. (d.class or '')
@@ -3076,39 +3148,29 @@ local function is_light(c, f)
     if not f.light or call('HEXISTS', c.k[DEVICE], 'first') == 0 then
         return false
     end
-    call('ZADD', c.k[SEEN], seconds(c.now), c.id)
-    call('HSET', c.k[DEVICE], 'seen', seconds(c.now), 'events', f.events)
+    call('ZADD', c.k[SEEN], c.when, c.id)
+    call('HSET', c.k[DEVICE], 'seen', c.when, 'events', f.events)
     return true
 end
 
 -- the facts of args (see inform), and the number of the first parameter's
 local function inform_facts(args)
-    local ns, major, minor = string.match(args[9], '^(%d) ?(%d?)(%d?)$')
-    local cwmp = minor and minor ~= '' and major .. '.' .. minor or ''
-    local f = { ns = ns, cwmp = cwmp, address = args[10],
-                manufacturer = args[11],
-                oui = string.upper(args[12]), class = args[13],
-                serial = args[14],
-                root = args[15], version = args[16], hardware = args[17],
-                url = args[18], parameterkey = args[19], informed = args[21],
-                reported = args[20] == '1' and args[19] or nil,
-                retries = args[22], list = {}, codes = {} }
-    local count, when = string.match(args[23], '^(%d+) ?(.*)$')
-    local first, texts = 24 + 2 * count, {}
-    f.clock = when
-    f.light = first > 24
+    local count = string.match(args[23], '^%d+')
+    local first, events = 24 + 2 * count, nil
+    local f = { root = args[15], version = args[16], informed = args[21],
+                clock = string.sub(args[23], #count + 2), events = nil,
+                light = first > 24, resets = nil, values = nil }
     for i = 24, first - 1, 2 do
-        local text, code, row = event_code(args[i])
-        texts[#texts + 1] = string.find(text, ',', 1, true)
-                            and string.gsub(text, ',', ';') or text
-        f.list[#f.list + 1] = text
-        f.list[#f.list + 1] = args[i + 1]
-        f.codes[code] = text
-        f.resets = f.resets or row and row.resets
-        f.values = f.values or row and row.values
+        local text, _, row = event_code(args[i])
+        if row then
+            f.resets, f.values = f.resets or row.resets, f.values or row.values
+        else
+            text = string.gsub(text, ',', ';')
+        end
         f.light = f.light and row and row.light
+        f.events = f.events and f.events .. ',' .. text or text
     end
-    f.events = table.concat(texts, ',')
+    f.events = f.events or ''
     return f, first
 end
 
@@ -3121,8 +3183,11 @@ end
   letter and value, ...
 ]]
 function inform(c, args)
-    local token, nonce, digest = args[2], args[3], args[4]
-    local old = load_session(c)
+    local k, token, nonce, digest = c.k, args[2], args[3], args[4]
+    -- of most devices there is nothing of all this
+    local rest = call('EXISTS', k[SESSION], k[TASKS], k[LIVE],
+                      k[QUIRKS] or k[LIVE])
+    local old = rest > 0 and load_session(c)
     if old and (old.n == nonce or old.d == digest and old.a == 'inform'
                                   and old.r == '0')
     then
@@ -3133,13 +3198,17 @@ function inform(c, args)
         save(c, old, nonce, old.d)
         return { 'inform', c.notes, old.t, old.y or '' }
     end
+    if rest > 0 then
+        call('DEL', k[SESSION])
+        rest = old and rest - 1 or rest
+    end
 
     local f, first = inform_facts(args)
-    local carries = old or call('EXISTS', c.k[RUNNING], c.k[WAITING],
-                                  c.k[TASKS], c.k[QUEUE]) > 0
+    local carries = rest > 0 and call('EXISTS', k[TASKS], k[LIVE]) > 0
     local awake = false
     if carries then
         check_keys(c)
+        tell_all(f, args, first)
         -- what was pushed before this Inform may wait for what it brings
         for _ = 1, INTAKES do
             if not intake(c, INTAKE) then
@@ -3148,25 +3217,28 @@ function inform(c, args)
         end
         awake = release(c, f.codes)
     end
+    if rest == 0 then
+        c.generation = '0'
+    end
 
+    local _, bytes, repaired = several.counts_of(args[8])
     local light, root = not awake and is_light(c, f), f.root
     if light then
         c.q = call('HGET', c.k[DEVICE], 'quirks') or ''
     else
         local d = device(c, f, args, first)
         event(c, 'inform', 'events', string.sub(f.events, 1, TOLD_MAX),
-              'address', f.address, several.repaired_in(args[8]))
+              'address', args[10], several.repaired(repaired))
         if d.informed ~= f.informed then
-            local again = f.retries ~= '0' and string.find(d.events or '',
+            local again = args[22] ~= '0' and string.find(d.events or '',
                                                            VALUES, 1, true)
             local news = f.values and new_values(c, args, first, again)
             if news then
                 event(c, 'value change', 'parameters', news,
-                      several.repaired_in(args[8]))
+                      several.repaired(repaired))
             end
-            write_params(c, d.gen or '0', args, first)
+            write_params(c, call('HGET', k[DEVICE], 'gen') or '0', args, first)
         end
-        f.keeps = d.keeps
         root = root ~= '' and root or d.root or ''
     end
 
@@ -3176,18 +3248,16 @@ function inform(c, args)
             installed(c, f)
             inform_waiting(c, f)
         end
-        call('DEL', c.k[SESSION])
     end
-    local s = { s = CPE, r = '0', m = '0', a = 'inform', e = '0', c = '0',
-                l = light and '1' or '0', to = args[6], v = args[9],
-                idle = args[6], b = several.size_of(args[8]) }
-    local opened = string.sub(c.when, 1, -5) .. '000'
-    if c.q == '' then
-        save(c, s, nonce, digest, 't', token, 'o', opened)
-        return { 'inform', c.notes, token, '' }
+    call('HSET', k[SESSION], 't', token, 'p', FRESH .. (light and '1 ' or '0 ')
+         .. args[6] .. ' ' .. args[9], 'n', nonce, 'd', digest,
+         'b', bytes ~= '' and bytes or '0', 'o', c.second .. '000')
+    local style = ''
+    if c.q ~= '' then
+        style = style_of(c, root)
+        call('HSET', k[SESSION], 'q', c.q, 'y', style)
     end
-    local style = style_of(c, root)
-    save(c, s, nonce, digest, 't', token, 'o', opened, 'q', c.q, 'y', style)
+    call('PEXPIRE', k[SESSION], args[6])
     return { 'inform', c.notes, token, style }
 end
 
@@ -3481,7 +3551,9 @@ end
 
 -- a change was confirmed: which ParameterKey the device now has, what is gone
 local function changed(c, run, task)
-    call('HSET', c.k[DEVICE], 'lastkey', run.key, 'parameterkey', run.key)
+    -- the next Inform is not taken for one that tells nothing new
+    call('HSET', c.k[DEVICE], 'lastkey', run.key, 'parameterkey', run.key,
+         'is', '')
     if run.method == 'DeleteObject' then
         mark_read(c, run.gen, { tostring(task.ObjectName or '') })
     end
@@ -3790,22 +3862,25 @@ local function step(c, args)
     if not s or s.t ~= args[2] then
         return { 'unknown', c.notes }
     end
-    s.outstanding, s.most = args[7], args[8]
+    local most, bytes = several.counts_of(args[8])
+    s.outstanding, s.most = args[7], most
     s.idle = s.to ~= args[6] and tonumber(s.to) > tonumber(args[6]) and s.to
              or args[6]
     c.q = s.q
     if s.n == nonce then
         return replay(c, s)
     end
-    local why = several.too_much_of(c, s)
-    if why and kind ~= 'verdict' and (kind == 'request' or s.s == CLOSING) then
+    local why = (kind == 'request' or s.s == CLOSING and kind ~= 'verdict')
+                and several.too_much_of(c, s)
+    if why then
         lose(c, why)
         call('DEL', c.k[SESSION])
         note(c, why .. ': it is ended')
         return { 'unknown', c.notes }
     end
-    if kind ~= 'verdict' then       -- that is a further call of the same POST
-        s.b = s.b + several.size_of(args[8])
+    -- a verdict is a further call of the same POST
+    if kind ~= 'verdict' and bytes ~= '0' then
+        s.b = s.b + (tonumber(bytes) or 0)
     end
     local reply
     if kind ~= 'verdict' and is_resent(s, digest, nonce) then
@@ -3818,6 +3893,11 @@ local function step(c, args)
         end
         reply = POSTS[kind](c, s, args)
         s.a = reply[1]
+    end
+    if kind == 'empty' and bytes == '0' and reply[1] == 'end' then
+        -- the next empty POST is answered so in any case; others are no repeats
+        s.r = '1'
+        nonce = nil
     end
     -- a verdict is a further call of the same POST
     save(c, s, nonce, kind == 'verdict' and s.d or digest)
@@ -3979,7 +4059,8 @@ local function cwmp_due_1(keys, args)
         return {}
     end
     call('SET', keys[2], args[1], 'PX', args[2])
-    return call('ZRANGEBYSCORE', keys[1], '-inf', clock(), 'LIMIT', 0, args[3])
+    return call('ZRANGEBYSCORE', keys[1], '-inf', context(keys).now, 'LIMIT', 0,
+                args[3])
 end
 
 
