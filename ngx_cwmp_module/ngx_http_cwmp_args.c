@@ -13,6 +13,9 @@ static ngx_int_t ngx_http_cwmp_answer_args(ngx_http_cwmp_ctx_t *ctx,
     ngx_array_t *args);
 static ngx_int_t ngx_http_cwmp_request_args(ngx_http_cwmp_ctx_t *ctx,
     ngx_array_t *args);
+static u_char *ngx_http_cwmp_pack(u_char *p, u_char kind, size_t n);
+static ngx_int_t ngx_http_cwmp_arg_told(ngx_http_cwmp_ctx_t *ctx,
+    ngx_array_t *args, ngx_uint_t retries);
 static ngx_int_t ngx_http_cwmp_arg_rows(ngx_http_cwmp_ctx_t *ctx,
     ngx_array_t *args);
 
@@ -159,7 +162,8 @@ ngx_http_cwmp_common_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
     }
 
     last = ngx_sprintf(most, "%ui %O", conf->max_rpcs,
-                       ctx->request->request_length);
+                       ctx->facts->kind == CWMP_EMPTY
+                       ? 0 : ctx->request->request_length);
 
     if (ctx->facts->repaired) {
         last = ngx_sprintf(last, " %uz", ctx->facts->repaired);
@@ -240,15 +244,17 @@ ngx_http_cwmp_step_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
 }
 
 
-static ngx_int_t
-ngx_http_cwmp_arg_value(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
-    const char *path)
+/* of what is no longer than it should be by much */
+
+static cwmp_str_t
+ngx_http_cwmp_scalar(ngx_http_cwmp_ctx_t *ctx, const char *path)
 {
-    const cwmp_str_t  *value;
+    cwmp_str_t  value;
 
-    value = cwmp_envelope_value(ctx->envelope, path);
+    value = *cwmp_envelope_value(ctx->envelope, path);
+    value.len = ngx_min(value.len, 1024);
 
-    return ngx_http_cwmp_arg(args, value->data, ngx_min(value->len, 1024));
+    return value;
 }
 
 
@@ -282,64 +288,71 @@ ngx_http_cwmp_arg_events(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
 }
 
 
+/*
+ * Texts in one argument, as MessagePack has an array of strings: most Informs
+ * tell what is known, and Redis need not take them apart then.
+ */
+
+static ngx_int_t
+ngx_http_cwmp_arg_packed(ngx_array_t *args, const cwmp_str_t *texts,
+    ngx_uint_t n)
+{
+    u_char      *p, *start;
+    size_t       size;
+    ngx_uint_t   i;
+
+    size = 5;
+
+    for (i = 0; i < n; i++) {
+        size += 5 + texts[i].len;
+    }
+
+    start = ngx_pnalloc(args->pool, size);
+    if (start == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_http_cwmp_pack(start, 0xdd, n);
+
+    for (i = 0; i < n; i++) {
+        p = ngx_http_cwmp_pack(p, 0xdb, texts[i].len);
+        p = ngx_cpymem(p, texts[i].data, texts[i].len);
+    }
+
+    return ngx_http_cwmp_arg(args, start, p - start);
+}
+
+
+/* what follows, and how many of it */
+
+static u_char *
+ngx_http_cwmp_pack(u_char *p, u_char kind, size_t n)
+{
+    *p++ = kind;
+    *p++ = (u_char) (n >> 24);
+    *p++ = (u_char) (n >> 16);
+    *p++ = (u_char) (n >> 8);
+    *p++ = (u_char) n;
+
+    return p;
+}
+
+
 static ngx_int_t
 ngx_http_cwmp_inform_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
 {
-    u_char            *p;
-    size_t             i;
     ngx_int_t          retries;
-    ngx_str_t         *event, *address;
-    const cwmp_str_t  *fact;
+    ngx_str_t         *event;
+    ngx_uint_t         i;
+    const cwmp_str_t  *count;
 
-    static const size_t  facts[] = {
-        offsetof(ngx_http_cwmp_ctx_t, root),
-        offsetof(ngx_http_cwmp_ctx_t, version),
-        offsetof(ngx_http_cwmp_ctx_t, hardware),
-        offsetof(ngx_http_cwmp_ctx_t, url),
-        offsetof(ngx_http_cwmp_ctx_t, parameter_key)
-    };
+    count = cwmp_envelope_value(ctx->envelope, "RetryCount");
+    retries = ngx_atoi(count->data, count->len);
+    retries = ngx_max(retries, 0);
 
-    address = &ctx->request->connection->addr_text;
-
-    /* namespace and version, two words in one argument */
-
-    p = ngx_pnalloc(args->pool, 2 * NGX_INT_T_LEN);
-
-    if (p == NULL
-        || ngx_http_cwmp_arg(args, p,
-                             ngx_sprintf(p, "%ud %ud", ctx->cwmp.ns,
-                                         ctx->cwmp.version)
-                             - p)
-           != NGX_OK
-        || ngx_http_cwmp_arg(args, address->data, address->len) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_cwmp_arg_value(ctx, args, "DeviceId.Manufacturer") != NGX_OK
-        || ngx_http_cwmp_arg_str(args, &ctx->oui) != NGX_OK
-        || ngx_http_cwmp_arg_value(ctx, args, "DeviceId.ProductClass")
-           != NGX_OK
-        || ngx_http_cwmp_arg_value(ctx, args, "DeviceId.SerialNumber")
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < sizeof(facts) / sizeof(facts[0]); i++) {
-        fact = (cwmp_str_t *) ((u_char *) ctx + facts[i]);
-
-        if (ngx_http_cwmp_arg_str(args, fact) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    fact = cwmp_envelope_value(ctx->envelope, "RetryCount");
-    retries = ngx_atoi(fact->data, fact->len);
-
-    if (ngx_http_cwmp_arg_number(args, ctx->parameter_key_seen) != NGX_OK
+    if (ngx_http_cwmp_arg_told(ctx, args, retries) != NGX_OK
         || ngx_http_cwmp_arg_digest(args, &ctx->informed) != NGX_OK
-        || ngx_http_cwmp_arg_number(args, ngx_max(retries, 0)) != NGX_OK
+        || ngx_http_cwmp_arg_number(args, retries) != NGX_OK
         || ngx_http_cwmp_arg_events(ctx, args) != NGX_OK)
     {
         return NGX_ERROR;
@@ -356,7 +369,76 @@ ngx_http_cwmp_inform_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
         }
     }
 
-    return ngx_http_cwmp_arg_rows(ctx, args);
+    return ngx_http_cwmp_arg_packed(args, ctx->rows ? ctx->rows->elts : NULL,
+                                    ctx->rows ? ctx->rows->nelts : 0);
+}
+
+
+/*
+ * The namespace and version of CWMP, the address, what is told of the device
+ * itself, and a digest of all that and of RetryCount.  Without a root or a
+ * version there is none: what was told before counts then.
+ */
+
+static ngx_int_t
+ngx_http_cwmp_arg_told(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
+    ngx_uint_t retries)
+{
+    u_char         *p;
+    size_t          from, i;
+    ngx_str_t      *arg, *address;
+    cwmp_str_t      told[10];
+    XXH64_state_t   digest;
+
+    static const size_t  facts[] = {
+        offsetof(ngx_http_cwmp_ctx_t, root),
+        offsetof(ngx_http_cwmp_ctx_t, version),
+        offsetof(ngx_http_cwmp_ctx_t, hardware),
+        offsetof(ngx_http_cwmp_ctx_t, url),
+        offsetof(ngx_http_cwmp_ctx_t, parameter_key)
+    };
+
+    p = ngx_pnalloc(args->pool, 2 * NGX_INT_T_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    told[0] = ngx_http_cwmp_scalar(ctx, "DeviceId.Manufacturer");
+    told[1] = ctx->oui;
+    told[2] = ngx_http_cwmp_scalar(ctx, "DeviceId.ProductClass");
+    told[3] = ngx_http_cwmp_scalar(ctx, "DeviceId.SerialNumber");
+
+    for (i = 0; i < 5; i++) {
+        told[4 + i] = *(cwmp_str_t *) ((u_char *) ctx + facts[i]);
+    }
+
+    told[9].data = (u_char *) "1";
+    told[9].len = ctx->parameter_key_seen;
+
+    from = args->nelts;
+    address = &ctx->request->connection->addr_text;
+
+    if (ngx_http_cwmp_arg(args, p, ngx_sprintf(p, "%ud %ud", ctx->cwmp.ns,
+                                               ctx->cwmp.version) - p)
+           != NGX_OK
+        || ngx_http_cwmp_arg(args, address->data, address->len) != NGX_OK
+        || ngx_http_cwmp_arg_packed(args, told, 10) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx->root.len == 0 || ctx->version.len == 0) {
+        return ngx_http_cwmp_arg(args, "", 0);
+    }
+
+    XXH64_reset(&digest, retries);
+
+    for (i = from, arg = args->elts; i < from + 3; i++) {
+        XXH64_update(&digest, arg[i].data, arg[i].len);
+        XXH64_update(&digest, "\n", 1);
+    }
+
+    return ngx_http_cwmp_arg_digest(args, &digest);
 }
 
 
@@ -437,7 +519,7 @@ ngx_http_cwmp_answer_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
 static ngx_int_t
 ngx_http_cwmp_request_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
 {
-    cwmp_str_t  json;
+    cwmp_str_t  json, key;
 
     if (ngx_http_cwmp_arg_str(args, &ctx->facts->method) != NGX_OK) {
         return NGX_ERROR;
@@ -447,8 +529,10 @@ ngx_http_cwmp_request_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
         return NGX_OK;
     }
 
+    key = ngx_http_cwmp_scalar(ctx, "CommandKey");
+
     if (cwmp_result_json(&ctx->result, ctx->envelope, &json) != CWMP_OK
-        || ngx_http_cwmp_arg_value(ctx, args, "CommandKey") != NGX_OK
+        || ngx_http_cwmp_arg_str(args, &key) != NGX_OK
         || ngx_http_cwmp_arg_number(args, ctx->result.fault) != NGX_OK)
     {
         return NGX_ERROR;

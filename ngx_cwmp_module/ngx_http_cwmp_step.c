@@ -34,12 +34,13 @@ static const struct {
     const char   *verb;
     size_t        elements;         /* of the reply, at least */
     void        (*handler)(ngx_http_cwmp_ctx_t *ctx, redisReply *reply);
+    void        (*alone)(ngx_http_cwmp_ctx_t *ctx);     /* nothing but a verb */
 } ngx_http_cwmp_verbs[] = {
-    { "inform", 3, ngx_http_cwmp_verb_inform },
-    { "answer", 2, ngx_http_cwmp_verb_answer },
-    { "rpc", 9, ngx_http_cwmp_verb_rpc },
-    { "end", 2, ngx_http_cwmp_verb_end },
-    { "unknown", 2, ngx_http_cwmp_verb_unknown }
+    { "inform", 3, ngx_http_cwmp_verb_inform, ngx_http_cwmp_reply_inform },
+    { "answer", 2, ngx_http_cwmp_verb_answer, NULL },
+    { "rpc", 9, ngx_http_cwmp_verb_rpc, NULL },
+    { "end", 2, ngx_http_cwmp_verb_end, ngx_http_cwmp_reply_empty },
+    { "unknown", 2, ngx_http_cwmp_verb_unknown, NULL }
 };
 
 
@@ -72,7 +73,7 @@ ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx)
 {
     ngx_array_t  *args;
 
-    args = ngx_http_cwmp_call(ctx, ctx->request->pool, "cwmp_step_1");
+    args = ngx_http_cwmp_call(ctx, ctx->request->pool, "cwmp_step_2");
 
     if (args && ngx_http_cwmp_step_args(ctx, args) != NGX_OK) {
         args = NULL;
@@ -240,7 +241,9 @@ ngx_http_cwmp_chunk_done(void *data, redisReply *reply, const char *error)
 
     if (ngx_http_cwmp_check(ctx, reply, error) == NGX_OK) {
 
-        if (ngx_strcmp(reply->element[0]->str, "unknown") == 0) {
+        if (reply->elements
+            && ngx_strcmp(reply->element[0]->str, "unknown") == 0)
+        {
             ngx_http_cwmp_verb_unknown(ctx, reply);
 
         } else if (ctx->paused & NGX_HTTP_CWMP_FOR_REDIS) {
@@ -269,6 +272,10 @@ ngx_http_cwmp_check(ngx_http_cwmp_ctx_t *ctx, redisReply *reply,
         return NGX_OK;
     }
 
+    if (reply && reply->type == REDIS_REPLY_STRING) {
+        return NGX_OK;
+    }
+
     if (reply == NULL) {
         ngx_log_error(NGX_LOG_ERR, log, 0, "session cannot go on: %s", error);
 
@@ -290,13 +297,24 @@ ngx_http_cwmp_check(ngx_http_cwmp_ctx_t *ctx, redisReply *reply,
 static void
 ngx_http_cwmp_verb(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 {
-    size_t  i, n;
+    size_t       i, n;
+    const char  *verb;
 
     n = sizeof(ngx_http_cwmp_verbs) / sizeof(ngx_http_cwmp_verbs[0]);
+    verb = reply->str ? reply->str : reply->element[0]->str;
 
     for (i = 0; i < n; i++) {
-        if (ngx_strcmp(reply->element[0]->str, ngx_http_cwmp_verbs[i].verb)
-            == 0
+
+        if (ngx_strcmp(verb, ngx_http_cwmp_verbs[i].verb) != 0) {
+            continue;
+        }
+
+        if (reply->str && ngx_http_cwmp_verbs[i].alone) {
+            ngx_http_cwmp_verbs[i].alone(ctx);
+            return;
+        }
+
+        if (!reply->str
             && reply->elements >= ngx_http_cwmp_verbs[i].elements)
         {
             ngx_http_cwmp_verbs[i].handler(ctx, reply);
@@ -306,7 +324,7 @@ ngx_http_cwmp_verb(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 
     ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
                   "session cannot go on: Redis answered the unknown verb "
-                  "\"%s\"", reply->element[0]->str);
+                  "\"%s\"", verb);
 
     ngx_http_cwmp_reply_away(ctx);
 }
@@ -549,7 +567,7 @@ ngx_http_cwmp_verdict(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
         return;
     }
 
-    args = ngx_http_cwmp_call(ctx, ctx->request->pool, "cwmp_step_1");
+    args = ngx_http_cwmp_call(ctx, ctx->request->pool, "cwmp_step_2");
 
     if (args && ngx_http_cwmp_verdict_args(ctx, args, id, rpc) != NGX_OK) {
         args = NULL;

@@ -4,7 +4,7 @@
   3.7.1, 3.7.2) and the life of a task live here, so that each step is atomic
   and any worker of any node may take the next one.
 
-  The model.  A POST is one call of cwmp_step_1.  The caller has parsed the
+  The model.  A POST is one call of cwmp_step_2.  The caller has parsed the
   envelope into facts; this code decides and answers with a verb:
 
     inform TOKEN STYLE  send an InformResponse and this session's token
@@ -232,9 +232,27 @@ local function note(c, text)
     c.notes[#c.notes + 1] = text
 end
 
+-- returns its ID, which begins with the time in ms
 local function event(c, kind, ...)
-    call('XADD', c.k[EVENTS], 'MAXLEN', '~', EVENTS_MAX, '*', 'type', kind,
-         'device', c.id, ...)
+    return call('XADD', c.k[EVENTS], 'MAXLEN', '~', EVENTS_MAX, '*', 'type',
+                kind, 'device', c.id, ...)
+end
+
+-- A function that takes a text apart as the pattern says, and remembers what
+-- came of it: a few texts come again and again.
+local function remembered(pattern)
+    local known, n = {}, 0
+    return function(text)
+        local parts = known[text]
+        if not parts then
+            if n == 256 then
+                known, n = {}, 0
+            end
+            parts, n = { string.match(text, pattern) }, n + 1
+            known[text] = parts
+        end
+        return parts
+    end
 end
 
 local SPELLED = {}                  -- CODES by what they are called
@@ -2120,9 +2138,7 @@ function several.resume(c, s, run, task)
 end
 
 -- RPCs at most, bytes of the POST ('' from older nodes), values repaired in it
-function several.counts_of(most)
-    return string.match(most, '^(%d+) ?(%d*) ?(%d*)')
-end
+several.counts_of = remembered('^(%d+) ?(%d*) ?(%d*)')
 
 -- how many values of an Inform are not quite what was sent, for an event
 function several.repaired(n)
@@ -2675,7 +2691,8 @@ local REQUESTS = {
   an RPC is outstanding, c RPCs sent, l 1 when no more RPCs may be sent, to
   time-out, v namespace and version of CWMP.
 ]]
-local PACKED = '^(%d) (%d) (%d) (%a+) (%d+) (%d+) (%d) (%d+) (.*)$'
+several.unpacked = remembered('^(%d) (%d) (%d) (%a+) (%d+) (%d+) (%d) (%d+) '
+                              .. '(.*)$')
 local FRESH = CPE .. ' 0 0 inform 0 0 '     -- how p begins, up to l
 
 local function load_session(c)
@@ -2684,12 +2701,13 @@ local function load_session(c)
     if not got[2] then
         return nil
     end
-    local state, r, m, a, e, sent, l, to, v = string.match(got[2], PACKED)
-    return state and { t = got[1], n = got[3] or '', d = got[4] or '',
-                       o = got[5] or nil, b = got[6] or '0',
-                       q = got[7] or nil, y = got[8] or nil, s = state, r = r,
-                       m = m, a = a, e = e, c = sent, l = l, to = to, v = v,
-                       idle = to, outstanding = '0', most = '0' }
+    local p = several.unpacked(got[2])
+    return p[1] and { t = got[1], n = got[3] or '', d = got[4] or '',
+                      o = got[5] or nil, b = got[6] or '0',
+                      q = got[7] or nil, y = got[8] or nil, s = p[1], r = p[2],
+                      m = p[3], a = p[4], e = p[5], c = p[6], l = p[7],
+                      to = p[8], v = p[9], idle = p[8], outstanding = '0',
+                      most = '0' }
 end
 
 local function pack(s)
@@ -2964,9 +2982,13 @@ end
 ]]
 local QUIRKY = '+'
 
-local function digest_of(c, args)
-    return redis.sha1hex(table.concat(args, '\n', 9, 20) .. '\n' .. args[22]
-                         .. '\n' .. RULES .. generation_of(c))
+local function digest_of(c, f, args)
+    local is = f.is
+    if not is then
+        is = args[15] ~= '' and args[16] ~= ''
+             and redis.sha1hex(table.concat(args, '\n', 9, 20) .. args[22]) or ''
+    end
+    return is ~= '' and is .. ' ' .. RULES .. generation_of(c)
 end
 
 -- proof that this device keeps the ParameterKey that it was given
@@ -2978,9 +3000,20 @@ local function keeps(d, f, set)
     end
 end
 
+-- The event, which tells the time: where that is all that is needed of it, Redis
+-- is not asked for it besides.
+local function tell_inform(c, f, args)
+    local id = event(c, 'inform', 'events', string.sub(f.events, 1, TOLD_MAX),
+                     'address', args[10], several.repaired(f.repaired))
+    if not rawget(c, 'when') then
+        c.second, c.us = string.sub(id, 1, 10), string.sub(id, 11, 13) .. '000'
+        c.when = c.second .. '.' .. string.sub(id, 11, 13)
+    end
+end
+
 -- The device, when it is as it was: nil when something is told of it that was
 -- not.
-local function same_device(c, f, is)
+local function same_device(c, f, args, is)
     local got = call('HMGET', c.k[DEVICE], 'is', 'informed', 'events')
     if got[1] == is .. QUIRKY then
         c.q = call('HGET', c.k[DEVICE], 'quirks') or ''
@@ -2988,6 +3021,7 @@ local function same_device(c, f, is)
         return nil
     end
     local d = { informed = got[2], events = got[3] }
+    tell_inform(c, f, args)
     call('ZADD', c.k[SEEN], c.when, c.id)
     if d.informed == f.informed and d.events == f.events and f.clock ~= '' then
         call('HSET', c.k[DEVICE], 'seen', c.when, 'clock', f.clock)
@@ -3002,17 +3036,18 @@ local function same_device(c, f, is)
 end
 
 -- the rest of its facts, for those who need more than that it is the same
-local function tell_all(f, args, first)
+local function tell_all(f, args)
+    local t = f.told and cmsgpack.unpack(f.told) or { unpack(args, 11, 20) }
     local ns, major, minor = string.match(args[9], '^(%d) ?(%d?)(%d?)$')
     f.ns = ns
     f.cwmp = minor and minor ~= '' and major .. '.' .. minor or ''
-    f.address, f.manufacturer = args[10], args[11]
-    f.oui, f.class, f.serial = string.upper(args[12]), args[13], args[14]
-    f.hardware, f.url, f.parameterkey = args[17], args[18], args[19]
-    f.reported = args[20] == '1' and args[19] or nil
-    f.retries = args[22]
+    f.address, f.manufacturer = args[10], t[1]
+    f.oui, f.class, f.serial = string.upper(t[2]), t[3], t[4]
+    f.root, f.version, f.hardware, f.url = t[5], t[6], t[7], t[8]
+    f.parameterkey = t[9]
+    f.reported = t[10] == '1' and t[9] or nil
     f.list, f.codes = {}, {}
-    for i = 24, first - 1, 2 do
+    for i = f.at, f.last, 2 do
         local text, code = event_code(args[i])
         f.list[#f.list + 1] = text
         f.list[#f.list + 1] = args[i + 1]
@@ -3021,13 +3056,13 @@ local function tell_all(f, args, first)
 end
 
 -- what the Inform says of the device; only what changed is written
-local function device(c, f, args, first)
-    local is = digest_of(c, args)
-    local d = not f.resets and same_device(c, f, is)
+local function device(c, f, args)
+    local is = digest_of(c, f, args)
+    local d = is and not f.resets and same_device(c, f, args, is)
     if d then
         return d
     end
-    tell_all(f, args, first)
+    tell_all(f, args)
     d = hash_fields(c.k[DEVICE], DEV)
     if f.resets and is_repeated(c, f, d) then
         f.resets = false
@@ -3068,14 +3103,14 @@ local function device(c, f, args, first)
     if d.informed ~= f.informed then
         set[#set + 1] = 'informed'
         set[#set + 1] = f.informed
-        local model = data_model(f.root, args, first)
+        local model = data_model(f.root, several.parameters_of(f))
         if model then
             set[#set + 1] = 'datamodel'
             set[#set + 1] = model
         end
     end
     c.q = device_quirks(c, d, f, set)
-    if f.version ~= '' and f.root ~= '' then
+    if is then
         set[2] = is .. (c.q ~= '' and QUIRKY or '')
     end
 
@@ -3093,7 +3128,16 @@ local function device(c, f, args, first)
     end
     -- the last: by it the next Inform knows what is in the others
     call('HSET', c.k[DEVICE], unpack(set))
+    tell_inform(c, f, args)
     return d
+end
+
+-- name, letter and value, ...; and where in it they begin
+function several.parameters_of(f)
+    if type(f.parameters) == 'string' then
+        f.parameters, f.first = cmsgpack.unpack(f.parameters), 1
+    end
+    return f.parameters, f.first
 end
 
 local VALUES = '4 ' .. CODES[4][1]
@@ -3110,10 +3154,10 @@ local FORCED = { RootDataModelVersion = true, DeviceSummary = true,
 --[[
   The values that this Inform tells as changed, as JSON for events: those that
   were not known, and those that need not be in it; but if it is told again, the
-  former only.  All when there is none of these.  nil: nothing is new.  args from
-  first: name, letter and value, ...
+  former only.  All when there is none of these.  nil: nothing is new.
 ]]
-local function new_values(c, args, first, again)
+local function new_values(c, f, again)
+    local args, first = several.parameters_of(f)
     local news, all = { size = 0 }, { size = 0 }
     local function add(list, pair)
         if list.size <= TOLD_MAX then
@@ -3153,14 +3197,20 @@ local function is_light(c, f)
     return true
 end
 
--- the facts of args (see inform), and the number of the first parameter's
-local function inform_facts(args)
-    local count = string.match(args[23], '^%d+')
-    local first, events = 24 + 2 * count, nil
-    local f = { root = args[15], version = args[16], informed = args[21],
-                clock = string.sub(args[23], #count + 2), events = nil,
-                light = first > 24, resets = nil, values = nil }
-    for i = 24, first - 1, 2 do
+-- What is looked at in each Inform; the rest by tell_all() and parameters_of().
+local function inform_facts(c, args)
+    local at = c.packed and 13 or 21
+    local count = string.match(args[at + 2], '^%d+')
+    local last = at + 2 + 2 * count
+    local f = { informed = args[at], retries = args[at + 1],
+                clock = string.sub(args[at + 2], #count + 2), at = at + 3,
+                last = last, first = last + 1, events = nil, resets = nil,
+                light = last > at + 2, values = nil, parameters = args,
+                told = nil, is = nil }
+    if c.packed then
+        f.told, f.is, f.parameters = args[11], args[12], args[last + 1]
+    end
+    for i = f.at, last, 2 do
         local text, _, row = event_code(args[i])
         if row then
             f.resets, f.values = f.resets or row.resets, f.values or row.values
@@ -3171,16 +3221,21 @@ local function inform_facts(args)
         f.events = f.events and f.events .. ',' .. text or text
     end
     f.events = f.events or ''
-    return f, first
+    return f
 end
 
 --[[
   args: id, token, nonce, digest, 'inform', idle ms, outstanding ms, most,
-  namespace and version ("2 14": cwmp-1-2, CWMP 1.4), address, manufacturer,
-  oui, class, serial, root, version, hardware, url, ParameterKey, 1 if it was
-  reported, digest of the parameters, RetryCount, number of events and the
-  device's clock ("2 2026-01-02T03:04:05Z"), code, CommandKey, ..., name,
-  letter and value, ...
+  namespace and version ("2 14": cwmp-1-2, CWMP 1.4), address, (1)
+  manufacturer, oui, class, serial, root, version, hardware, url, ParameterKey,
+  1 if it was reported, (2) digest of the parameters, RetryCount, number of
+  events and the device's clock ("2 2026-01-02T03:04:05Z"), code, CommandKey,
+  ..., (3) name, letter and value, ...
+
+  cwmp_step_2 has what stands between (1) and (2), and all after (3), packed
+  into one argument each, since it is looked at only when it is not as it was;
+  and at (2) a digest of all between namespace and (2) and of RetryCount, empty
+  without root or version.
 ]]
 function inform(c, args)
     local k, token, nonce, digest = c.k, args[2], args[3], args[4]
@@ -3203,12 +3258,12 @@ function inform(c, args)
         rest = old and rest - 1 or rest
     end
 
-    local f, first = inform_facts(args)
+    local f = inform_facts(c, args)
     local carries = rest > 0 and call('EXISTS', k[TASKS], k[LIVE]) > 0
     local awake = false
     if carries then
         check_keys(c)
-        tell_all(f, args, first)
+        tell_all(f, args)
         -- what was pushed before this Inform may wait for what it brings
         for _ = 1, INTAKES do
             if not intake(c, INTAKE) then
@@ -3221,25 +3276,24 @@ function inform(c, args)
         c.generation = '0'
     end
 
-    local _, bytes, repaired = several.counts_of(args[8])
-    local light, root = not awake and is_light(c, f), f.root
+    local counts = several.counts_of(args[8])
+    local light, d = not awake and is_light(c, f), nil
     if light then
         c.q = call('HGET', c.k[DEVICE], 'quirks') or ''
     else
-        local d = device(c, f, args, first)
-        event(c, 'inform', 'events', string.sub(f.events, 1, TOLD_MAX),
-              'address', args[10], several.repaired(repaired))
+        f.repaired = counts[3]
+        d = device(c, f, args)
         if d.informed ~= f.informed then
-            local again = args[22] ~= '0' and string.find(d.events or '',
+            local again = f.retries ~= '0' and string.find(d.events or '',
                                                            VALUES, 1, true)
-            local news = f.values and new_values(c, args, first, again)
+            local news = f.values and new_values(c, f, again)
             if news then
                 event(c, 'value change', 'parameters', news,
-                      several.repaired(repaired))
+                      several.repaired(f.repaired))
             end
-            write_params(c, call('HGET', k[DEVICE], 'gen') or '0', args, first)
+            write_params(c, call('HGET', k[DEVICE], 'gen') or '0',
+                         several.parameters_of(f))
         end
-        root = root ~= '' and root or d.root or ''
     end
 
     if carries then
@@ -3251,10 +3305,11 @@ function inform(c, args)
     end
     call('HSET', k[SESSION], 't', token, 'p', FRESH .. (light and '1 ' or '0 ')
          .. args[6] .. ' ' .. args[9], 'n', nonce, 'd', digest,
-         'b', bytes ~= '' and bytes or '0', 'o', c.second .. '000')
+         'b', counts[2] ~= '' and counts[2] or '0', 'o', c.second .. '000')
     local style = ''
     if c.q ~= '' then
-        style = style_of(c, root)
+        tell_all(f, args)
+        style = style_of(c, f.root ~= '' and f.root or d and d.root or '')
         call('HSET', k[SESSION], 'q', c.q, 'y', style)
     end
     call('PEXPIRE', k[SESSION], args[6])
@@ -3862,8 +3917,9 @@ local function step(c, args)
     if not s or s.t ~= args[2] then
         return { 'unknown', c.notes }
     end
-    local most, bytes = several.counts_of(args[8])
-    s.outstanding, s.most = args[7], most
+    local counts = several.counts_of(args[8])
+    local bytes = counts[2]
+    s.outstanding, s.most = args[7], counts[1]
     s.idle = s.to ~= args[6] and tonumber(s.to) > tonumber(args[6]) and s.to
              or args[6]
     c.q = s.q
@@ -3906,11 +3962,16 @@ end
 
 -- A key of a wrong type is said by name, also one that no step looks at before.
 -- What the Inform tells is written again by the next one.
-local function cwmp_step_1(keys, args)
+local function cwmp_step(keys, args, packed)
     local c = context(keys, args[1])
+    c.packed = packed
     local ok, reply = pcall(step, c, args)
     if ok then
-        return reply
+        -- one word is enough for most
+        local short = packed and not c.notes[1]
+                      and (reply[1] == 'end' or reply[1] == 'inform'
+                           and reply[3] == args[2] and reply[4] == '')
+        return short and reply[1] or reply
     end
     if args[5] == 'inform' then
         redis.pcall('HDEL', c.k[DEVICE], 'informed')
@@ -4183,7 +4244,12 @@ end
 
 
 -- at load time Lua has no pairs() and no redis.call
-redis.register_function('cwmp_step_1', cwmp_step_1)
+redis.register_function('cwmp_step_1', function(keys, args)
+    return cwmp_step(keys, args, false)
+end)
+redis.register_function('cwmp_step_2', function(keys, args)
+    return cwmp_step(keys, args, true)
+end)
 redis.register_function('cwmp_chunk_1', cwmp_chunk_1)
 redis.register_function('cwmp_chunk_2', cwmp_chunk_2)
 redis.register_function('cwmp_broke_1', cwmp_broke_1)

@@ -8,7 +8,7 @@ package CWMP::RedisProxy;
 #   my $proxy = CWMP::RedisProxy->new(dir => $t->dir,
 #                                     redis => $t->redis_server->socket);
 #   ... cwmp_redis => $proxy->address ...
-#   $proxy->rule(qr/cwmp_step_1 .* response/, 'lose-reply');
+#   $proxy->rule(qr/cwmp_step_2 .* response/, 'lose-reply');
 #   is $proxy->hits, 1; my @calls = $proxy->commands; my @n = $proxy->reads;
 #
 # rule(pattern, action, times): the next command (its words joined by blanks)
