@@ -173,6 +173,27 @@ text_storm(void)
 }
 
 
+/* What the load was, other than was asked for. */
+
+static void
+text_held(void)
+{
+    if (stats.held == 0 && !stats.full) {
+        return;
+    }
+
+    printf("held back  %llu sessions by more than 0.1 s, one by %.2f s: ",
+           (big_t) stats.held, seconds(stats.behind));
+
+    if (stats.full) {
+        printf("%llu connections are as many as may be open here (ulimit "
+               "-n)\n", (big_t) settings.connections);
+    } else {
+        printf("the swarm did not keep up\n");
+    }
+}
+
+
 static void
 text_counts(void)
 {
@@ -208,6 +229,7 @@ stats_text(void)
            (big_t) stats_failed(), (big_t) stats.retries, (big_t) stats.late,
            run_seconds(), (double) stats.done / run_seconds());
     text_failed();
+    text_held();
 
     if (settings.arrive == ARRIVE_STORM) {
         text_storm();
@@ -396,6 +418,7 @@ json_counts(json_t *j)
     const struct { const char *name; uint64_t n; } counts[] = {
         { "sessions", stats.done }, { "started", stats.started },
         { "retries", stats.retries }, { "late", stats.late },
+        { "held", stats.held }, { "full", (uint64_t) stats.full },
         { "posts", stats.posts }, { "bytes_sent", out },
         { "bytes_received", in }, { "connections", stats.connects },
         { "connections_open", net_open_count() },
@@ -411,6 +434,7 @@ json_counts(json_t *j)
         json_count(j, counts[i].name, counts[i].n);
     }
 
+    json_real(j, "behind_seconds", seconds(stats.behind));
     json_real(j, "seconds", run_seconds());
     json_real(j, "sessions_per_second", (double) stats.done / run_seconds());
     json_real(j, "cpu_seconds", cpu_seconds());
