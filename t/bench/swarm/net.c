@@ -526,7 +526,11 @@ net_accept(void)
     while ((fd = accept4(net.listening, NULL, NULL,
                          SOCK_NONBLOCK|SOCK_CLOEXEC)) != -1)
     {
-        net.accepted(fd);
+        if (net.open < settings.connections) {
+            net.accepted(fd);
+        } else {
+            close(fd);                  /* no file for it */
+        }
     }
 }
 

@@ -49,6 +49,26 @@ cpu_seconds(void)
 }
 
 
+/* Seconds that it was ready to run while others had its core; 0: not told. */
+
+static double
+waited_seconds(void)
+{
+    FILE                *f = fopen("/proc/self/schedstat", "r");
+    unsigned long long   waited = 0;
+
+    if (f) {
+        if (fscanf(f, "%*u %llu", &waited) != 1) {
+            waited = 0;
+        }
+
+        fclose(f);
+    }
+
+    return seconds(waited);
+}
+
+
 static long
 memory_kb(void)
 {
@@ -212,9 +232,9 @@ text_counts(void)
            (big_t) stats.requests, (big_t) stats.faults,
            (big_t) stats.challenges, (big_t) stats.redirects,
            (big_t) stats.asked);
-    printf("swarm      %.2f s of CPU, %.1f us a session, %.1f MB of memory\n",
-           cpu_seconds(), stats.done ? cpu_seconds() * 1e6
-                                       / (double) stats.done : 0.0,
+    printf("swarm      %.2f s of CPU (waited %.2f s for it), %.1f us a "
+           "session, %.1f MB of memory\n", cpu_seconds(), waited_seconds(),
+           stats.done ? cpu_seconds() * 1e6 / (double) stats.done : 0.0,
            (double) memory_kb() / 1024);
 }
 
@@ -438,6 +458,7 @@ json_counts(json_t *j)
     json_real(j, "seconds", run_seconds());
     json_real(j, "sessions_per_second", (double) stats.done / run_seconds());
     json_real(j, "cpu_seconds", cpu_seconds());
+    json_real(j, "waited_seconds", waited_seconds());
 }
 
 
