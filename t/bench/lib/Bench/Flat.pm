@@ -20,7 +20,7 @@ my $STORED = 40;                        # devices with so many parameters
 my $DEVICE_BYTES = 2600;                # in Redis, with room to spare
 
 # ARGV: a device's ID, the beginning of all keys, numbers of the first and the
-# last to make.
+# last to make.  They were seen within the last hour, as if by chance.
 my $COPY = <<'LUA';
 local from, base = ARGV[1], ARGV[2]
 local score = redis.call('ZSCORE', base .. 'index:seen', from)
@@ -34,7 +34,7 @@ for n = tonumber(ARGV[3]), tonumber(ARGV[4]) do
     redis.call('COPY', base .. from, base .. id)
     redis.call('COPY', base .. from .. ':params', base .. id .. ':params')
     redis.call('HSET', base .. id, 'serial', serial)
-    redis.call('ZADD', base .. 'index:seen', score, id)
+    redis.call('ZADD', base .. 'index:seen', score - n * 7919 % 3600, id)
     redis.call('ZADD', base .. 'index:model', 0, model .. id)
     redis.call('ZADD', base .. 'index:version', 0, version .. '\t' .. id)
 end
