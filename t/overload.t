@@ -98,23 +98,30 @@ subtest 'HTTP-18 more than Redis answers' => sub {
 # As docs/directives.md has it.
 subtest 'HTTP-18 the bound that an operator sets' => sub {
     my $t = CWMP::Test->new(redis_options => 'timeout=2s', http => <<'HTTP',
-    limit_conn_zone $server_port zone=cwmp:64k;
+    client_header_buffer_size 4k;
+    map $http_cookie $cwmp_begins { "" $server_port; }
+    limit_conn_zone $cwmp_begins zone=cwmp:64k;
     map $limit_conn_status $cwmp_retry_after { REJECTED 30; }
 HTTP
         acs => <<'ACS');
         limit_conn cwmp 50;
         limit_conn_status 503;
+        limit_conn_log_level info;
         add_header Retry-After $cwmp_retry_after always;
 ACS
-    is $t->raw->post(inform(serial => 'first'))->status, 200, 'it works';
+    my $begun = $t->raw(0, timeout => patience(20));
+    is $begun->post(inform(serial => 'first'))->status, 200, 'it works';
     $t->redis_sigstop;
     my @raw = flood($t, 120);
     my ($count, $took, $later) = answers(@raw[50 .. 119]);
     is_deeply $count, { 503 => 70 }, 'HTTP-18 what is above it gets 503';
     cmp_ok $took, '<', patience(1.5), 'HTTP-18 at once';
     is $later, 70, 'HTTP-18 with Retry-After';
+    $begun->post('', no_read => 1);
 
     $t->redis_cont;
+    is answer_of($begun)->status, 204, 'HTTP-18 a session that has begun goes '
+        . 'on';
     ($count) = answers(@raw[0 .. 49]);
     is_deeply $count, { 200 => 50 }, 'HTTP-18 the others are served';
     $_->disconnect for @raw;

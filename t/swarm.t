@@ -49,6 +49,7 @@ my $t = CWMP::Test->new(
     listen 127.0.0.1:$tls ssl;
     ssl_certificate $dir/cert.pem;
     ssl_certificate_key $dir/cert.key;
+    ssl_protocols TLSv1.2 TLSv1.3;
     ssl_session_cache shared:tls:1m;
     location /busy { limit_req zone=few burst=5 nodelay; cwmp_acs; }
     location /moved { return 307 \$scheme://\$http_host/cwmp; }
@@ -101,6 +102,10 @@ subtest 'TLS' => sub {
         is "$r->{exit} $r->{tls_full} $r->{tls_resumed}", '0 1 19',
             "with TLS $version all but the first are resumed";
     }
+
+    $r = swarm($https, @do, qw(--tls-resume --connection post));
+    is "$r->{exit} $r->{tls_full} $r->{tls_resumed}", '0 1 39',
+        'also where the ACS ends each connection';
 
     $r = swarm("https://127.0.0.2:$tls/cwmp", qw(--sessions 1));
     is $r->{failed}{connect}, 1, 'no such server';
@@ -293,8 +298,10 @@ subtest 'a real device' => sub {
 # --- when ------------------------------------------------------------------
 
 subtest 'by the clock' => sub {
-    my $r = swarm($url, qw(--rate 100 --duration 1));
-    cmp_ok abs($r->{sessions} - 100), '<=', 5, '100 a second';
+    my $r = swarm($url, qw(--rate 100 --sessions 100));
+    is $r->{sessions}, 100, '100 sessions';
+    cmp_ok $r->{seconds}, '>=', 0.99, '... take a second';
+    cmp_ok $r->{seconds}, '<', patience(2), '... and no longer';
     $r = swarm($url, qw(--poisson 200 --sessions 60 --verify));
     is $r->{sessions}, 60, 'at random';
 };
@@ -316,6 +323,27 @@ subtest 'storm' => sub {
         0.1 --duration 0.5));
     ok $r->{failed}{connect} > 3, 'a refused connection counts, too';
     is $r->{exit}, 1, 'and nobody was served';
+};
+
+
+subtest 'no more at a time than files may be open' => sub {
+    my $acs = acs(sub { sleep(0.01); return answer(@_) });      # one at a time
+    my @storm = qw(--quiet --json - --storm 0 --cpes 40 --verify);
+    my ($status, $said) = run('bash', '-c', "ulimit -n 74; exec $swarm "
+                              . "@storm $acs");
+    my $r = eval { JSON::PP::decode_json($said) } or diag $said;
+    is "$status $r->{storm}{served} $r->{failed}{total}", '0 40 0',
+        'all come, and none is refused' or note explain $r;
+    is $r->{full}, 1, '... but later';
+    cmp_ok $r->{held}, '>', 5, '... which is counted';
+    cmp_ok $r->{behind_seconds}, '>', 0.2, '... and how late';
+    (undef, $said) = run('bash', '-c', "ulimit -n 74; exec $swarm --quiet "
+                         . "--storm 0 --cpes 40 $acs");
+    like $said, qr/^held back +\d+ sessions .*: 10 connections are as many/m,
+        '... and said';
+    my $own = swarm($acs, qw(--sessions 1 --cpes 1 --source 192.0.2.1));
+    is "$own->{failed}{own} $own->{failed}{connect}", '1 0',
+        'an address that is not here is not the ACS\'s';
 };
 
 
@@ -557,19 +585,105 @@ subtest 'what --verify finds' => sub {
                                                        : undef }],
         ['does not belong', $request->('<c:FactoryReset><x/>'
             . '</c:FactoryReset>')],
+        ['of UTF-8', $edit->(sub { s/xml$/xml; charset=latin1/ })],
+        ['one Header', $edit->(sub { s{</s:Header>}{$&<s:Header/>} })],
+        ['one Header', $edit->(sub { s{<s:Body>(.*)</s:Body>}{<Body>$1</Body>}
+            })],
+        ['a header Hello', $edit->(sub { s{</s:Header>}{<c:Hello/>$&} })],
+        ['ID twice', $edit->(sub { s{<c:ID.*</c:ID>}{$&$&} })],
+        ['HoldRequests', $edit->(sub {
+            s{</s:Header>}{<c:HoldRequests>yes</c:HoldRequests>$&} })],
+        ['without mustUnderstand', $edit->(sub { s/s:must/must/ })],
+        ['text beside', $edit->(sub { s/<s:Body>/$&hello/ })],
+        ['text beside', $edit->(sub { s/<\/s:Envelope>/$&hello/ })],
+        ['without a namespace', $edit->(sub { s/<MaxE.*Envelopes>/<z:a\/>/
+            })],
+        ['or no UTF-8', $edit->(sub { s{<MaxEnvelopes>}{$&\xc0\xb1} })],
+        ['or no UTF-8', $edit->(sub { s{<MaxEnvelopes>}{$&\xed\xa0\x80} })],
+        ['no unsignedInt', $edit->(sub { s{>1</Max}{>4294967296</Max} })],
+        ['with elements|elements in', $edit->(sub {
+            s{>1</Max}{><x>1</x></Max} })],
+        (map { ['not in its namespace|no Value|that is no|does not have',
+                $request->(values_of(@$_))] }
+            ['n:string', '', ''], ['x:string', 'n:', ''],
+            ['x:int', '', '1.5'], ['x:mood', '', 'good'],
+            ['c:string', '', 'x']),
+        ['Notification is no', $request->('<c:SetParameterAttributes>'
+            . '<ParameterList e:arrayType="c:SetParameterAttributesStruct[1]">'
+            . '<SetParameterAttributesStruct><Name>Device.</Name>'
+            . '<NotificationChange>1</NotificationChange><Notification>on'
+            . '</Notification><AccessListChange>0</AccessListChange>'
+            . '<AccessList e:arrayType="x:string[0]"/>'
+            . '</SetParameterAttributesStruct></ParameterList>'
+            . '</c:SetParameterAttributes>')],
+        ['none of CWMP', $request->('<c:ChangeDUState><Operations/>'
+            . '<CommandKey/></c:ChangeDUState>')],
+        ['UninstallOpStruct has no UUID', $request->('<c:ChangeDUState>'
+            . '<Operations i:type="c:UninstallOpStruct"><Version>1</Version>'
+            . '</Operations><CommandKey/></c:ChangeDUState>')],
+        ['UseCWMPVersion that was not offered', $edit->(sub {
+            s{(?=</s:Header>)}{<c:UseCWMPVersion s:mustUnderstand="1">} &&
+            s{(?=</s:Header>)}{1</c:UseCWMPVersion>} }),
+            '--versions', '1.0,1.4'],
     );
 
     for my $case (@cases) {
-        my ($finds, $change) = @$case;
-        my $r = session_with($change, '--verify');
+        my ($finds, $change, @opt) = @$case;
+        my $r = session_with($change, '--verify', @opt);
         my @notes = grep { /^verify: .*(?:$finds)/ } keys %{ $r->{notes} };
-        is "$r->{failed}{verify} " . @notes, '1 1', $finds
+        is "$r->{failed}{verify} " . !!@notes, '1 1', $finds
             or note explain $r->{notes};
     }
     my $r = session_with(sub { $_[1] == 2 ? [200, 'Content-Type: text/xml',
         envelope('r1', '<c:X_ACME_Dance/>')] : undef }, '--verify');
     is $r->{exit}, 0, 'what it does not know is answered with 9000';
     is $r->{faults_sent}, 1, '... once';
+};
+
+
+# SetParameterValues of one, with this type, prefix in arrayType, and value.
+sub values_of {
+    my ($type, $prefix, $value) = @_;
+    $prefix ||= 'c:';
+    return "<c:SetParameterValues><ParameterList e:arrayType=\""
+        . "${prefix}ParameterValueStruct[1]\"><ParameterValueStruct><Name>"
+        . "Device.Time.NTPServer1</Name><Value i:type=\"$type\">$value</Value>"
+        . '</ParameterValueStruct></ParameterList><ParameterKey/>'
+        . '</c:SetParameterValues>';
+}
+
+
+# --- ACSs that would keep it from its end ----------------------------------
+
+subtest 'an ACS without end' => sub {
+    my @end = (qw(--duration 0.3 --sessions 1 --timeout 0.7));
+    my $methods = '<c:GetRPCMethods/>';
+    my $r = session_with(sub { $_[1] > 1 ? [200, 'Content-Type: text/xml',
+        envelope('r', $methods)] : undef }, @end);
+    is $r->{failed}{timeout}, 1, 'always one more request: given up'
+        or note explain $r;
+
+    my @user = qw(--user u --password p);
+    $r = session_with(sub { [401, 'WWW-Authenticate: Digest realm="r", '
+        . "nonce=\"$_[1]\", qop=\"auth\", stale=true"] }, @user);
+    is "$r->{statuses}{401} $r->{challenges}", '1 3',
+        'always one more nonce: given up';
+    $r = session_with(sub { [401, 'WWW-Authenticate: Digest realm="r", '
+        . 'nonce="n", qop="auth-int"'] }, @user);
+    is "$r->{statuses}{401} $r->{challenges}", '1 0', 'auth-int is not auth';
+
+    $r = session_with(sub { { raw => "HTTP/1.1 200 OK\r\nContent-Length: "
+        . (80 << 20) . "\r\n\r\n" . 'x' x (70 << 20) } });
+    is $r->{failed}{http}, 1, 'an answer of 70 MB: given up'
+        or note explain $r;
+    $r = session_with(sub { $_[0][-1] =~ s{>1</Max}{>&#$_;</Max}; $_[0] })
+        and is $r->{failed}{xml}, 1, "no character: $_"
+        for qw(x 0 -5 xd800 x110000 65536x);
+    $r = session_with(sub {
+        my $text = join "\r\n", 'HTTP/1.1 200 OK', 'Content-Type: text/xml',
+            'Transfer-Encoding: chunked', '', sprintf '%x', length $_[0][-1];
+        { raw => "$text\r\n" . substr $_[0][-1], 0, 100 } });
+    is $r->{failed}{closed}, 1, 'a chunk that is cut short' or note explain $r;
 };
 
 

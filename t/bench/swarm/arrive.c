@@ -17,6 +17,7 @@
 
 #define RETRY_MAX  10               /* CWMP: later ones wait as long */
 #define REST_NS    (NS_S / 4)       /* after a failure, without retries */
+#define HELD_NS    (NS_S / 10)      /* begun so much too late: told */
 
 
 static void arrive_closed(uint64_t now);
@@ -24,6 +25,7 @@ static void arrive_clocked(uint64_t now);
 static void arrive_storm(uint64_t now);
 static void arrive_own_time(void *arg);
 static void arrive_limit(void *arg);
+static void arrive_go_on(cpe_t *cpe);
 
 
 static const struct {
@@ -42,7 +44,9 @@ static struct {
     uint64_t        due;            /* ns, of the next by the clock */
     uint64_t        waiting;        /* CPEs, for their next attempt */
     uint64_t        served;         /* storm: CPEs */
-    int             stopped;
+    cpe_t          *held;           /* their time has come, but no room */
+    cpe_t         **held_end;
+    uint64_t        stopped;        /* ns, when; 0: goes on */
     swarm_timer_t   limit;
     storm_t         storm;
     unsigned short  random[3];
@@ -56,6 +60,7 @@ arrive_begin(void)
     arrive.random[1] = (unsigned short) (settings.seed >> 16);
     arrive.random[2] = 0x330e;
     arrive.due = stats.began;
+    arrive.held_end = &arrive.held;
 
     timer_init(&arrive.limit, arrive_limit, NULL);
 
@@ -77,7 +82,20 @@ arrive_limit(void *arg)
 void
 arrive_stop(void)
 {
-    arrive.stopped = 1;
+    if (arrive.stopped == 0) {
+        arrive.stopped = clock_ns();
+    }
+}
+
+
+/* An ACS that always has one more request keeps no run from its end. */
+
+int
+arrive_given_up(void)
+{
+    return arrive.stopped
+           && clock_ns() - arrive.stopped
+              > (uint64_t) (settings.timeout * NS_S);
 }
 
 
@@ -106,6 +124,75 @@ arrive_finished(void)
 }
 
 
+/* --- no more at a time than files may be open ---------------------------- */
+
+static int
+arrive_room(void)
+{
+    size_t  busy = cpe_busy_count(), open = net_open_count();
+    int     room = (busy > open ? busy : open) < settings.connections;
+
+    stats.full |= !room;
+    return room;
+}
+
+
+static void
+arrive_go(cpe_t *cpe, uint64_t now, uint64_t due)
+{
+    uint64_t  behind = now > due ? now - due : 0;
+
+    stats.behind = behind > stats.behind ? behind : stats.behind;
+    stats.held += behind > HELD_NS;
+    cpe_begin(cpe);
+}
+
+
+/* Whose own time has come waits for room, in order. */
+
+static void
+arrive_hold(cpe_t *cpe)
+{
+    cpe->held = 1;
+    cpe->next_held = NULL;
+    *arrive.held_end = cpe;
+    arrive.held_end = &cpe->next_held;
+}
+
+
+static void
+arrive_again(cpe_t *cpe, uint64_t now)
+{
+    stats.retries += cpe->waiting && settings.retry;
+    arrive_go_on(cpe);
+    arrive_go(cpe, now, cpe->timer.due);
+}
+
+
+/* In a storm those that come for the first time take turns with them. */
+
+static void
+arrive_held(uint64_t now)
+{
+    cpe_t  *cpe;
+
+    while ((cpe = arrive.held) != NULL && arrive_room()
+           && (settings.arrive != ARRIVE_STORM
+               || arrive.begun == settings.cpes
+               || cpe->timer.due <= arrive.due))
+    {
+        cpe->held = 0;
+        arrive.held = cpe->next_held;
+
+        if (arrive.held == NULL) {
+            arrive.held_end = &arrive.held;
+        }
+
+        arrive_again(cpe, now);
+    }
+}
+
+
 /* --- who is next --------------------------------------------------------- */
 
 static cpe_t *
@@ -118,7 +205,7 @@ arrive_free_cpe(void)
         cpe = cpe_at(arrive.next);
         arrive.next = (arrive.next + 1) % settings.cpes;
 
-        if (cpe->session == NULL && !cpe->waiting) {
+        if (cpe->session == NULL && !cpe->waiting && !cpe->held) {
             return cpe;
         }
     }
@@ -135,7 +222,7 @@ arrive_closed(uint64_t now)
 
     (void) now;
 
-    while (tries-- && cpe_busy_count() < settings.closed
+    while (tries-- && cpe_busy_count() < settings.closed && arrive_room()
            && !arrive_all_begun() && (cpe = arrive_free_cpe()) != NULL)
     {
         arrive.begun++;
@@ -160,11 +247,12 @@ arrive_interval(void)
 static void
 arrive_clocked(uint64_t now)
 {
-    cpe_t  *cpe;
+    cpe_t     *cpe;
+    uint64_t   due;
 
-    while (arrive.due <= now && !arrive_all_begun()) {
+    while ((due = arrive.due) <= now && !arrive_all_begun()) {
         arrive.due += (uint64_t) (arrive_interval() * NS_S);
-        cpe = arrive_free_cpe();
+        cpe = arrive_room() ? arrive_free_cpe() : NULL;
 
         if (cpe == NULL) {
             stats.late++;
@@ -172,20 +260,22 @@ arrive_clocked(uint64_t now)
         }
 
         arrive.begun++;
-        cpe_begin(cpe);
+        arrive_go(cpe, now, due);
     }
 }
 
 
-/* Evenly over the seconds, each CPE once. */
+/* Evenly over the seconds, each CPE once; those that are held back, later. */
 
 static void
 arrive_storm(uint64_t now)
 {
     double    step = settings.storm / (double) settings.cpes * NS_S;
 
-    while (arrive.begun < settings.cpes && arrive.due <= now) {
-        cpe_begin(cpe_at(arrive.begun++));
+    while (arrive.begun < settings.cpes && arrive.due <= now && arrive_room()
+           && (arrive.held == NULL || arrive.due < arrive.held->timer.due))
+    {
+        arrive_go(cpe_at(arrive.begun++), now, arrive.due);
         arrive.due = stats.began + (uint64_t) (step * (double) arrive.begun);
     }
 }
@@ -194,8 +284,11 @@ arrive_storm(uint64_t now)
 void
 arrive_step(void)
 {
+    uint64_t  now = clock_ns();
+
     if (!arrive.stopped) {
-        ways[settings.arrive].step(clock_ns());
+        arrive_held(now);
+        ways[settings.arrive].step(now);
     }
 }
 
@@ -204,7 +297,7 @@ uint64_t
 arrive_next(void)
 {
     if (settings.arrive == ARRIVE_CLOSED || arrive.stopped
-        || arrive_all_begun()
+        || arrive_all_begun() || !arrive_room()
         || (settings.arrive >= ARRIVE_STORM && arrive.begun == settings.cpes))
     {
         return 0;
@@ -265,25 +358,22 @@ arrive_own_time(void *arg)
 {
     cpe_t  *cpe = arg;
 
-    if (arrive.stopped) {
+    if (arrive.stopped || cpe->held) {
         return;
     }
 
     if (cpe->session) {                 /* after it */
         arrive_set(cpe, clock_ns() + 10 * NS_MS);
-        return;
+
+    } else if (!(cpe->waiting && settings.retry) && !arrive_has_due(cpe)) {
+        arrive_go_on(cpe);              /* rested, or told meanwhile */
+
+    } else if (arrive.held || !arrive_room()) {
+        arrive_hold(cpe);
+
+    } else {
+        arrive_again(cpe, clock_ns());
     }
-
-    if (cpe->waiting && settings.retry) {
-        stats.retries++;
-
-    } else if (!arrive_has_due(cpe)) {  /* rested, or told meanwhile */
-        arrive_go_on(cpe);
-        return;
-    }
-
-    arrive_go_on(cpe);
-    cpe_begin(cpe);
 }
 
 
@@ -293,6 +383,10 @@ static uint64_t
 arrive_retry_delay(unsigned n)
 {
     double  low, factor = settings.retry_multiplier / 1000;
+
+    if (!settings.retry) {
+        return REST_NS;
+    }
 
     n = n > RETRY_MAX ? RETRY_MAX : n;
     low = settings.retry_min * pow(factor, n - 1);
@@ -330,16 +424,18 @@ arrive_served(cpe_t *cpe)
 }
 
 
-/* What is left to tell begins another session, after a while if it must. */
+/*
+ * What is left to tell begins another session, after a failure that of the
+ * next attempt; what comes due before that is new, and need not wait for it.
+ */
 
 static void
 arrive_after(cpe_t *cpe, fail_t why)
 {
-    uint64_t  due = todo_next(cpe);
-    uint64_t  soonest = clock_ns() + (why == FAIL_NONE ? 0 : NS_S);
+    uint64_t  due = todo_next(cpe), now = clock_ns();
 
-    if (due) {
-        arrive_set(cpe, due > soonest ? due : soonest);
+    if (due && (why == FAIL_NONE || due > now)) {
+        arrive_set(cpe, due);
     }
 }
 
@@ -347,6 +443,10 @@ arrive_after(cpe_t *cpe, fail_t why)
 void
 arrive_over(cpe_t *cpe, fail_t why)
 {
+    if (why != FAIL_NONE && !settings.retry && arrive_all_begun()) {
+        todo_clear(cpe);                /* it would be told for ever */
+    }
+
     arrive_after(cpe, why);
 
     if (why == FAIL_NONE) {
@@ -354,7 +454,7 @@ arrive_over(cpe_t *cpe, fail_t why)
         return;
     }
 
-    if (settings.arrive == ARRIVE_STORM) {
+    if (why != FAIL_OWN && settings.arrive == ARRIVE_STORM) {
         arrive.storm.refusals++;
     }
 
@@ -365,9 +465,8 @@ arrive_over(cpe_t *cpe, fail_t why)
     if (!arrive.stopped && !cpe->waiting) {
         cpe->waiting = 1;
         arrive.waiting++;
-        arrive_set(cpe, clock_ns() + (settings.retry
-                                      ? arrive_retry_delay(cpe->retries)
-                                      : REST_NS));
+        arrive_set(cpe, clock_ns() + (why == FAIL_OWN ? NS_S
+                                      : arrive_retry_delay(cpe->retries)));
     }
 }
 

@@ -28,5 +28,6 @@ uint64_t arrive_next(void);                 /* when that is; 0: not known */
 int arrive_finished(void);
 const storm_t *arrive_storm_result(void);
 void arrive_stop(void);                     /* no more sessions */
+int arrive_given_up(void);                  /* nor any more POSTs */
 
 #endif

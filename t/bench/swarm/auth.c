@@ -4,8 +4,6 @@
  * auth or none) and basic.  Knows headers, not connections.
  */
 
-#define _GNU_SOURCE
-
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -135,8 +133,7 @@ auth_read(auth_t *a, str_t h)
     a->qop = qop.len != 0;
     a->stale = str_is_nocase(auth_param(h, "stale"), "true");
 
-    if (a->algorithm < 0 || (qop.len && memmem(qop.p, qop.len, "auth", 4)
-                                        == NULL)
+    if (a->algorithm < 0 || (qop.len && !str_listed(qop, str_of("auth")))
         || !auth_copy(a->realm, sizeof(a->realm), auth_param(h, "realm"))
         || !auth_copy(a->nonce, sizeof(a->nonce), auth_param(h, "nonce"))
         || !auth_copy(a->opaque, sizeof(a->opaque), auth_param(h, "opaque")))

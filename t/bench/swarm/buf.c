@@ -224,3 +224,31 @@ str_of(const char *text)
 
     return s;
 }
+
+
+/* Whether the list has it, with commas and blanks between. */
+
+int
+str_listed(str_t list, str_t word)
+{
+    str_t        s;
+    const char  *comma;
+
+    for ( ;; ) {
+        comma = list.len ? memchr(list.p, ',', list.len) : NULL;
+        s.p = list.p;
+        s.len = comma ? (size_t) (comma - list.p) : list.len;
+        s = str_trim(s);
+
+        if (s.len == word.len && strncasecmp(s.p, word.p, s.len) == 0) {
+            return 1;
+        }
+
+        if (comma == NULL) {
+            return 0;
+        }
+
+        list.len -= (size_t) (comma + 1 - list.p);
+        list.p = comma + 1;
+    }
+}

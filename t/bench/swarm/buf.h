@@ -40,6 +40,7 @@ void buf_free(buf_t *b);
 
 int str_is(str_t s, const char *text);
 int str_is_nocase(str_t s, const char *text);
+int str_listed(str_t list, str_t word);      /* with commas */
 str_t str_trim(str_t s);
 str_t str_of(const char *text);
 

@@ -134,7 +134,7 @@ cpe_end(session_t *s, fail_t why)
 
     } else {
         stats.failed[why]++;
-        cpe->retries += cpe->retries < 255;
+        cpe->retries += why != FAIL_OWN && cpe->retries < 255;
     }
 
     session_free(s);

@@ -21,7 +21,9 @@ struct cpe_s {
     unsigned         informed:1;    /* had a session before */
     unsigned         waiting:1;     /* for the time of the next attempt */
     unsigned         served:1;      /* storm: had its session */
+    unsigned         held:1;        /* back, until there is a file for it */
     swarm_timer_t    timer;         /* of that */
+    cpe_t           *next_held;     /* arrive.c */
     session_t       *session;       /* NULL: none now */
     struct todo_s   *todo;          /* todo.c: events, transfers */
     void            *own;           /* model.c: what differs of the model */
@@ -39,6 +41,7 @@ struct session_s {
     unsigned         awaiting:1;    /* an answer */
     unsigned         authorized:1;  /* the POST had credentials */
     uint8_t          redirects;
+    uint8_t          challenges;    /* of one POST */
     uint8_t          resends;
     uint8_t          again;         /* faults 8005 in a row */
     unsigned         hold:1;        /* the ACS said HoldRequests */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <stdlib.h>
 
+#include "arrive.h"
 #include "auth.h"
 #include "cpe.h"
 #include "identity.h"
@@ -16,6 +17,8 @@
 
 #define REDIRECTS_MAX  5            /* in a row */
 #define RESENDS_MAX    3
+#define COOKIES_MAX    65536        /* bytes; further ones are forgotten */
+#define CHALLENGES_MAX 3            /* of one POST, that found it stale */
 
 
 static void exchange_opened(conn_t *c);
@@ -132,7 +135,7 @@ exchange_connect(session_t *s)
 
     if (s->conn == NULL) {
         s->conn = net_connect(s->target, &exchange_ops, s);
-        stats.connects++;
+        stats.connects += s->conn != NULL;
     }
 
     if (s->conn) {
@@ -166,6 +169,13 @@ exchange_post(session_t *s, int kind)
 
     s->sent = clock_ns();
     stats.posts++;
+
+    if (arrive_given_up()) {
+        stats_note("not at its end --timeout after the run's");
+        cpe_failed(s, FAIL_TIMEOUT);
+        return;
+    }
+
     exchange_write(s);
 }
 
@@ -222,13 +232,16 @@ exchange_head(session_t *s, buf_t *out)
 static void
 exchange_write(session_t *s)
 {
+    int  failed;
+
     if (s->conn == NULL) {
         exchange_connect(s);
     }
 
     if (s->conn == NULL) {
-        stats_note("connect: %s", strerror(errno));
-        cpe_failed(s, FAIL_CONNECT);
+        failed = errno;
+        stats_note("connect: %s", strerror(failed));
+        cpe_failed(s, net_why(failed));
         return;
     }
 
@@ -283,6 +296,10 @@ exchange_cookie(session_t *s, str_t cookie)
         }
     }
 
+    if (pair.len + s->cookies.len > COOKIES_MAX) {
+        return;
+    }
+
     if (s->cookies.len && s->cookies.p[s->cookies.len - 1] != ' ') {
         buf_lit(&s->cookies, "; ");
     }
@@ -321,7 +338,9 @@ exchange_challenged(session_t *s, http_response_t *r)
         }
     }
 
-    if (best.rank == 0 || (s->authorized && !best.stale)) {
+    if (best.rank == 0 || (s->authorized && !best.stale)
+        || s->challenges++ == CHALLENGES_MAX)
+    {
         return 0;                       /* these were wrong */
     }
 
@@ -342,6 +361,10 @@ exchange_redirected(session_t *s, http_response_t *r)
     char        *url;
     target_t    *t;
     const char  *error = "more than five in a row";
+
+    if (settings.verify && r->body_len) {       /* as nginx' own have */
+        stats_note("remark: status %d with a body", r->status);
+    }
 
     url = mem_copy(r->location.p, r->location.len);
     t = s->redirects++ < REDIRECTS_MAX ? net_target(url, &error) : NULL;
@@ -411,6 +434,7 @@ exchange_take(session_t *s, http_response_t *r)
     if (r->status == 200 || r->status == 204) {
         stats_post(s->kind, clock_ns() - s->sent);
         s->redirects = 0;
+        s->challenges = 0;
         s->authorized = 0;
         cpe_answer(s, r);
 
@@ -487,8 +511,9 @@ exchange_closed(conn_t *c, fail_t why)
         return;
     }
 
-    if (why == FAIL_CLOSED) {
-        stats_note("closed before the answer");
+    if (why == FAIL_CLOSED || why == FAIL_HTTP) {
+        stats_note(why == FAIL_HTTP ? "answer: too large"
+                                    : "closed before the answer");
     }
 
     cpe_failed(s, why);

@@ -24,7 +24,6 @@ static void http_header_encoding(http_response_t *r, str_t value);
 static void http_header_connection(http_response_t *r, str_t value);
 static void http_header_type(http_response_t *r, str_t value);
 static void http_header_location(http_response_t *r, str_t value);
-static void http_header_retry(http_response_t *r, str_t value);
 static void http_header_cookie(http_response_t *r, str_t value);
 static void http_header_challenge(http_response_t *r, str_t value);
 
@@ -38,7 +37,6 @@ static const struct {
     { "connection", http_header_connection },
     { "content-type", http_header_type },
     { "location", http_header_location },
-    { "retry-after", http_header_retry },
     { "set-cookie", http_header_cookie },
     { "www-authenticate", http_header_challenge }
 };
@@ -84,13 +82,6 @@ static void
 http_header_location(http_response_t *r, str_t value)
 {
     r->location = value;
-}
-
-
-static void
-http_header_retry(http_response_t *r, str_t value)
-{
-    r->retry_after = value;
 }
 
 
@@ -312,7 +303,6 @@ http_parse(http_response_t *r, char *p, size_t n, int eof)
 
     if (!r->has_length) {
         r->close = 1;
-        r->until_close = 1;
         r->body_len = n - skip;
         r->used = n;
         return eof;

@@ -14,14 +14,12 @@ typedef struct {
     unsigned   close:1;
     unsigned   chunked:1;
     unsigned   has_length:1;
-    unsigned   until_close:1;
     size_t     length;
     size_t     used;                /* bytes of head and body */
     char      *body;                /* may be written to */
     size_t     body_len;
     str_t      type;
     str_t      location;
-    str_t      retry_after;
     str_t      cookies[HTTP_REPEATED];
     unsigned   cookies_n;
     str_t      challenges[HTTP_REPEATED];

@@ -65,7 +65,9 @@ expand_number(buf_t *b, const char *p, uint32_t number)
     size_t  close = strcspn(p, "}");
     int     width = atoi(p + 2);
 
-    if (p[1] != 'n' || p[close] == '\0' || width < 0 || width > 60) {
+    if (p[1] != 'n' || p[close] == '\0' || width > 60
+        || strspn(p + 2, "0123456789") + 2 != close)
+    {
         return 0;
     }
 

@@ -197,19 +197,6 @@ model_root(void)
 }
 
 
-size_t
-model_count(void)
-{
-    size_t  i, n = 0;
-
-    for (i = 0; i < base.n; i++) {
-        n += base.at[i].type != NULL;
-    }
-
-    return n;
-}
-
-
 void
 model_walk(model_walk_t *w, cpe_t *cpe, str_t prefix)
 {

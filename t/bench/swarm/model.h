@@ -42,7 +42,6 @@ typedef struct {
 
 void model_init(void);
 const char *model_root(void);
-size_t model_count(void);                       /* of parameters */
 
 void model_walk(model_walk_t *w, cpe_t *cpe, str_t prefix);
 const entry_t *model_next(model_walk_t *w);

@@ -185,7 +185,7 @@ modelfile_fill(const char *file)
     table_t  t;
 
     memset(&t, 0, sizeof(t));
-    t.p = b.p;
+    t.p = strncmp(b.p, "\xef\xbb\xbf", 3) ? b.p : b.p + 3;     /* BOM */
     t.end = b.p + b.len;
     t.separator = memchr(b.p, '\t', strcspn(b.p, "\n")) ? '\t' : ',';
 

@@ -28,6 +28,7 @@
 #define NET_EVENTS  512
 #define NET_READ    16384
 #define NET_KEEP    65536               /* a larger buffer is given back */
+#define NET_MOST    (64u << 20)         /* of what was not yet taken */
 
 
 static struct {
@@ -246,6 +247,26 @@ net_connect(target_t *t, const conn_ops_t *ops, void *owner)
 }
 
 
+/* What is lacking here says nothing of the ACS. */
+
+fail_t
+net_why(int failed)
+{
+    size_t  i;
+
+    static const int  own[] = { EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRINUSE,
+                                EADDRNOTAVAIL, EAGAIN };
+
+    for (i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+        if (failed == own[i]) {
+            return FAIL_OWN;
+        }
+    }
+
+    return FAIL_CONNECT;
+}
+
+
 conn_t *
 net_accepted(int fd, const conn_ops_t *ops, void *owner)
 {
@@ -388,9 +409,10 @@ conn_read(conn_t *c)
             net.in += (uint64_t) n;
         }
 
-    } while (n > 0 && (c->ssl || c->in.len == c->in.cap));
+    } while (n > 0 && (c->ssl || c->in.len == c->in.cap)
+             && c->in.len < NET_MOST);
 
-    if (n == TLS_CLOSED) {
+    if (n == TLS_CLOSED || c->in.len >= NET_MOST) {
         c->eof = 1;
     }
 }
@@ -473,7 +495,7 @@ conn_ready(conn_t *c, uint32_t events)
     }
 
     if (c->eof && !c->dead) {
-        conn_lost(c, FAIL_CLOSED);
+        conn_lost(c, c->in.len < NET_MOST ? FAIL_CLOSED : FAIL_HTTP);
     }
 }
 
@@ -504,7 +526,11 @@ net_accept(void)
     while ((fd = accept4(net.listening, NULL, NULL,
                          SOCK_NONBLOCK|SOCK_CLOEXEC)) != -1)
     {
-        net.accepted(fd);
+        if (net.open < settings.connections) {
+            net.accepted(fd);
+        } else {
+            close(fd);                  /* no file for it */
+        }
     }
 }
 

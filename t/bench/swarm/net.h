@@ -15,6 +15,7 @@ typedef struct target_s  target_t;
 
 typedef enum {
     FAIL_NONE = 0,
+    FAIL_OWN,                                  /* no file, no port here */
     FAIL_CONNECT,
     FAIL_TLS,
     FAIL_TIMEOUT,
@@ -76,6 +77,7 @@ void net_listen(int fd, void (*accepted)(int fd));
 
 void net_step(uint64_t wait_ns);        /* waits, then serves what is ready */
 size_t net_open_count(void);
+fail_t net_why(int failed);             /* of net_connect(), by errno */
 void net_bytes(uint64_t *in, uint64_t *out);
 
 #endif

@@ -414,9 +414,10 @@ option_bounds(void)
     }
 
     if ((settings.arrive == ARRIVE_CONSTANT
-         || settings.arrive == ARRIVE_POISSON) && settings.rate <= 0)
+         || settings.arrive == ARRIVE_POISSON)
+        && (settings.rate <= 0 || settings.rate > 1e6))
     {
-        die("a rate of 0 begins no session");
+        die("a rate is above 0, and at most 1,000,000 sessions a second");
     }
 }
 

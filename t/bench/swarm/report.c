@@ -49,6 +49,26 @@ cpu_seconds(void)
 }
 
 
+/* Seconds that it was ready to run while others had its core; 0: not told. */
+
+static double
+waited_seconds(void)
+{
+    FILE                *f = fopen("/proc/self/schedstat", "r");
+    unsigned long long   waited = 0;
+
+    if (f) {
+        if (fscanf(f, "%*u %llu", &waited) != 1) {
+            waited = 0;
+        }
+
+        fclose(f);
+    }
+
+    return seconds(waited);
+}
+
+
 static long
 memory_kb(void)
 {
@@ -173,6 +193,27 @@ text_storm(void)
 }
 
 
+/* What the load was, other than was asked for. */
+
+static void
+text_held(void)
+{
+    if (stats.held == 0 && !stats.full) {
+        return;
+    }
+
+    printf("held back  %llu sessions by more than 0.1 s, one by %.2f s: ",
+           (big_t) stats.held, seconds(stats.behind));
+
+    if (stats.full) {
+        printf("%llu connections are as many as may be open here (ulimit "
+               "-n)\n", (big_t) settings.connections);
+    } else {
+        printf("the swarm did not keep up\n");
+    }
+}
+
+
 static void
 text_counts(void)
 {
@@ -191,9 +232,9 @@ text_counts(void)
            (big_t) stats.requests, (big_t) stats.faults,
            (big_t) stats.challenges, (big_t) stats.redirects,
            (big_t) stats.asked);
-    printf("swarm      %.2f s of CPU, %.1f us a session, %.1f MB of memory\n",
-           cpu_seconds(), stats.done ? cpu_seconds() * 1e6
-                                       / (double) stats.done : 0.0,
+    printf("swarm      %.2f s of CPU (waited %.2f s for it), %.1f us a "
+           "session, %.1f MB of memory\n", cpu_seconds(), waited_seconds(),
+           stats.done ? cpu_seconds() * 1e6 / (double) stats.done : 0.0,
            (double) memory_kb() / 1024);
 }
 
@@ -208,6 +249,7 @@ stats_text(void)
            (big_t) stats_failed(), (big_t) stats.retries, (big_t) stats.late,
            run_seconds(), (double) stats.done / run_seconds());
     text_failed();
+    text_held();
 
     if (settings.arrive == ARRIVE_STORM) {
         text_storm();
@@ -396,6 +438,7 @@ json_counts(json_t *j)
     const struct { const char *name; uint64_t n; } counts[] = {
         { "sessions", stats.done }, { "started", stats.started },
         { "retries", stats.retries }, { "late", stats.late },
+        { "held", stats.held }, { "full", (uint64_t) stats.full },
         { "posts", stats.posts }, { "bytes_sent", out },
         { "bytes_received", in }, { "connections", stats.connects },
         { "connections_open", net_open_count() },
@@ -411,9 +454,11 @@ json_counts(json_t *j)
         json_count(j, counts[i].name, counts[i].n);
     }
 
+    json_real(j, "behind_seconds", seconds(stats.behind));
     json_real(j, "seconds", run_seconds());
     json_real(j, "sessions_per_second", (double) stats.done / run_seconds());
     json_real(j, "cpu_seconds", cpu_seconds());
+    json_real(j, "waited_seconds", waited_seconds());
 }
 
 

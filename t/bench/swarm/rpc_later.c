@@ -20,7 +20,9 @@
 static double
 seconds_of(str_t s)
 {
-    return s.len ? (double) strtoul(s.p, NULL, 10) : 0;
+    unsigned long  n = s.len ? strtoul(s.p, NULL, 10) : 0;
+
+    return n < UINT32_MAX ? (double) n : (double) UINT32_MAX;
 }
 
 

@@ -59,6 +59,7 @@ typedef struct {
     double        retry_min;
     double        retry_multiplier;
     uint64_t      seed;
+    uint64_t      connections;      /* at most, by the limit of files */
 
     /* how */
     int           connect;

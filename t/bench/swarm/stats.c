@@ -16,6 +16,7 @@ stats_t  stats;
 
 static const char  *fail_names[FAIL_COUNT] = {
     [FAIL_NONE] = "none",
+    [FAIL_OWN] = "own",
     [FAIL_CONNECT] = "connect",
     [FAIL_TLS] = "tls",
     [FAIL_TIMEOUT] = "timeout",
@@ -72,13 +73,17 @@ stats_post(int kind, uint64_t ns)
 void
 stats_note(const char *format, ...)
 {
-    char      text[256];
+    char      text[256], *p;
     unsigned  i;
     va_list   args;
 
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+
+    for (p = text; *p; p++) {           /* an ACS may have said it */
+        *p = *p < ' ' || *p > '~' ? '?' : *p;
+    }
 
     for (i = 0; i < stats.notes_n; i++) {
         if (strcmp(stats.notes[i].text, text) == 0) {

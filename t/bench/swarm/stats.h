@@ -29,6 +29,9 @@ typedef struct {
     uint64_t       done;
     uint64_t       retries;
     uint64_t       late;            /* due while every CPE was busy */
+    uint64_t       held;            /* begun later than they were due */
+    uint64_t       behind;          /* ns, the latest of them */
+    int            full;            /* had no file for another connection */
     uint64_t       posts;
     uint64_t       connects;
     uint64_t       challenges;      /* 401 that were answered */

@@ -69,6 +69,10 @@ swarm_limit_files(void)
             "-n)", (unsigned long long) needed,
             (unsigned long long) r.rlim_cur);
     }
+
+    settings.connections = r.rlim_cur == RLIM_INFINITY ? UINT64_MAX
+                           : r.rlim_cur > FILES_SPARE ? r.rlim_cur
+                                                        - FILES_SPARE : 1;
 }
 
 

@@ -177,16 +177,18 @@ tls_write(conn_t *c, const char *p, size_t n)
 }
 
 
-/* Says goodbye, and does not wait for the answer. */
+/*
+ * Says goodbye, and does not wait for the answer; to who is gone, quietly.
+ * OpenSSL does not resume what ended without.
+ */
 
 void
 tls_end(conn_t *c)
 {
-    if (!c->handshake && !c->eof) {
+    if (!c->handshake) {
+        SSL_set_quiet_shutdown(c->ssl, c->eof);
         ERR_clear_error();
         SSL_shutdown(c->ssl);
-    } else {
-        SSL_set_quiet_shutdown(c->ssl, 1);
     }
 
     SSL_free(c->ssl);

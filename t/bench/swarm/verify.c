@@ -20,6 +20,7 @@
 #define ID_MAX        32
 
 #define SOAP_NS  "http://schemas.xmlsoap.org/soap/envelope/"
+#define XSI_NS   "http://www.w3.org/2001/XMLSchema-instance"
 
 
 void
@@ -89,15 +90,35 @@ verify_empty(session_t *s, const http_response_t *r)
 
 
 static void
+verify_type(session_t *s, str_t type)
+{
+    char         text[128];
+    const char  *charset;
+
+    snprintf(text, sizeof(text), "%.*s", (int) type.len, type.p);
+
+    if (strncasecmp(text, "text/xml", 8) != 0
+        || (text[8] && text[8] != ';' && text[8] != ' '))
+    {
+        verify_fail(s, "Content-Type is not text/xml");
+    }
+
+    charset = strcasestr(text, "charset=");
+
+    if (charset && strcasestr(charset, "utf-8") == NULL) {
+        verify_fail(s, "Content-Type is not of UTF-8");
+    }
+}
+
+
+static void
 verify_full(session_t *s, const http_response_t *r)
 {
     if (r->status != 200) {
         verify_fail(s, "status %d with a body", r->status);
     }
 
-    if (r->type.len < 8 || strncasecmp(r->type.p, "text/xml", 8) != 0) {
-        verify_fail(s, "Content-Type is not text/xml");
-    }
+    verify_type(s, r->type);
 
     if (!r->has_length || r->chunked) {
         verify_fail(s, "no Content-Length");
@@ -128,10 +149,42 @@ verify_http(session_t *s, const http_response_t *r)
 
 /* --- the envelope -------------------------------------------------------- */
 
+/* Bytes of the first character; 0: XML or UTF-8 has none such. */
+
+static size_t
+utf8_character(const char *p, size_t n)
+{
+    size_t         i, len;
+    unsigned char  first = (unsigned char) p[0];
+    unsigned long  c;
+
+    static const unsigned long  least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+
+    len = first < 0x80 ? 1 : first < 0xc0 ? 0 : first < 0xe0 ? 2
+          : first < 0xf0 ? 3 : first < 0xf8 ? 4 : 0;
+
+    if (len == 0 || len > n) {
+        return 0;
+    }
+
+    c = len == 1 ? first : first & (0x7fu >> len);
+
+    for (i = 1; i < len; i++) {
+        if ((p[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+
+        c = c << 6 | (p[i] & 0x3f);
+    }
+
+    return c >= least[len] && xml_is_char(c) ? len : 0;
+}
+
+
 void
 verify_text(session_t *s, const char *p, size_t n)
 {
-    size_t       i, line = n < 100 ? n : 100;
+    size_t       line = n < 100 ? n : 100;
     const char  *end = memmem(p, line, "?>", 2);
 
     if (n < 5 || memcmp(p, "<?xml", 5) != 0 || end == NULL
@@ -140,13 +193,13 @@ verify_text(session_t *s, const char *p, size_t n)
         verify_fail(s, "no XML declaration of UTF-8");
     }
 
-    for (i = 0; i < n; i++) {
-        if ((unsigned char) p[i] < ' ' && p[i] != '\n' && p[i] != '\r'
-            && p[i] != '\t')
-        {
-            verify_fail(s, "a character that XML forbids");
-            return;
-        }
+    while (n && (line = utf8_character(p, n)) != 0) {
+        p += line;
+        n -= line;
+    }
+
+    if (n) {
+        verify_fail(s, "a character that XML forbids, or no UTF-8");
     }
 }
 
@@ -156,7 +209,50 @@ must_understand(const xml_node_t *node)
 {
     const xml_attr_t  *a = xml_attr(node, "mustUnderstand");
 
-    return a && str_is(a->value, "1");
+    return a && str_is(a->value, "1")
+           && str_is(xml_namespace(node, a->prefix), SOAP_NS);
+}
+
+
+/* What holds of any element: prefixes are bound, text is in leaves only. */
+
+static void
+verify_element(session_t *s, const xml_node_t *node)
+{
+    unsigned           i;
+    str_t              ns;
+    const xml_attr_t  *a;
+    const xml_node_t  *child;
+
+    if (node->mixed) {
+        verify_fail(s, "text beside elements");
+    }
+
+    if (node->prefix.len && xml_namespace(node, node->prefix).len == 0) {
+        verify_fail(s, "a prefix without a namespace");
+    }
+
+    for (i = 0; i < node->attrs_n; i++) {
+        a = &node->attrs[i];
+        ns = a->prefix.len ? xml_namespace(node, a->prefix)
+                           : (str_t) { "", 0 };
+
+        if (str_is(a->prefix, "xmlns") || str_is(a->prefix, "xml")) {
+            continue;
+        }
+
+        if ((a->prefix.len && ns.len == 0)
+            || (str_is(a->name, "arrayType") && !str_is(ns, ENC_NS))
+            || (str_is(a->name, "type") && !str_is(ns, XSI_NS)))
+        {
+            verify_fail(s, "the attribute %.*s is not in its namespace",
+                        (int) a->name.len, a->name.p);
+        }
+    }
+
+    for (child = node->first; child; child = child->next) {
+        verify_element(s, child);
+    }
 }
 
 
@@ -205,8 +301,7 @@ verify_version(session_t *s, const xml_node_t *version)
         verify_fail(s, "UseCWMPVersion that nobody asked for");
 
     } else if (!must_understand(version)
-               || memmem(settings.versions, strlen(settings.versions),
-                         version->text.p, version->text.len) == NULL)
+               || !str_listed(str_of(settings.versions), version->text))
     {
         verify_fail(s, "UseCWMPVersion that was not offered");
     }
@@ -240,7 +335,7 @@ static void
 verify_fault(session_t *s, const xml_node_t *fault)
 {
     const xml_node_t  *inner = xml_child(xml_child(fault, "detail"), "Fault");
-    str_t              code = xml_text(fault, "faultcode");
+    str_t              code = xml_text(fault, "faultcode"), number;
 
     if (inner == NULL || xml_child(inner, "FaultCode") == NULL) {
         verify_fail(s, "a fault without CWMP's detail");
@@ -248,6 +343,11 @@ verify_fault(session_t *s, const xml_node_t *fault)
     }
 
     verify_namespace(s, inner);
+    number = xml_text(inner, "FaultCode");
+
+    if (number.len != 4 || number.p[0] != '8') {
+        verify_fail(s, "a fault whose code is none of an ACS");
+    }
 
     if (!str_is(xml_text(fault, "faultstring"), "CWMP fault")) {
         verify_fail(s, "a faultstring that is not \"CWMP fault\"");
@@ -262,16 +362,23 @@ verify_fault(session_t *s, const xml_node_t *fault)
 static void
 verify_header(session_t *s, const xml_node_t *header)
 {
+    unsigned           i;
     const xml_node_t  *h;
 
+    static const char  *known[] = { "ID", "HoldRequests", "UseCWMPVersion" };
+
     for (h = header ? header->first : NULL; h; h = h->next) {
-        if (str_is(h->name, "NoMoreRequests")) {
-            verify_fail(s, "the header NoMoreRequests");
+        for (i = 0; i < 3 && !str_is(h->name, known[i]); i++) { /* void */ }
+
+        if (i == 3) {
+            verify_fail(s, "a header %.*s", (int) h->name.len, h->name.p);
+        } else if (xml_child(header, known[i]) != h) {
+            verify_fail(s, "%s twice", known[i]);
+        } else if (i == 1 && !str_is(h->text, "0") && !str_is(h->text, "1")) {
+            verify_fail(s, "HoldRequests is neither 0 nor 1");
         }
 
-        if (must_understand(h)) {
-            verify_namespace(s, h);
-        }
+        verify_namespace(s, h);
     }
 
     verify_id(s, xml_child(header, "ID"));
@@ -279,26 +386,39 @@ verify_header(session_t *s, const xml_node_t *header)
 }
 
 
+static int
+is_soap(const xml_node_t *node, const char *name)
+{
+    return node && str_is(node->name, name)
+           && str_is(xml_namespace(node, node->prefix), SOAP_NS);
+}
+
+
 void
 verify_envelope(session_t *s, const xml_node_t *root)
 {
-    const xml_node_t  *body = xml_child(root, "Body"), *method;
+    const xml_node_t  *header = root->first, *body, *method;
 
-    if (!str_is(root->name, "Envelope")
-        || !str_is(xml_namespace(root, root->prefix), SOAP_NS))
+    verify_element(s, root);
+    body = header ? header->next : NULL;
+
+    if (!is_soap(root, "Envelope") || !is_soap(header, "Header")
+        || !is_soap(body, "Body") || body->next)
     {
-        verify_fail(s, "the root is not an Envelope of SOAP 1.1");
-    }
-
-    verify_header(s, xml_child(root, "Header"));
-    method = body ? body->first : NULL;
-
-    if (method == NULL || body->next || method->next) {
-        verify_fail(s, "not one element in one Body");
+        verify_fail(s, "not one Header and one Body in an Envelope of SOAP "
+                       "1.1");
         return;
     }
 
-    if (str_is(method->name, "Fault")) {
+    verify_header(s, header);
+    method = body->first;
+
+    if (method == NULL || method->next) {
+        verify_fail(s, "not one element in the Body");
+        return;
+    }
+
+    if (is_soap(method, "Fault")) {
         verify_fault(s, method);
         return;
     }

@@ -7,6 +7,8 @@
 #include "cpe.h"
 
 
+#define ENC_NS  "http://schemas.xmlsoap.org/soap/encoding/"
+
 void verify_http(session_t *s, const http_response_t *r);
 void verify_text(session_t *s, const char *p, size_t n);    /* not parsed */
 void verify_envelope(session_t *s, const xml_node_t *root);

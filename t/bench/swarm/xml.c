@@ -10,6 +10,7 @@
 
 #define _GNU_SOURCE
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +23,7 @@ typedef struct {
     xml_node_t   *at;               /* the open element */
     xml_node_t   *root;
     unsigned      depth;
+    int           stray;            /* text outside of the root */
     size_t        nodes_n;
     size_t        attrs_n;
     const char   *error;
@@ -74,14 +76,25 @@ xml_utf8(char *to, unsigned long c)
 }
 
 
+int
+xml_is_char(unsigned long c)
+{
+    return c == '\t' || c == '\n' || c == '\r'
+           || (c >= ' ' && c < 0xd800) || (c >= 0xe000 && c < 0xfffe)
+           || (c >= 0x10000 && c <= 0x10ffff);
+}
+
+
 /* Of what follows a '&': bytes read, with the ';', or 0. */
 
 static size_t
 xml_entity(const char *p, size_t n, char *to, size_t *len)
 {
-    size_t  i;
-    char    number[12];
-    char   *stop;
+    int             hex;
+    size_t          i;
+    char            number[12];
+    char           *stop;
+    unsigned long   c;
 
     static const struct { const char *name; size_t len; char c; } known[] = {
         { "amp;", 4, '&' }, { "lt;", 3, '<' }, { "gt;", 3, '>' },
@@ -105,10 +118,20 @@ xml_entity(const char *p, size_t n, char *to, size_t *len)
     }
 
     number[i - 1] = '\0';
-    *len = number[0] == 'x'
-           ? xml_utf8(to, strtoul(number + 1, &stop, 16))
-           : xml_utf8(to, strtoul(number, &stop, 10));
-    return *stop == '\0' ? i + 1 : 0;
+    hex = number[0] == 'x';
+
+    if (!isxdigit((unsigned char) number[hex])) {
+        return 0;
+    }
+
+    c = strtoul(number + hex, &stop, hex ? 16 : 10);
+
+    if (*stop || !xml_is_char(c)) {
+        return 0;
+    }
+
+    *len = xml_utf8(to, c);
+    return i + 1;
 }
 
 
@@ -169,12 +192,22 @@ xml_name(char *p, size_t n, str_t *prefix, str_t *name)
 }
 
 
-/* Texts around children are joined over them: only the last one is kept. */
+/* Pieces are joined over what was between; behind a child text is nothing. */
 
 static void
 xml_add_text(xml_reader_t *r, str_t s)
 {
-    if (r->at == NULL || s.len == 0) {
+    if (r->at == NULL) {
+        r->stray |= str_trim(s).len != 0;
+        return;
+    }
+
+    if (s.len == 0) {
+        return;
+    }
+
+    if (r->at->first) {
+        r->at->mixed |= str_trim(s).len != 0;
         return;
     }
 
@@ -183,10 +216,10 @@ xml_add_text(xml_reader_t *r, str_t s)
         return;
     }
 
-    if (r->at->first == NULL) {         /* CDATA or comment between */
-        memmove((char *) r->at->text.p + r->at->text.len, s.p, s.len);
-        r->at->text.len += s.len;
-    }
+    /* CDATA or a comment was between */
+
+    memmove((char *) r->at->text.p + r->at->text.len, s.p, s.len);
+    r->at->text.len += s.len;
 }
 
 
@@ -205,6 +238,10 @@ xml_open(xml_reader_t *r, char *p, size_t n)
     xml_name(p, n, &node->prefix, &node->name);
     node->parent = r->at;
     node->text.p = p;
+
+    if (r->at) {
+        r->at->mixed |= str_trim(r->at->text).len != 0;
+    }
 
     if (r->at == NULL) {
         if (r->root) {
@@ -398,7 +435,7 @@ xml_node_t *
 xml_parse(char *p, size_t n, const char **error)
 {
     char          *lt;
-    xml_reader_t   r = { p, p + n, NULL, NULL, 0, 0, 0, NULL };
+    xml_reader_t   r = { p, p + n, NULL, NULL, 0, 0, 0, 0, NULL };
 
     if (xml_nodes == NULL) {
         xml_nodes = mem_alloc(XML_NODES * sizeof(xml_node_t));
@@ -409,6 +446,7 @@ xml_parse(char *p, size_t n, const char **error)
         lt = memchr(r.p, '<', (size_t) (r.end - r.p));
 
         if (lt == NULL) {
+            xml_add_text(&r, (str_t) { r.p, (size_t) (r.end - r.p) });
             break;
         }
 
@@ -419,6 +457,10 @@ xml_parse(char *p, size_t n, const char **error)
 
     if (r.error == NULL && (r.root == NULL || r.at)) {
         r.error = r.root ? "an element without end" : "no element";
+    }
+
+    if (r.error == NULL) {
+        r.root->mixed |= r.stray;
     }
 
     *error = r.error;

@@ -25,6 +25,7 @@ struct xml_node_s {
     str_t         text;             /* of its own, decoded */
     xml_attr_t   *attrs;
     unsigned      attrs_n;
+    unsigned      mixed:1;          /* text beside elements */
     xml_node_t   *parent;
     xml_node_t   *first;
     xml_node_t   *last;
@@ -41,6 +42,7 @@ xml_node_t *xml_parse(char *p, size_t n, const char **error);
 xml_node_t *xml_child(const xml_node_t *node, const char *name);
 str_t xml_text(const xml_node_t *node, const char *name);   /* of a child */
 const xml_attr_t *xml_attr(const xml_node_t *node, const char *name);
+int xml_is_char(unsigned long c);                           /* may be in it */
 unsigned xml_count(const xml_node_t *node);                 /* of children */
 
 /* the URI that a prefix is bound to at the node; empty when it is not */

@@ -13,7 +13,7 @@ use POSIX ();
 use CWMP::Daemon qw(project_root slurp);
 use CWMP::Nginx;
 
-our @EXPORT_OK = qw(cores on_core cpu_us memory socket_memory available
+our @EXPORT_OK = qw(cores on_core cpu_us waited_us memory socket_memory available
                     open_files limit_file describe);
 
 my @CORES;
@@ -88,6 +88,20 @@ sub memory {
 sub socket_memory {
     my ($pages) = slurp('/proc/net/sockstat') =~ /^TCP: .* mem (\d+)/m;
     return ($pages // 0) * POSIX::sysconf(POSIX::_SC_PAGESIZE());
+}
+
+
+# Microseconds that it was ready to run and another had its core; 0 where the
+# kernel does not tell.
+sub waited_us {
+    my ($pid) = @_;
+    my $sum = 0;
+
+    for my $file (glob "/proc/$pid/task/*/schedstat") {
+        my ($ns) = slurp($file) =~ /^\d+ (\d+)/ or next;
+        $sum += $ns;
+    }
+    return $sum / 1000;
 }
 
 

@@ -18,8 +18,12 @@ my @CPU = (['worker_us', 'nginx us', 1], ['least worker_us', 'least', 1],
 my @RATE = (['rate', 'sessions/s', 0]);
 my @TIMES = (['p50_ms', 'p50 ms', 2], ['p99_ms', 'p99 ms', 2]);
 my %COLUMNS = (
-    sessions => [@CPU, @RATE, @TIMES, ['rss_mb', 'worker MB', 1]],
-    half => [['asked', 'sessions/s', 0], @CPU, @TIMES],
+    sessions => [@CPU, @RATE, ['busy', 'core %', 0], @TIMES,
+                 ['rss_mb', 'worker MB', 1]],
+    half => [['asked', 'sessions/s', 0], @CPU, @TIMES,
+             ['least p99_ms', 'least', 2], ['worker_waited', 'nginx waits %',
+              1], ['redis_waited', 'Redis waits %', 1],
+             ['swarm_waited', 'swarm waits %', 1]],
     limits => [@CPU, @RATE, ['us', 'us of CPU', 1], ['least us', 'least', 1],
                ['bytes', 'bytes', 0]],
     flat => [@CPU, @RATE],

@@ -157,8 +157,9 @@ sub steps {
 
     push @steps, map { constant($b, $_) } grep { $_->[0]{name} =~ /^bare/ }
                  chosen($b);
-    push @steps, map { half($b, $_) } grep { $_->[0]{name} eq 'bare8'
-                 && $_->[1]{url} eq 'plain' } chosen($b) if $b->wants('half');
+    push @steps, map { (half($b, $_, '/cwmp'), half($b, $_, '/constant')) }
+                 grep { $_->[0]{name} eq 'bare8' && $_->[1]{url} eq 'plain' }
+                 chosen($b) if $b->wants('half');
     return @steps;
 }
 
@@ -203,22 +204,28 @@ sub constant {
 }
 
 
-# An open loop at half of what this round's closed loop reached.
+# An open loop at half of what this round's closed loop reached, and the same
+# with the nginx that answers at once: so much of it is the swarm, the kernel,
+# and who else uses the cores.
 sub half {
-    my ($b, $pair) = @_;
+    my ($b, $pair, $path) = @_;
     my ($case, $way) = @$pair;
     my $stand = $b->stand('main');
     my $name = "$case->{name} $way->{name}";
+    my $alone = $path eq '/constant';
 
-    return { part => 'half', name => "half $name",
-             what => 'half of capacity', how => $way->{text}, run => sub {
+    return { part => 'half', name => ($alone ? 'nginx half ' : 'half ') . $name,
+             what => $alone ? 'nginx alone, the same rate'
+                            : 'half of capacity',
+             how => $way->{text}, run => sub {
         my $rate = int($b->latest($name)->{rate} / 2) || 1;
         my $n = int($rate * ($b->{quick} ? 0.3 : 3)) || 1;
         my @options = options($case, $way, sessions($b, $case, $way));
         $stand->drop_sessions;
-        return { %{ measure($stand, 60, @options, '--sessions', $n,
-                            '--poisson', $rate, $stand->url($way->{url})) },
-                 asked => $rate };
+        my $f = measure($stand, 60, @options, '--sessions', $n, '--poisson',
+                        $rate, $stand->url($way->{url}, $path));
+        delete @$f{qw(redis_us redis_waited)} if $alone;
+        return { %$f, asked => $rate };
     } };
 }
 

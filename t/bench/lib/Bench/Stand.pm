@@ -17,7 +17,7 @@ use warnings;
 use File::Path qw(make_path);
 use POSIX ();
 
-use Bench::Machine qw(on_core cpu_us memory open_files limit_file);
+use Bench::Machine qw(on_core cpu_us waited_us memory open_files limit_file);
 use CWMP::Daemon qw(free_port slurp wait_for);
 use CWMP::Nginx;
 use CWMP::RedisServer;
@@ -114,11 +114,15 @@ sub redis {
 }
 
 
-# CPU in us of the worker and of Redis until now.
+# CPU in us of the worker and of Redis until now, and how long they waited for
+# it.
 sub usage {
     my ($self) = @_;
-    return { worker => cpu_us($self->worker),
-             redis => $self->{server} ? cpu_us($self->{server}->pid) : 0 };
+    my ($worker, $redis) = ($self->worker,
+                            $self->{server} ? $self->{server}->pid : undef);
+    return { worker => cpu_us($worker), worker_waited => waited_us($worker),
+             redis => $redis ? cpu_us($redis) : 0,
+             redis_waited => $redis ? waited_us($redis) : 0 };
 }
 
 

@@ -88,7 +88,15 @@ sub measure {
     my @kinds = grep { !/^(?:session$|\()/ } keys %{ $r->{latency_us} };
     my %top = map { my $p = $_; ($p => max(map { $r->{latency_us}{$_}{$p} }
                                            @kinds)) } qw(p50 p99);
+    my $percent = 100 / ($r->{seconds} || 1);
+    my $used = $after->{worker} - $before->{worker} + $after->{redis}
+               - $before->{redis};
     return {
+        busy => $used / 1e6 * $percent,
+        swarm_waited => $r->{waited_seconds} * $percent,
+        map({ ("${_}_waited" => ($after->{"${_}_waited"}
+              - $before->{"${_}_waited"}) / 1e6 * $percent) }
+            qw(worker redis)),
         worker_us => ($after->{worker} - $before->{worker}) / $r->{sessions},
         redis_us => ($after->{redis} - $before->{redis}) / $r->{sessions},
         rate => $r->{sessions_per_second},
