@@ -156,10 +156,13 @@ static const struct {
       "<CurrentTime>\t2\t</CurrentTime></cwmp:Inform\t>" TAIL "\t" },
     { "a comment between rows", 0, 1, GPVR A "<!-- " B " -->" B C GPVE },
     { "an instruction between rows", 0, 1, GPVR A "<?x " CLOSE "?>" B C GPVE },
-    { "references", 1, 1, GPVR OPEN "<Name>Device.A</Name><Value href='#v'/>"
-      CLOSE "<P href='#p'/>" B "</ParameterList>"
+    { "references", 1, 1, GPVR OPEN "<Name>Device.A</Name><Value a:type='x:y' "
+      "href='#v'/>" CLOSE "<P href='#p'/>" B "</ParameterList>"
       "</cwmp:GetParameterValuesResponse><Value id='v' type='x:int'>1</Value>"
       "<P id='p'><Name>Device.C</Name><Value>2</Value></P>" TAIL },
+    { "a reference with a tab, which is a blank", 0, 0, GPVR OPEN "<Value "
+      "href='#a\tb'/>" CLOSE "</ParameterList>"
+      "</cwmp:GetParameterValuesResponse><Value id='a b'>1</Value>" TAIL },
     { "a list that is referred to", 1, 2, HEAD
       "<cwmp:GetParameterValuesResponse><ParameterList href='#l'/>"
       "</cwmp:GetParameterValuesResponse><l id='l'>" A B "</l>" TAIL },
@@ -553,6 +556,8 @@ test_charsets(void)
         { NULL, "<\0E\0n\0v\0e\0l\0o\0p\0e\0/\0>\0", 22 },
         { NULL, ENV "<s:Body>\0</s:Body></s:Envelope>\0\0 x",
           sizeof(ENV) + 34 },
+        { NULL, ENV "<\0s:Body>", sizeof(ENV) + 8 },
+        { NULL, "<?xml version='1.0'?><\0s:Body>", 30 }
     };
 
     memset(&way, 0, sizeof(way));
