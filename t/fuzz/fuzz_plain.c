@@ -27,6 +27,16 @@ next(void *data, size_t left)
 }
 
 
+/* where such a comment ends is told by where libxml2 is cut: it is refused, but
+   for one reason or another */
+
+static int
+odd(const unsigned char *p, size_t n)
+{
+    return memmem(p, n, "<!-->", 5) || memmem(p, n, "<!--->", 6);
+}
+
+
 static void
 same(const reading_t *a, const reading_t *b)
 {
@@ -54,12 +64,12 @@ LLVMFuzzerTestOneInput(const unsigned char *p, size_t n)
         { READING_ALL, 1 }
     };
 
-    if (n < 3) {
+    if (n < 3 || odd(p, n)) {
         return 0;
     }
 
     memset(&way, 0, sizeof(way));
-    way.brief = 1;
+    way.brief = 1;                  /* it quotes as much as it was given */
     way.charset = charsets[p[0] % 16];
     way.limits = (p[0] & 0x10) ? &narrow : NULL;
     way.stop = (p[0] & 0x20) ? 1 + p[1] % 7 : 0;

@@ -128,8 +128,7 @@ reading_row(void *data, const cwmp_row_t *row)
 }
 
 
-/* what it says of marks depends on how much of what follows was looked at, as
-   some of libxml2's own words do */
+/* what it says of marks depends on how much of what follows was looked at */
 
 static void TAP_UNUSED
 reading_reason(reading_t *r)
@@ -232,7 +231,7 @@ reading(reading_t *r, const void *text, size_t n, const reading_way_t *way)
                               strlen(way->charset));
     }
 
-    /* who reads is said when the first byte is known, and gathered */
+    /* who reads is said when the first byte is known, which is taken back */
 
     if (way->by != READING_ALL) {
         while (n && !r->e->started && r->e->rc == CWMP_OK) {
@@ -243,15 +242,15 @@ reading(reading_t *r, const void *text, size_t n, const reading_way_t *way)
         r->e->same.wait = (way->by == READING_LIBXML2) ? (size_t) -1 : 0;
     }
 
+    if (r->e->staged) {
+        r->e->staged = 0;
+        p--;
+        n++;
+    }
+
     if (way->cut) {
         reading_declared(r, begin);
         r->e->gather = 1;
-
-        if (r->e->staged) {
-            r->e->staged = 0;
-            p--;
-            n++;
-        }
     }
 
     for (take = way->first; n; p += take, n -= take) {
