@@ -220,7 +220,8 @@ FUZZ_BYTES = 4000
 fuzz: $(TARGET:%=fuzz-%)
 
 fuzz-seeds:
-	@perl t/fuzz/seeds build/fuzz $(wildcard ../shared/cwmp/examples)
+	@perl t/fuzz/seeds build/fuzz $(wildcard ../shared/cwmp/examples \
+	                                         ../shared/corpus)
 
 $(TARGETS:%=fuzz-%): fuzz-%: build/fuzz/% fuzz-seeds
 	@mkdir -p build/fuzz/$*.found t/fuzz/corpus/$*
@@ -241,7 +242,7 @@ $(TARGETS:%=fuzz-corpus-%): fuzz-corpus-%: build/fuzz/%
 	    t/fuzz/corpus/$* build/fuzz/$*.found > build/fuzz/$*.merge.log 2>&1
 	@cp -n build/fuzz/$*.least/* t/fuzz/corpus/$*/
 
-build/fuzz/%: t/fuzz/fuzz_%.c t/fuzz/fuzz.h $(PURE) $(HDRS)
+build/fuzz/%: t/fuzz/fuzz_%.c t/fuzz/fuzz.h $(wildcard t/unit/*.h) $(PURE) $(HDRS)
 	@mkdir -p $(@D)
 	$(if $(V),,@)clang $(FUZZ_CFLAGS) -Wall -Wextra -Wno-unused-parameter \
 	    -Wno-unused-function $(UNIT_INCS) -o $@ $< $(PURE) $(UNIT_LIBS)

@@ -19,6 +19,7 @@
 typedef const unsigned char  *cwmp_at_t;
 
 
+static size_t cwmp_plain_more(cwmp_envelope_t *e, cwmp_at_t p, size_t n);
 static cwmp_at_t cwmp_plain_scan(cwmp_envelope_t *e, cwmp_at_t p,
     cwmp_at_t end);
 static cwmp_at_t cwmp_plain_between(cwmp_envelope_t *e, cwmp_at_t p,
@@ -32,7 +33,9 @@ static int cwmp_plain_close(cwmp_envelope_t *e, cwmp_at_t p, cwmp_at_t end);
 static int cwmp_plain_push(cwmp_plain_t *plain, const cwmp_plain_tag_t *tag);
 static const char **cwmp_plain_atts(const cwmp_plain_tag_t *tag,
     const char **atts, char *text);
+static size_t cwmp_plain_lines(cwmp_at_t p, int n);
 static void cwmp_plain_pop(cwmp_envelope_t *e);
+static int cwmp_plain_att(cwmp_plain_tag_t *tag, cwmp_at_t p, cwmp_at_t end);
 static int cwmp_plain_is_twice(const cwmp_plain_tag_t *tag);
 static cwmp_at_t cwmp_plain_name(cwmp_at_t p, cwmp_at_t end);
 
@@ -60,70 +63,70 @@ static const unsigned char  cwmp_plain_class[256] = {
 
 
 /*
- * As much of [p, p + n) as is plain; returns how many bytes that was.  A tag's
- * beginning at the end is held.  When it is no longer on, the rest is for the
- * others: first what is held, then what was not taken.
+ * As much of [p, p + n) as is plain; returns how many bytes that was, which may
+ * be less than there is.  A tag's beginning at the end is held.  When it is no
+ * longer on, the rest is for the others: first what is held, then what was not
+ * taken.
  */
 
 size_t
 cwmp_plain_read(cwmp_envelope_t *e, const unsigned char *p, size_t n)
 {
-    size_t         take, done;
-    cwmp_at_t      from;
+    size_t         done;
     cwmp_plain_t  *plain = &e->plain;
 
-    from = p;
-
     if (plain->held) {
-        take = CWMP_PLAIN_TAG - plain->held;
-        take = (take < n) ? take : n;
+        return cwmp_plain_more(e, p, n);
+    }
 
-        memcpy(plain->hold + plain->held, p, take);
-        done = cwmp_plain_scan(e, plain->hold,
-                               plain->hold + plain->held + take)
-               - plain->hold;
+    done = cwmp_plain_scan(e, p, p + n) - p;
 
-        if (done < plain->held) {
-            memmove(plain->hold, plain->hold + done, plain->held - done);
-            plain->held -= done;
+    if (done == n || !plain->on || e->rc != CWMP_OK) {
+        return done;
+    }
 
-            if (!plain->on || e->rc != CWMP_OK) {
-                return 0;
-            }
+    if (n - done >= CWMP_PLAIN_TAG) {
+        plain->on = 0;
+        return done;
+    }
 
-            /* nothing of it is held twice: the tag is longer than all that */
+    plain->held = n - done;
+    memcpy(plain->hold, p + done, plain->held);
 
-            memcpy(plain->hold + plain->held, p, take);
-            plain->held += take;
-            plain->on = (plain->held < CWMP_PLAIN_TAG);
+    return n;
+}
 
-            return take;
-        }
 
-        p += done - plain->held;
-        n -= done - plain->held;
+/* more of what is held: once its end is there, the rest is read from where it
+   lies, so nothing that is held was taken in part */
+
+static size_t
+cwmp_plain_more(cwmp_envelope_t *e, cwmp_at_t p, size_t n)
+{
+    size_t         take, done;
+    cwmp_plain_t  *plain = &e->plain;
+
+    take = CWMP_PLAIN_TAG - plain->held;
+    take = (take < n) ? take : n;
+
+    memcpy(plain->hold + plain->held, p, take);
+    done = cwmp_plain_scan(e, plain->hold, plain->hold + plain->held + take)
+           - plain->hold;
+
+    if (done) {
+        done -= plain->held;
         plain->held = 0;
+        return done;
     }
 
-    if (n && plain->on && e->rc == CWMP_OK) {
-        done = cwmp_plain_scan(e, p, p + n) - p;
-        p += done;
-        n -= done;
+    if (!plain->on) {
+        return 0;
     }
 
-    if (n && plain->on && e->rc == CWMP_OK) {
+    plain->held += take;
+    plain->on = (plain->held < CWMP_PLAIN_TAG);
 
-        if (n >= CWMP_PLAIN_TAG) {
-            plain->on = 0;
-
-        } else {
-            memcpy(plain->hold, p, n);
-            plain->held = n;
-            p += n;
-        }
-    }
-
-    return p - from;
+    return take;
 }
 
 
@@ -237,16 +240,12 @@ cwmp_plain_tag(cwmp_envelope_t *e, cwmp_at_t p, cwmp_at_t end)
 {
     int  n;
 
-    if (*p != '<' && *p != ']') {
-        return 0;
+    if (*p != '<') {
+        return (*p == ']' && end - p == 1) ? -1 : 0;    /* of a "]]>"? */
     }
 
     if (end - p < 2) {
         return -1;
-    }
-
-    if (*p == ']') {
-        return 0;
     }
 
     if (p[1] == '/') {
@@ -256,6 +255,7 @@ cwmp_plain_tag(cwmp_envelope_t *e, cwmp_at_t p, cwmp_at_t end)
     if (p[1] == '?' && !e->plain.begun) {
         n = cwmp_plain_declaration(p, end);
         e->plain.begun = e->plain.declared = (n > 0);
+        e->plain.lines += cwmp_plain_lines(p, n);
         return n;
     }
 
@@ -278,7 +278,7 @@ cwmp_plain_declaration(cwmp_at_t p, cwmp_at_t end)
 
     static const struct {
         const char    *name;
-        const char    *value;           /* NULL: a name */
+        const char    *value;           /* NULL: an encoding's name */
     } atts[] = {
         { "version", "1.0" }, { "encoding", NULL }, { "standalone", "yes" },
         { "standalone", "no" }
@@ -302,7 +302,7 @@ cwmp_plain_declaration(cwmp_at_t p, cwmp_at_t end)
     copy[q - p - 2] = '>';
 
     if (cwmp_plain_open_tag(&tag, copy, copy + (q - p - 1)) <= 0
-        || tag.natts == 0)
+        || tag.closed || tag.natts == 0)
     {
         return 0;
     }
@@ -326,7 +326,8 @@ cwmp_plain_declaration(cwmp_at_t p, cwmp_at_t end)
 }
 
 
-/* has this attribute that name and that value, or a name as its value? */
+/* has this attribute that name and that value, or one that may be an
+   encoding's? */
 
 static int
 cwmp_plain_att_is(const cwmp_plain_tag_t *tag, unsigned i, const char *name,
@@ -345,7 +346,8 @@ cwmp_plain_att_is(const cwmp_plain_tag_t *tag, unsigned i, const char *name,
     }
 
     return value ? n == strlen(value) && memcmp(p, value, n) == 0
-                 : n > 0 && cwmp_plain_name(p, p + n) == p + n;
+                 : n > 0 && isalpha(*p) && memchr(p, ':', n) == NULL
+                   && cwmp_plain_name(p, p + n) == p + n;
 }
 
 
@@ -370,6 +372,10 @@ cwmp_plain_open(cwmp_envelope_t *e, cwmp_at_t p, cwmp_at_t end)
     cwmp_walk_open(e, e->plain.names + e->plain.names_at[e->plain.open - 1],
                    tag.natts ? cwmp_plain_atts(&tag, atts, text) : NULL);
 
+    if ((size_t) n > tag.len + 2 + tag.closed) {
+        e->plain.lines += cwmp_plain_lines(p, n);
+    }
+
     if (tag.closed && e->rc == CWMP_OK) {
         cwmp_plain_pop(e);
     }
@@ -382,6 +388,7 @@ static int
 cwmp_plain_close(cwmp_envelope_t *e, cwmp_at_t p, cwmp_at_t end)
 {
     int            n;
+    size_t         len;
     unsigned       at;
     cwmp_plain_t  *plain = &e->plain;
 
@@ -390,12 +397,18 @@ cwmp_plain_close(cwmp_envelope_t *e, cwmp_at_t p, cwmp_at_t end)
     }
 
     at = plain->names_at[plain->open - 1];
-    n = cwmp_plain_end_tag(plain->names + at, plain->names_used - at - 1, p,
-                           end);
+    len = plain->names_used - at - 1;
+    n = cwmp_plain_end_tag(plain->names + at, len, p, end);
 
-    if (n > 0) {
-        cwmp_plain_pop(e);
+    if (n <= 0) {
+        return n;
     }
+
+    if ((size_t) n > len + 3) {
+        plain->lines += cwmp_plain_lines(p, n);
+    }
+
+    cwmp_plain_pop(e);
 
     return n;
 }
@@ -416,6 +429,22 @@ cwmp_plain_push(cwmp_plain_t *plain, const cwmp_plain_tag_t *tag)
     plain->names_used += tag->len + 1;
 
     return 1;
+}
+
+
+/* line breaks in the n bytes of a tag, which is 0 or -1 when there is none; few
+   tags have blanks, and the others need not come here */
+
+static size_t
+cwmp_plain_lines(cwmp_at_t p, int n)
+{
+    size_t  lines;
+
+    for (lines = 0; n > 0; p++, n--) {
+        lines += (*p == '\n');
+    }
+
+    return lines;
 }
 
 
@@ -456,90 +485,105 @@ cwmp_plain_atts(const cwmp_plain_tag_t *tag, const char **atts, char *text)
 }
 
 
-/* name, ="value" and the end: each ends where something else begins */
-
 int
 cwmp_plain_open_tag(cwmp_plain_tag_t *tag, const unsigned char *p,
     const unsigned char *end)
 {
-    cwmp_at_t      start, q;
-    unsigned char  quote;
+    int        n;
+    cwmp_at_t  start, q;
+
+    if (end - p < 2) {
+        return -1;
+    }
 
     start = p;
     tag->name = p + 1;
+    tag->natts = 0;
     p = cwmp_plain_name(tag->name, end);
     tag->len = p - tag->name;
-    tag->natts = 0;
+
+    if (*start != '<' || tag->len == 0) {
+        return 0;
+    }
 
     for ( ;; ) {
         q = cwmp_plain_blanks(p, end);
 
-        if (q == end) {
-            return (tag->len || p == end) ? -1 : 0;
-        }
-
-        if (tag->len == 0) {
-            return 0;
-        }
-
-        if (*q == '>') {
-            tag->closed = 0;
-            return cwmp_plain_is_twice(tag) ? 0 : (int) (q + 1 - start);
-        }
-
-        if (*q == '/') {
-            if (q + 1 == end) {
-                return -1;
-            }
-
-            tag->closed = 1;
-            return (q[1] != '>' || cwmp_plain_is_twice(tag))
-                   ? 0 : (int) (q + 2 - start);
-        }
-
-        p = cwmp_plain_name(q, end);
-
-        if (p == end) {
+        if (q == end || (*q == '/' && q + 1 == end)) {
             return -1;
         }
 
-        if (p == q || q == tag->name + tag->len || !cwmp_blank(q[-1])
-            || *p != '=' || tag->natts == CWMP_PLAIN_ATTS)
-        {
+        if (*q == '>' || *q == '/') {
+            break;
+        }
+
+        if (q == p) {
             return 0;
         }
 
-        tag->atts[tag->natts].name = q;
-        tag->atts[tag->natts].len = p - q;
+        n = cwmp_plain_att(tag, q, end);
 
-        if (++p == end) {
-            return -1;
+        if (n <= 0) {
+            return n;
         }
 
-        quote = *p++;
-
-        if (quote != '"' && quote != '\'') {
-            return 0;
-        }
-
-        for (q = p; q < end && *q != quote
-                    && (cwmp_plain_class[*q] || *q == ']'); q++)
-        {
-            /* void */
-        }
-
-        if (q == end) {
-            return -1;
-        }
-
-        if (*q != quote || memchr(p, '\t', q - p)) {
-            return 0;
-        }
-
-        tag->atts[tag->natts].value = p;
-        tag->atts[tag->natts++].value_len = q - p;
-        p = q + 1;
+        p = q + n;
     }
+
+    tag->closed = (*q == '/');
+    q += tag->closed;
+
+    return (*q == '>' && !cwmp_plain_is_twice(tag)) ? (int) (q + 1 - start)
+                                                    : 0;
+}
+
+
+/* name="value": a tab in it would have to become a blank */
+
+static int
+cwmp_plain_att(cwmp_plain_tag_t *tag, cwmp_at_t p, cwmp_at_t end)
+{
+    cwmp_at_t      name, value;
+    unsigned char  quote;
+
+    name = p;
+    p = cwmp_plain_name(name, end);
+
+    if (end - p < 2) {
+        return -1;
+    }
+
+    quote = p[1];
+
+    if (p == name || *p != '=' || (quote != '"' && quote != '\'')
+        || tag->natts == CWMP_PLAIN_ATTS)
+    {
+        return 0;
+    }
+
+    tag->atts[tag->natts].name = name;
+    tag->atts[tag->natts].len = p - name;
+
+    value = p + 2;
+
+    for (p = value; p < end && *p != quote && *p != '\t'
+                    && (cwmp_plain_class[*p] || *p == ']'); p++)
+    {
+        /* void */
+    }
+
+    if (p == end) {
+        return -1;
+    }
+
+    if (*p != quote) {
+        return 0;
+    }
+
+    tag->atts[tag->natts].value = value;
+    tag->atts[tag->natts++].value_len = p - value;
+
+    return (int) (p + 1 - name);
 }
 
 

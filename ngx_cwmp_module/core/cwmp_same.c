@@ -20,6 +20,8 @@
 #define CWMP_SAME_PAUSE     8192    /* bytes; from then on no longer */
 #define CWMP_SAME_TYPE_MAX  64      /* bytes of a type's name */
 
+#define cwmp_same_blank(c)  ((c) == ' ' || (c) == '\t')
+
 
 typedef const unsigned char  *cwmp_at_t;
 
@@ -216,6 +218,11 @@ cwmp_same_row(cwmp_envelope_t *e, cwmp_at_t p, cwmp_at_t end)
 
         } else if (same->holes[i].hole == CWMP_SAME_TYPE) {
             p = cwmp_same_word(from, end);
+
+            if (p - from > CWMP_SAME_TYPE_MAX) {
+                return NULL;
+            }
+
             from = cwmp_same_local(from, p);
 
             if (p > from) {
@@ -245,7 +252,9 @@ cwmp_same_is_kept(const cwmp_envelope_t *e, cwmp_at_t p, cwmp_at_t end,
         return 1;
     }
 
-    if (*p == ' ' || end[-1] == ' ' || len > e->limits.text) {
+    if (cwmp_same_blank(*p) || cwmp_same_blank(end[-1])
+        || len > e->limits.text)
+    {
         return 0;
     }
 

@@ -25,8 +25,7 @@ static const char  *forced[] = {
     "ManagementServer.ParameterKey",
     "ManagementServer.ConnectionRequestURL",
     "WANDevice.1.WANConnectionDevice.1.WANIPConnection.1.ExternalIPAddress",
-    "IP.Interface.1.IPv4Address.1.IPAddress",
-    "DeviceInfo.UpTime"
+    "IP.Interface.1.IPv4Address.1.IPAddress"
 };
 
 static struct {

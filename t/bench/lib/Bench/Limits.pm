@@ -162,7 +162,8 @@ sub pairs {
     my $calls = 1;
 
     $stand->redis->write(join '', pair(\@recorded, \@own, 1, 1));
-    my $verbs = join ' ', map { $stand->redis->read_reply->[0] } 1, 2;
+    my $verbs = join ' ', map { ref $_ ? $_->[0] : $_ }
+                          map { $stand->redis->read_reply } 1, 2;
     $verbs eq 'inform end'
         or die "what was recorded is answered with $verbs\n";
 
@@ -196,8 +197,7 @@ sub pair {
     my @bytes = map { $_->{bytes} } @$recorded;
 
     for my $i (0, 1) {
-        $bytes[$i] =~ s/(?<=-)00000001(?=\b)/sprintf '%08d', $device/ge;
-        $bytes[$i] =~ s/\r\n00000001\r\n/sprintf "\r\n%08d\r\n", $device/ge;
+        $bytes[$i] =~ s/00000001/sprintf '%08d', $device/ge;
         $bytes[$i] =~ s/\Q$token\E/$to/g;
         $bytes[$i] =~ s/\Q$digest\E/$of/g;
         my $words = $recorded->[$i]{words};
