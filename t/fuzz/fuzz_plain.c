@@ -28,12 +28,13 @@ next(void *data, size_t left)
 
 
 /* where such a comment ends is told by where libxml2 is cut: it is refused, but
-   for one reason or another */
+   for one reason or another; as is a misplaced CDATA section over the bound */
 
 static int
 odd(const unsigned char *p, size_t n)
 {
-    return memmem(p, n, "<!-->", 5) || memmem(p, n, "<!--->", 6);
+    return memmem(p, n, "<!-->", 5) || memmem(p, n, "<!--->", 6)
+           || ((p[0] & 0x10) && memmem(p, n, "<![CDATA[", 9));
 }
 
 
