@@ -3934,8 +3934,7 @@ local function step(c, args)
         note(c, why .. ': it is ended')
         return { 'unknown', c.notes }
     end
-    -- a verdict is a further call of the same POST
-    if kind ~= 'verdict' and bytes ~= '0' then
+    if kind ~= 'verdict' then       -- that is a further call of the same POST
         s.b = s.b + (tonumber(bytes) or 0)
     end
     local reply
@@ -3950,7 +3949,7 @@ local function step(c, args)
         reply = POSTS[kind](c, s, args)
         s.a = reply[1]
     end
-    if kind == 'empty' and bytes == '0' and reply[1] == 'end' then
+    if kind == 'empty' and reply[1] == 'end' then
         -- the next empty POST is answered so in any case; others are no repeats
         s.r = '1'
         nonce = nil

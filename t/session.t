@@ -292,6 +292,25 @@ subtest 'a CPE that echoes no ID' => sub {
 };
 
 
+subtest 'the same bytes after 204 are no repetition' => sub {
+    my $d = device();
+    my $ask = request('x', 'GetRPCMethods');
+    $d->inform;
+    is $d->post($ask)->method, 'GetRPCMethodsResponse', 'a request';
+    is $d->empty->status, 204, 'the end';
+    is $d->post($ask, new => 1)->method, 'GetRPCMethodsResponse',
+        'the request on another connection: its response';
+};
+
+
+subtest 'tasks that come in the middle of a session keep their order' => sub {
+    my $d = device();
+    $d->inform;
+    $d->give_reads(qw(a b));
+    is +($d->empty->names)[0], 'Device.a', 'the first one first';
+};
+
+
 # --- S3: after 204 ---------------------------------------------------------
 
 subtest 'SES-08 SES-09 after 204' => sub {
