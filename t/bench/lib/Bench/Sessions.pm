@@ -63,7 +63,7 @@ sub way_names { return map { $_->{name} } @WAYS }
 # quick: a hundredth, but enough for each to have some
 sub sessions {
     my ($b, $case, $way) = @_;
-    my $n = $case->{share} * $way->{sessions} / ($b->{quick} ? 100 : 1);
+    my $n = $case->{share} * $way->{sessions} / ($b->{quick} ? 40 : 1);
     return max(20, int $n);
 }
 
