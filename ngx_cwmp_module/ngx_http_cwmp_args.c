@@ -7,6 +7,7 @@
 #include "cwmp_value.h"
 
 
+static ngx_int_t ngx_http_cwmp_keys(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t n);
 static ngx_int_t ngx_http_cwmp_inform_args(ngx_http_cwmp_ctx_t *ctx,
     ngx_array_t *args);
 static ngx_int_t ngx_http_cwmp_answer_args(ngx_http_cwmp_ctx_t *ctx,
@@ -98,20 +99,15 @@ ngx_array_t *
 ngx_http_cwmp_call(ngx_http_cwmp_ctx_t *ctx, ngx_pool_t *pool,
     const char *function)
 {
-    ngx_uint_t              i;
-    cwmp_str_t              prefix;
-    ngx_array_t            *args;
-    ngx_cwmp_redis_conf_t  *conf;
+    ngx_uint_t    i, n;
+    ngx_array_t  *args;
 
-    conf = ctx->conf->redis->conf;
-    prefix.data = conf->prefix.data;
-    prefix.len = conf->prefix.len;
+    /* A Cluster must be told all keys, to know whether they are all there while
+       it moves them; else the library makes them from one. */
 
-    if (ctx->keys[0].len == 0
-        && cwmp_keys(&ctx->arena, &prefix, (unsigned) conf->partitions,
-                     &ctx->id, ctx->keys)
-           != CWMP_OK)
-    {
+    n = (ctx->conf->redis->conf->partitions > 1) ? CWMP_KEYS : 1;
+
+    if (ctx->keys[0].len == 0 && ngx_http_cwmp_keys(ctx, n) != NGX_OK) {
         return NULL;
     }
 
@@ -120,18 +116,39 @@ ngx_http_cwmp_call(ngx_http_cwmp_ctx_t *ctx, ngx_pool_t *pool,
     if (args == NULL
         || ngx_http_cwmp_arg_text(args, "FCALL") != NGX_OK
         || ngx_http_cwmp_arg_text(args, function) != NGX_OK
-        || ngx_http_cwmp_arg_number(args, CWMP_KEYS) != NGX_OK)
+        || ngx_http_cwmp_arg_number(args, n) != NGX_OK)
     {
         return NULL;
     }
 
-    for (i = 0; i < CWMP_KEYS; i++) {
+    for (i = 0; i < n; i++) {
         if (ngx_http_cwmp_arg_str(args, &ctx->keys[i]) != NGX_OK) {
             return NULL;
         }
     }
 
     return ngx_http_cwmp_arg_str(args, &ctx->id) == NGX_OK ? args : NULL;
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_keys(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t n)
+{
+    cwmp_rc_t               rc;
+    cwmp_str_t              prefix;
+    ngx_cwmp_redis_conf_t  *conf;
+
+    conf = ctx->conf->redis->conf;
+    prefix.data = conf->prefix.data;
+    prefix.len = conf->prefix.len;
+
+    rc = (n == 1)
+         ? cwmp_device_key(&ctx->arena, &prefix, (unsigned) conf->partitions,
+                           &ctx->id, &ctx->keys[0])
+         : cwmp_keys(&ctx->arena, &prefix, (unsigned) conf->partitions,
+                     &ctx->id, ctx->keys);
+
+    return (rc == CWMP_OK) ? NGX_OK : NGX_ERROR;
 }
 
 

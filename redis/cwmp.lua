@@ -232,9 +232,8 @@ local function note(c, text)
     c.notes[#c.notes + 1] = text
 end
 
--- returns its ID, which begins with the time in ms
 local function event(c, kind, ...)
-    return call('XADD', c.k[EVENTS], 'MAXLEN', '~', EVENTS_MAX, '*', 'type',
+    call('XADD', c.k[EVENTS], 'MAXLEN', '~', EVENTS_MAX, '*', 'type',
                 kind, 'device', c.id, ...)
 end
 
@@ -324,6 +323,10 @@ local function check_keys(c)
     end
 end
 
+local context, keys_of
+
+do
+
 -- A context's time is asked for when it is needed, and is then the same to the
 -- end: now in ms, and as text second, us (six digits), and when: both.
 local TIME = {
@@ -339,10 +342,39 @@ local TIME = {
     end,
 }
 
-local function context(keys, id)
+-- The keys of a device by their number, made of its hash's when they are asked
+-- for: of most calls few are.
+local KEYS = {
+    __index = function(k, i)
+        local suffix, key = SUFFIX[i], nil
+        if suffix then
+            key = k[DEVICE] .. suffix
+        else
+            key = string.sub(k[DEVICE], 1, -1 - #k.id) .. SHARED[i - #SUFFIX]
+        end
+        if i == LEARNED then
+            key = key .. (string.match(k.id, '^(.*)%-') or '')
+        end
+        k[i] = key
+        return key
+    end,
+}
+
+function keys_of(device, id)
+    return setmetatable({ device, nil, nil, nil, nil, nil, nil, nil, nil, nil,
+                          nil, nil, nil, nil, nil, nil, nil, id = id }, KEYS)
+end
+
+-- Where Redis is no Cluster, nodes name the device's hash only.
+function context(keys, id)
+    if not keys[2] then
+        keys = keys_of(keys[1], id)
+    end
     return setmetatable({ k = keys, id = id, notes = {}, q = '',
                           generation = false, second = nil, us = nil,
                           when = nil }, TIME)
+end
+
 end
 
 -- All keys of a device from the name of one of them, for the functions that
@@ -352,15 +384,7 @@ local function device_keys(key)
     if not id then
         return nil
     end
-    local k = {}
-    for i, s in ipairs(SUFFIX) do
-        k[i] = prefix .. id .. s
-    end
-    for _, s in ipairs(SHARED) do
-        k[#k + 1] = prefix .. s
-    end
-    k[LEARNED] = k[LEARNED] .. (string.match(id, '^(.*)%-') or '')
-    return k, id
+    return keys_of(prefix .. id, id), id
 end
 
 local function hash_fields(key, names)
@@ -3000,15 +3024,9 @@ local function keeps(d, f, set)
     end
 end
 
--- The event, which tells the time: where that is all that is needed of it, Redis
--- is not asked for it besides.
 local function tell_inform(c, f, args)
-    local id = event(c, 'inform', 'events', string.sub(f.events, 1, TOLD_MAX),
-                     'address', args[10], several.repaired(f.repaired))
-    if not rawget(c, 'when') then
-        c.second, c.us = string.sub(id, 1, 10), string.sub(id, 11, 13) .. '000'
-        c.when = c.second .. '.' .. string.sub(id, 11, 13)
-    end
+    event(c, 'inform', 'events', string.sub(f.events, 1, TOLD_MAX), 'address',
+          args[10], several.repaired(f.repaired))
 end
 
 -- The device, when it is as it was: nil when something is told of it that was

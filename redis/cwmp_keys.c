@@ -120,6 +120,22 @@ cwmp_partition_key(cwmp_arena_t *arena, const cwmp_str_t *prefix,
 
 
 cwmp_rc_t
+cwmp_device_key(cwmp_arena_t *arena, const cwmp_str_t *prefix,
+    unsigned partitions, const cwmp_str_t *id, cwmp_str_t *key)
+{
+    cwmp_str_t  head;
+
+    if (cwmp_key_head(arena, prefix, cwmp_partition(id, partitions), &head)
+        != CWMP_OK)
+    {
+        return CWMP_ERROR;
+    }
+
+    return cwmp_key(arena, &head, "", id, cwmp_suffixes[0], key);
+}
+
+
+cwmp_rc_t
 cwmp_keys(cwmp_arena_t *arena, const cwmp_str_t *prefix, unsigned partitions,
     const cwmp_str_t *id, cwmp_str_t keys[CWMP_KEYS])
 {

@@ -22,6 +22,10 @@ unsigned cwmp_partition(const cwmp_str_t *id, unsigned partitions);
 cwmp_rc_t cwmp_keys(cwmp_arena_t *arena, const cwmp_str_t *prefix,
     unsigned partitions, const cwmp_str_t *id, cwmp_str_t keys[CWMP_KEYS]);
 
+/* the first of them only, from which cwmp.lua can make the others */
+cwmp_rc_t cwmp_device_key(cwmp_arena_t *arena, const cwmp_str_t *prefix,
+    unsigned partitions, const cwmp_str_t *id, cwmp_str_t *key);
+
 /* "prefix:{partition}:name" */
 cwmp_rc_t cwmp_partition_key(cwmp_arena_t *arena, const cwmp_str_t *prefix,
     unsigned partition, const char *name, cwmp_str_t *key);

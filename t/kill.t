@@ -171,7 +171,7 @@ sub held_call {
     $t->raw->post(inform(serial => 'other'));       # it is connected to Redis
     $t->redis_sigstop;
     $cpe->raw->post($post->{body}, no_read => 1);
-    wait_for(sub { unread($t->redis_server->port) > 500 })
+    wait_for(sub { unread($t->redis_server->port) > 250 })
         or die "the call does not reach Redis\n";
     $t->kill9_worker(0, $worker);
 }
