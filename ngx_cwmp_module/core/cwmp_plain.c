@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "cwmp_chars.h"
 #include "cwmp_walk.h"
 
 
@@ -28,6 +29,8 @@ static int cwmp_plain_declaration(cwmp_at_t p, cwmp_at_t end);
 static int cwmp_plain_att_is(const cwmp_plain_tag_t *tag, unsigned i,
     const char *name, const char *value);
 static int cwmp_plain_tag(cwmp_envelope_t *e, cwmp_at_t p, cwmp_at_t end);
+static int cwmp_plain_reference(cwmp_envelope_t *e, cwmp_at_t p,
+    cwmp_at_t end);
 static int cwmp_plain_open(cwmp_envelope_t *e, cwmp_at_t p, cwmp_at_t end);
 static int cwmp_plain_close(cwmp_envelope_t *e, cwmp_at_t p, cwmp_at_t end);
 static int cwmp_plain_push(cwmp_plain_t *plain, const cwmp_plain_tag_t *tag);
@@ -240,6 +243,10 @@ cwmp_plain_tag(cwmp_envelope_t *e, cwmp_at_t p, cwmp_at_t end)
 {
     int  n;
 
+    if (*p == '&' && e->plain.open) {
+        return cwmp_plain_reference(e, p, end);
+    }
+
     if (*p != '<') {
         return (*p == ']' && end - p == 1) ? -1 : 0;    /* of a "]]>"? */
     }
@@ -348,6 +355,34 @@ cwmp_plain_att_is(const cwmp_plain_tag_t *tag, unsigned i, const char *name,
     return value ? n == strlen(value) && memcmp(p, value, n) == 0
                  : n > 0 && isalpha(*p) && memchr(p, ':', n) == NULL
                    && cwmp_plain_name(p, p + n) == p + n;
+}
+
+
+/* of a character that is as plain as text: "&amp;", "&#38;" */
+
+static int
+cwmp_plain_reference(cwmp_envelope_t *e, cwmp_at_t p, cwmp_at_t end)
+{
+    int            n;
+    uint32_t       code;
+    unsigned char  ch;
+
+    n = cwmp_char_reference(p, end, &code);
+
+    if (n <= 0) {
+        return n;
+    }
+
+    if (code < 0x20 || code > 0x7e) {
+        return 0;
+    }
+
+    if (e->skip == 0) {
+        ch = (unsigned char) code;
+        cwmp_walk_text(e, &ch, 1);
+    }
+
+    return n;
 }
 
 

@@ -1,9 +1,9 @@
 /*
  * XML of the plainest kind, which nearly all of CWMP is: tags, attributes and
- * text of printable ASCII, and nothing that stands for something else.  It is
- * read here; at the first byte that is anything else (a reference, a comment, a
- * character that is no ASCII, a tag that does not match) the repair, the guard
- * and libxml2 take over in the middle of the document, and go on to its end.
+ * text of printable ASCII, or of references to it.  It is read here; at the
+ * first byte that is anything else (a comment, a character that is no ASCII, a
+ * tag that does not match) the repair, the guard and libxml2 take over in the
+ * middle of the document, and go on to its end.
  * Whichever reads, the same comes of it, except that libxml2 may remember so
  * many names of elements only, and nothing is remembered of them here.
  */
