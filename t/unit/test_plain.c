@@ -90,6 +90,12 @@ static const struct {
     { "line of an error after lines in a pattern's tags", 0, 2, GPVR
       "<P\n><Name\n>Device.A</Name><Value/></P\n><P\n><Name\n>Device.B</Name>"
       "<Value/></P\n>" GPVD },
+    { "references to ASCII", 1, 0, GPVR ROW("A", "&lt;a&amp;&#38;&#x41;&gt;")
+      ROW("B", "&quot;&apos; ]&amp;]]&gt;") GPVE },
+    { "references to what is none", 0, 0, GPVR ROW("A", "a&#233;b") ROW("B",
+      "c&#10;&#9;d&#127;") GPVE },
+    { "references that are none", 0, 0, GPVR ROW("A", "a&b;&#;&#x;") ROW("B",
+      "&amp") GPVE },
     { "entities in the middle", 0, 3, GPVR A ROW("B", "a&amp;b") C
       ROW("D", "&") ROW("E", "5") GPVD },
     { "high bytes in the middle", 0, 3, GPVR A ROW("B", "\xc3\xa9") C
