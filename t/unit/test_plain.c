@@ -91,7 +91,7 @@ static const struct {
       "<P\n><Name\n>Device.A</Name><Value/></P\n><P\n><Name\n>Device.B</Name>"
       "<Value/></P\n>" GPVD },
     { "references to ASCII", 1, 0, GPVR ROW("A", "&lt;a&amp;&#38;&#x41;&gt;")
-      ROW("B", "&quot;&apos; ]&amp;]]&gt;") GPVE },
+      ROW("B", "&quot;&apos; ]&amp;]&gt;") GPVE },
     { "references to what is none", 0, 0, GPVR ROW("A", "a&#233;b") ROW("B",
       "c&#10;&#9;d&#127;") GPVE },
     { "references that are none", 0, 0, GPVR ROW("A", "a&b;&#;&#x;") ROW("B",
