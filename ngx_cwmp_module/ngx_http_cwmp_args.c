@@ -70,23 +70,28 @@ ngx_http_cwmp_arg_text(ngx_array_t *args, const char *s)
 }
 
 
-/* told from the one before it by the same device only: no secret depends on it */
+/*
+ * Compared with the one before it of the same device only: whoever finds two
+ * that are alike has gained nothing.  An "of" keeps those of different kinds of
+ * messages apart, since what answers one of them answers no other.
+ */
 
 static ngx_int_t
-ngx_http_cwmp_arg_digest(ngx_array_t *args, const XXH64_state_t *digest)
+ngx_http_cwmp_arg_digest(ngx_array_t *args, const char *of,
+    const XXH64_state_t *digest)
 {
     u_char            *hex;
     XXH64_canonical_t  sum;
 
-    hex = ngx_pnalloc(args->pool, 2 * sizeof(sum));
+    hex = ngx_pnalloc(args->pool, 2 * sizeof(sum) + 1);
     if (hex == NULL) {
         return NGX_ERROR;
     }
 
     XXH64_canonicalFromHash(&sum, XXH64_digest(digest));
-    ngx_hex_dump(hex, sum.digest, sizeof(sum));
+    *ngx_hex_dump(hex, sum.digest, sizeof(sum)) = (u_char) *of;
 
-    return ngx_http_cwmp_arg(args, hex, 2 * sizeof(sum));
+    return ngx_http_cwmp_arg(args, hex, 2 * sizeof(sum) + (*of != '\0'));
 }
 
 
@@ -205,7 +210,9 @@ ngx_http_cwmp_common_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
     }
 
     if (digest) {
-        if (ngx_http_cwmp_arg_digest(args, &ctx->digest) != NGX_OK) {
+        /* "inform", "request", "response", "fault": their third letters */
+
+        if (ngx_http_cwmp_arg_digest(args, kind + 2, &ctx->digest) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -368,7 +375,7 @@ ngx_http_cwmp_inform_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
     retries = ngx_max(retries, 0);
 
     if (ngx_http_cwmp_arg_told(ctx, args, retries) != NGX_OK
-        || ngx_http_cwmp_arg_digest(args, &ctx->informed) != NGX_OK
+        || ngx_http_cwmp_arg_digest(args, "", &ctx->informed) != NGX_OK
         || ngx_http_cwmp_arg_number(args, retries) != NGX_OK
         || ngx_http_cwmp_arg_events(ctx, args) != NGX_OK)
     {
@@ -455,7 +462,7 @@ ngx_http_cwmp_arg_told(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
         XXH64_update(&digest, "\n", 1);
     }
 
-    return ngx_http_cwmp_arg_digest(args, &digest);
+    return ngx_http_cwmp_arg_digest(args, "", &digest);
 }
 
 

@@ -35,12 +35,14 @@ static const struct {
     size_t        elements;         /* of the reply, at least */
     void        (*handler)(ngx_http_cwmp_ctx_t *ctx, redisReply *reply);
     void        (*alone)(ngx_http_cwmp_ctx_t *ctx);     /* nothing but a verb */
+    int           request;          /* of a request only, and of which */
+    int           inform;
 } ngx_http_cwmp_verbs[] = {
-    { "inform", 3, ngx_http_cwmp_verb_inform, ngx_http_cwmp_reply_inform },
-    { "answer", 2, ngx_http_cwmp_verb_answer, NULL },
-    { "rpc", 9, ngx_http_cwmp_verb_rpc, NULL },
-    { "end", 2, ngx_http_cwmp_verb_end, ngx_http_cwmp_reply_empty },
-    { "unknown", 2, ngx_http_cwmp_verb_unknown, NULL }
+    { "inform", 3, ngx_http_cwmp_verb_inform, ngx_http_cwmp_reply_inform, 1, 1 },
+    { "answer", 2, ngx_http_cwmp_verb_answer, NULL, 1, 0 },
+    { "rpc", 9, ngx_http_cwmp_verb_rpc, NULL, 0, 0 },
+    { "end", 2, ngx_http_cwmp_verb_end, ngx_http_cwmp_reply_empty, 0, 0 },
+    { "unknown", 2, ngx_http_cwmp_verb_unknown, NULL, 0, 0 }
 };
 
 
@@ -305,7 +307,14 @@ ngx_http_cwmp_verb(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 
     for (i = 0; i < n; i++) {
 
-        if (ngx_strcmp(verb, ngx_http_cwmp_verbs[i].verb) != 0) {
+        /* what Redis says is believed where it fits what the CPE said only */
+
+        if (ngx_strcmp(verb, ngx_http_cwmp_verbs[i].verb) != 0
+            || (ngx_http_cwmp_verbs[i].request
+                && (ctx->facts->kind != CWMP_REQUEST
+                    || ngx_http_cwmp_verbs[i].inform
+                       != ngx_http_cwmp_is_inform(ctx))))
+        {
             continue;
         }
 
@@ -323,8 +332,8 @@ ngx_http_cwmp_verb(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
     }
 
     ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                  "session cannot go on: Redis answered the unknown verb "
-                  "\"%s\"", verb);
+                  "session cannot go on: Redis answered \"%s\", which is no "
+                  "answer to this POST", verb);
 
     ngx_http_cwmp_reply_away(ctx);
 }

@@ -1311,7 +1311,7 @@ function generation_of(c)
     if type(generation) == 'table' then
         note(c, c.k[QUIRKS] .. ' is not a hash: delete it, and use '
                 .. 'cwmp_quirk')
-        generation = nil
+        generation = 'x'
     end
     c.generation = generation or '0'
     return c.generation
@@ -1376,7 +1376,10 @@ local function cwmp_quirk(keys, args)
     else
         call('HSET', keys[1], match, args[2])
     end
-    call('HINCRBY', keys[1], GENERATION, 1)
+    -- no number comes again, also after somebody has deleted all rows
+    if call('HINCRBY', keys[1], GENERATION, 1) == 1 then
+        call('HSET', keys[1], GENERATION, table.concat({ clock() }))
+    end
     return done
 end
 
@@ -2203,7 +2206,8 @@ function next_task(c, s)
     end
     local may, why = several.may_send(c, s)
     if not may then
-        if why ~= '' then
+        -- those that wait for an event are not meant
+        if why ~= '' and call('EXISTS', c.k[TASKS], c.k[QUEUE]) > 0 then
             note(c, why .. ': the rest waits for the next session')
         end
         return close(c, s)
@@ -3024,6 +3028,34 @@ local function keeps(d, f, set)
     end
 end
 
+-- name, letter and value, ...; and where in it they begin
+function several.parameters_of(f)
+    if type(f.parameters) == 'string' then
+        f.parameters, f.first = cmsgpack.unpack(f.parameters), 1
+    end
+    return f.parameters, f.first
+end
+
+-- the rest of its facts, for those who need more than that it is the same
+local function tell_all(f, args)
+    local t = f.told and cmsgpack.unpack(f.told) or { unpack(args, 11, 20) }
+    local ns, major, minor = string.match(args[9], '^(%d) ?(%d?)(%d?)$')
+    f.ns = ns
+    f.cwmp = minor and minor ~= '' and major .. '.' .. minor or ''
+    f.address, f.manufacturer = args[10], t[1]
+    f.oui, f.class, f.serial = string.upper(t[2]), t[3], t[4]
+    f.root, f.version, f.hardware, f.url = t[5], t[6], t[7], t[8]
+    f.parameterkey = t[9]
+    f.reported = t[10] == '1' and t[9] or nil
+    f.list, f.codes = {}, {}
+    for i = f.at, f.last, 2 do
+        local text, code = event_code(args[i])
+        f.list[#f.list + 1] = text
+        f.list[#f.list + 1] = args[i + 1]
+        f.codes[code] = text
+    end
+end
+
 local function tell_inform(c, f, args)
     event(c, 'inform', 'events', string.sub(f.events, 1, TOLD_MAX), 'address',
           args[10], several.repaired(f.repaired))
@@ -3049,28 +3081,16 @@ local function same_device(c, f, args, is)
     if f.clock ~= '' then
         set[7], set[8] = 'clock', f.clock
     end
+    if d.informed ~= f.informed then
+        tell_all(f, args)
+        set[#set + 1] = 'datamodel'
+        set[#set + 1] = data_model(f.root, several.parameters_of(f))
+    end
+    if #set % 2 == 1 then
+        set[#set] = nil             -- it tells none
+    end
     call('HSET', c.k[DEVICE], unpack(set))
     return d
-end
-
--- the rest of its facts, for those who need more than that it is the same
-local function tell_all(f, args)
-    local t = f.told and cmsgpack.unpack(f.told) or { unpack(args, 11, 20) }
-    local ns, major, minor = string.match(args[9], '^(%d) ?(%d?)(%d?)$')
-    f.ns = ns
-    f.cwmp = minor and minor ~= '' and major .. '.' .. minor or ''
-    f.address, f.manufacturer = args[10], t[1]
-    f.oui, f.class, f.serial = string.upper(t[2]), t[3], t[4]
-    f.root, f.version, f.hardware, f.url = t[5], t[6], t[7], t[8]
-    f.parameterkey = t[9]
-    f.reported = t[10] == '1' and t[9] or nil
-    f.list, f.codes = {}, {}
-    for i = f.at, f.last, 2 do
-        local text, code = event_code(args[i])
-        f.list[#f.list + 1] = text
-        f.list[#f.list + 1] = args[i + 1]
-        f.codes[code] = text
-    end
 end
 
 -- what the Inform says of the device; only what changed is written
@@ -3148,14 +3168,6 @@ local function device(c, f, args)
     call('HSET', c.k[DEVICE], unpack(set))
     tell_inform(c, f, args)
     return d
-end
-
--- name, letter and value, ...; and where in it they begin
-function several.parameters_of(f)
-    if type(f.parameters) == 'string' then
-        f.parameters, f.first = cmsgpack.unpack(f.parameters), 1
-    end
-    return f.parameters, f.first
 end
 
 local VALUES = '4 ' .. CODES[4][1]

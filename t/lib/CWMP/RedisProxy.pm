@@ -237,7 +237,7 @@ sub from_redis {
         my $reply = substr($pair->{out}, 0, $length, '');
         my $action = shift @{ $pair->{pending} } // '';
 
-        $reply = "$1\r\n" if $action =~ /^say (.*)/;
+        $reply = "$1\r\n" if $action =~ /^say (.*)/s;
         substr($reply, length($reply) / 2) = '' if $action eq 'cut-reply';
         $self->pass($pair->{nginx}, $reply) if $action ne 'lose-reply';
         return $self->drop($pair) if $action =~ /^(?:lose|cut)-reply/;
