@@ -100,6 +100,12 @@ cwmp_value_type(const unsigned char *name, size_t len)
     const char           *known;
     const unsigned char  *p;
 
+    /* most values by far, and told so by most devices */
+
+    if (len == 6 && memcmp(name, "string", 6) == 0) {
+        return CWMP_V_STRING;
+    }
+
     /* "string(256)": as the data models write how long it may be */
 
     for (i = 0; i < len && name[i] != '('; i++) { /* void */ }

@@ -215,7 +215,13 @@ ngx_http_cwmp_fact(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row,
 static ngx_int_t
 ngx_http_cwmp_begin_rows(ngx_http_cwmp_ctx_t *ctx)
 {
-    ctx->rows_pool = ngx_create_pool(4096, ctx->request->connection->log);
+    size_t  size;
+
+    /* an answer may have many, an Inform has few */
+
+    size = (ctx->facts->kind == CWMP_RESPONSE) ? 16384 : 4096;
+
+    ctx->rows_pool = ngx_create_pool(size, ctx->request->connection->log);
     if (ctx->rows_pool == NULL) {
         return NGX_ERROR;
     }

@@ -53,7 +53,9 @@ cwmp_json_room(cwmp_result_t *r, size_t n)
     }
 
     if (n > r->size - r->len) {
-        size = r->size ? 2 * r->size : 512;
+        /* what it grows out of stays in the arena: few steps */
+
+        size = r->size ? 4 * r->size : 512;
         while (size < r->len + n) {
             size *= 2;
         }
