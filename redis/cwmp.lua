@@ -1301,7 +1301,7 @@ local function merge_quirks(c, oui, class, version)
     return next(merged) and cjson.encode(merged) or ''
 end
 
--- it grows with each change of the rows
+-- it is another one after each change of the rows
 function generation_of(c)
     if c.generation then
         return c.generation
@@ -1376,10 +1376,10 @@ local function cwmp_quirk(keys, args)
     else
         call('HSET', keys[1], match, args[2])
     end
-    -- no number comes again, also after somebody has deleted all rows
-    if call('HINCRBY', keys[1], GENERATION, 1) == 1 then
-        call('HSET', keys[1], GENERATION, table.concat({ clock() }))
-    end
+    -- of all changes, so that rows that somebody deleted and made anew differ
+    local generation = call('HGET', keys[1], GENERATION) or ''
+    generation = redis.sha1hex(generation .. match .. ' ' .. args[2])
+    call('HSET', keys[1], GENERATION, string.sub(generation, 1, 16))
     return done
 end
 
