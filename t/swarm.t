@@ -412,7 +412,7 @@ subtest 'basic' => sub {
 };
 
 
-for my $algorithm ('MD5', 'MD5-sess', 'SHA-256', undef) {
+for my $algorithm ('MD5', 'MD5-sess', 'SHA-256', 'SHA-256-sess', undef) {
     my $name = $algorithm // 'MD5 without qop';
 
     subtest "digest: $name" => sub {
