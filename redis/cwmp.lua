@@ -30,7 +30,7 @@
   never shrinks, also where two changes meet: t/cwmp.lua.sum lists them all.
 ]]
 
-local VERSION = 6
+local VERSION = 7
 
 
 -- positions in KEYS, the same for every function that works on a device
@@ -88,6 +88,7 @@ local BOUND = {
     lasts = 2592000,                -- seconds that they are known: 30 days
     least = 8,                      -- names in a read
     none = 1e9,                     -- no bound
+    seen = 900,                     -- seconds that the index of them is behind
 }
 
 -- bands of the queue's scores; all of them exact in a double
@@ -371,8 +372,8 @@ function context(keys, id)
         keys = keys_of(keys[1], id)
     end
     return setmetatable({ k = keys, id = id, notes = {}, q = '',
-                          generation = false, second = nil, us = nil,
-                          when = nil }, TIME)
+                          generation = false, free = false, second = nil,
+                          us = nil, when = nil }, TIME)
 end
 
 end
@@ -930,6 +931,9 @@ local function accept(c, task, json)
         return nil, 'CommandKey', 'a task of this CommandKey lives'
     end
     call('HSET', c.k[LIVE], id, c.now .. ' ' .. json)
+    call('HDEL', c.k[DEVICE], 'free')
+    call('HDEL', c.k[SESSION], 'f')
+    c.free = false
     c.last = { id = id, task = task, json = json, queued = c.now }
     local score
     if task.after then
@@ -2201,7 +2205,9 @@ local next_task
 
 -- the next task of the queue, or the end of the session
 function next_task(c, s)
-    if call('EXISTS', c.k[TASKS], c.k[LIVE]) == 0 then
+    if (c.free and call('EXISTS', c.k[TASKS])
+        or call('EXISTS', c.k[TASKS], c.k[LIVE])) == 0
+    then
         return close(c, s)
     end
     local may, why = several.may_send(c, s)
@@ -2713,7 +2719,9 @@ local REQUESTS = {
 --[[
   session: t token, n nonce of the last call, d digest of the last POST, o when
   it was opened, b bytes of its POSTs, q quirks, y style of what is written (both
-  only when there are any), g the RPCs that were given up; and in p, since
+  only when there are any), g the RPCs that were given up, f 1 while no task
+  lives, as free of the device is: to look for a key that is not there is dear
+  among many devices; and in p, since
   each field costs: s state, r 1 when the last POST was answered twice, m 1 when
   it answered an RPC by its ID, a the verb it got, e empty POSTs in a row while
   an RPC is outstanding, c RPCs sent, l 1 when no more RPCs may be sent, to
@@ -2725,10 +2733,11 @@ local FRESH = CPE .. ' 0 0 inform 0 0 '     -- how p begins, up to l
 
 local function load_session(c)
     local got = call('HMGET', c.k[SESSION], 't', 'p', 'n', 'd', 'o', 'b', 'q',
-                     'y')
+                     'y', 'f')
     if not got[2] then
         return nil
     end
+    c.free = got[9] == '1'
     local p = several.unpacked(got[2])
     return p[1] and { t = got[1], n = got[3] or '', d = got[4] or '',
                       o = got[5] or nil, b = got[6] or '0',
@@ -3061,10 +3070,32 @@ local function tell_inform(c, f, args)
           args[10], several.repaired(f.repaired))
 end
 
+--[[
+  What each Inform changes.  Its place in the index is as old as BOUND.seen at
+  most, so that devices that inform often do not pay for it each time: it is
+  dear among many.
+]]
+local function contact(c, f, set)
+    set[#set + 1] = 'seen'
+    set[#set + 1] = c.when
+    local old = f.known[4]
+    local since = c.second - (old or 0)
+    if not old or since >= BOUND.seen or since < 0 then
+        call('ZADD', c.k[SEEN], c.when, c.id)
+        set[#set + 1] = 'indexed'
+        set[#set + 1] = c.second
+    end
+    if f.free and not f.known[5] then
+        set[#set + 1] = 'free'
+        set[#set + 1] = '1'
+    end
+    return set
+end
+
 -- The device, when it is as it was: nil when something is told of it that was
 -- not.
 local function same_device(c, f, args, is)
-    local got = call('HMGET', c.k[DEVICE], 'is', 'informed', 'events')
+    local got = f.known
     if got[1] == is .. QUIRKY then
         c.q = call('HGET', c.k[DEVICE], 'quirks') or ''
     elseif got[1] ~= is then
@@ -3072,22 +3103,24 @@ local function same_device(c, f, args, is)
     end
     local d = { informed = got[2], events = got[3] }
     tell_inform(c, f, args)
-    call('ZADD', c.k[SEEN], c.when, c.id)
-    if d.informed == f.informed and d.events == f.events and f.clock ~= '' then
-        call('HSET', c.k[DEVICE], 'seen', c.when, 'clock', f.clock)
-        return d
-    end
-    local set = { 'seen', c.when, 'informed', f.informed, 'events', f.events }
+    local set = contact(c, f, {})
     if f.clock ~= '' then
-        set[7], set[8] = 'clock', f.clock
+        set[#set + 1] = 'clock'
+        set[#set + 1] = f.clock
+    end
+    if d.events ~= f.events then
+        set[#set + 1] = 'events'
+        set[#set + 1] = f.events
     end
     if d.informed ~= f.informed then
         tell_all(f, args)
-        set[#set + 1] = 'datamodel'
-        set[#set + 1] = data_model(f.root, several.parameters_of(f))
-    end
-    if #set % 2 == 1 then
-        set[#set] = nil             -- it tells none
+        set[#set + 1] = 'informed'
+        set[#set + 1] = f.informed
+        local model = data_model(f.root, several.parameters_of(f))
+        if model then
+            set[#set + 1] = 'datamodel'
+            set[#set + 1] = model
+        end
     end
     call('HSET', c.k[DEVICE], unpack(set))
     return d
@@ -3108,7 +3141,9 @@ local function device(c, f, args)
     if f.resets then
         reset(c, d)
     end
-    local set = { 'is', '', 'seen', c.when, 'events', f.events }
+    -- what each Inform looks at is found first, where it is put first
+    local set = contact(c, f, { 'is', '', 'informed', f.informed, 'events',
+                                f.events })
     if f.clock ~= '' then
         set[#set + 1] = 'clock'
         set[#set + 1] = f.clock
@@ -3138,21 +3173,18 @@ local function device(c, f, args)
     if d.methods and f.version ~= '' and f.version ~= d.version then
         call('HDEL', c.k[DEVICE], 'methods')    -- another firmware
     end
-    if d.informed ~= f.informed then
-        set[#set + 1] = 'informed'
-        set[#set + 1] = f.informed
-        local model = data_model(f.root, several.parameters_of(f))
-        if model then
-            set[#set + 1] = 'datamodel'
-            set[#set + 1] = model
-        end
+    local model = d.informed ~= f.informed
+                  and data_model(f.root, several.parameters_of(f))
+    if model then
+        set[#set + 1] = 'datamodel'
+        set[#set + 1] = model
     end
     c.q = device_quirks(c, d, f, set)
     if is then
         set[2] = is .. (c.q ~= '' and QUIRKY or '')
     end
 
-    local model = f.oui .. ' ' .. f.class
+    model = f.oui .. ' ' .. f.class
     local was = d.oui and d.oui .. ' ' .. (d.class or '')
     if was ~= model then
         index(c, MODEL, was, model)
@@ -3160,7 +3192,6 @@ local function device(c, f, args)
     if f.version ~= '' and f.version ~= d.version then
         index(c, SOFTWARE, d.version, f.version)
     end
-    call('ZADD', c.k[SEEN], c.when, c.id)
     if not d.first then
         event(c, 'new')
     end
@@ -3222,8 +3253,7 @@ local function is_light(c, f)
     if not f.light or call('HEXISTS', c.k[DEVICE], 'first') == 0 then
         return false
     end
-    call('ZADD', c.k[SEEN], c.when, c.id)
-    call('HSET', c.k[DEVICE], 'seen', c.when, 'events', f.events)
+    call('HSET', c.k[DEVICE], unpack(contact(c, f, { 'events', f.events })))
     return true
 end
 
@@ -3236,7 +3266,7 @@ local function inform_facts(c, args)
                 clock = string.sub(args[at + 2], #count + 2), at = at + 3,
                 last = last, first = last + 1, events = nil, resets = nil,
                 light = last > at + 2, values = nil, parameters = args,
-                told = nil, is = nil }
+                told = nil, is = nil, known = nil, free = nil }
     if c.packed then
         f.told, f.is, f.parameters = args[11], args[12], args[last + 1]
     end
@@ -3269,9 +3299,12 @@ end
 ]]
 function inform(c, args)
     local k, token, nonce, digest = c.k, args[2], args[3], args[4]
+    local known = call('HMGET', k[DEVICE], 'is', 'informed', 'events',
+                       'indexed', 'free')
     -- of most devices there is nothing of all this
-    local rest = call('EXISTS', k[SESSION], k[TASKS], k[LIVE],
-                      k[QUIRKS] or k[LIVE])
+    local quirks = k[QUIRKS] or k[TASKS]
+    local rest = known[5] and call('EXISTS', k[SESSION], k[TASKS], quirks)
+                 or call('EXISTS', k[SESSION], k[TASKS], quirks, k[LIVE])
     local old = rest > 0 and load_session(c)
     if old and (old.n == nonce or old.d == digest and old.a == 'inform'
                                   and old.r == '0')
@@ -3290,6 +3323,7 @@ function inform(c, args)
 
     local f = inform_facts(c, args)
     local carries = rest > 0 and call('EXISTS', k[TASKS], k[LIVE]) > 0
+    f.known, f.free = known, not carries
     local awake = false
     if carries then
         check_keys(c)
@@ -3335,7 +3369,8 @@ function inform(c, args)
     end
     call('HSET', k[SESSION], 't', token, 'p', FRESH .. (light and '1 ' or '0 ')
          .. args[6] .. ' ' .. args[9], 'n', nonce, 'd', digest,
-         'b', counts[2] ~= '' and counts[2] or '0', 'o', c.second .. '000')
+         'b', counts[2] ~= '' and counts[2] or '0', 'o', c.second .. '000',
+         'f', carries and '' or '1')
     local style = ''
     if c.q ~= '' then
         tell_all(f, args)
