@@ -4,6 +4,7 @@
  * tree of objects would only slow down.  Must not know nginx or Redis.
  */
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -12,8 +13,7 @@
 #include "cwmp_result.h"
 
 
-static unsigned char *cwmp_json_room(cwmp_result_t *r, size_t n);
-static void cwmp_json_add(cwmp_result_t *r, const void *p, size_t n);
+static unsigned char *cwmp_json_grow(cwmp_result_t *r, size_t n);
 static void cwmp_json_string(cwmp_result_t *r, const cwmp_str_t *s);
 static void cwmp_json_leaf(cwmp_result_t *r, cwmp_type_t type,
     const cwmp_str_t *s);
@@ -40,8 +40,15 @@ cwmp_result_init(cwmp_result_t *result, cwmp_arena_t *arena)
 
 /* room for n bytes; NULL: they are not wanted, or there is no memory */
 
-static unsigned char *
+static inline unsigned char *
 cwmp_json_room(cwmp_result_t *r, size_t n)
+{
+    return (n <= r->size - r->len) ? r->data + r->len : cwmp_json_grow(r, n);
+}
+
+
+static unsigned char *
+cwmp_json_grow(cwmp_result_t *r, size_t n)
 {
     size_t          size;
     unsigned char  *data;
@@ -52,33 +59,33 @@ cwmp_json_room(cwmp_result_t *r, size_t n)
         return NULL;
     }
 
-    if (n > r->size - r->len) {
-        /* what it grows out of stays in the arena: few steps */
+    /* what it grows out of stays in the arena: few steps */
 
-        size = r->size ? 4 * r->size : 512;
-        while (size < r->len + n) {
-            size *= 2;
-        }
-
-        data = cwmp_alloc(r->arena, size);
-        if (data == NULL) {
-            r->failed = 1;
-            return NULL;
-        }
-
-        if (r->len) {
-            memcpy(data, r->data, r->len);
-        }
-
-        r->data = data;
-        r->size = size;
+    size = r->size ? 4 * r->size : 512;
+    while (size < r->len + n) {
+        size *= 2;
     }
 
-    return r->data + r->len;
+    data = cwmp_alloc(r->arena, size);
+    if (data == NULL) {
+        r->failed = 1;
+        return NULL;
+    }
+
+    if (r->len) {
+        memcpy(data, r->data, r->len);
+    }
+
+    r->data = data;
+    r->size = size;
+
+    return data + r->len;
 }
 
 
-static void
+/* inline: a text whose length is known is stored without a call */
+
+static inline void
 cwmp_json_add(cwmp_result_t *r, const void *p, size_t n)
 {
     unsigned char  *to;
@@ -89,6 +96,50 @@ cwmp_json_add(cwmp_result_t *r, const void *p, size_t n)
         memcpy(to, p, n);
         r->len += n;
     }
+}
+
+
+/*
+ * Eight bytes at once: is one of them below 0x20, '"', '\\' or 0x7f?  (It says
+ * so of a byte above 0x7f now and then, too.)
+ */
+
+static inline int
+cwmp_json_any_escaped(const unsigned char *p)
+{
+    uint64_t  w, found;
+
+    static const uint64_t  ones = 0x0101010101010101, tops = 0x8080808080808080;
+
+    memcpy(&w, p, 8);
+
+    found = (w - ones * 0x20) | ((w ^ ones * '"') - ones)
+            | ((w ^ ones * '\\') - ones) | ((w ^ ones * 0x7f) - ones);
+
+    return (found & tops) != 0;
+}
+
+
+/* how many of its bytes stand for themselves with a '\\' only */
+
+static size_t
+cwmp_json_escapes(const unsigned char *p, size_t len)
+{
+    size_t  i, n;
+
+    for (i = 0; i + 8 <= len && !cwmp_json_any_escaped(p + i); i += 8) {
+        /* void */
+    }
+
+    if (len >= 8 && i + 8 > len && !cwmp_json_any_escaped(p + len - 8)) {
+        return 0;
+    }
+
+    for (n = 0; i < len; i++) {
+        n += cwmp_json_escaped[p[i]];
+    }
+
+    return n;
 }
 
 
@@ -106,9 +157,7 @@ cwmp_json_string(cwmp_result_t *r, const cwmp_str_t *s)
 
     len = (r->list && s->len > CWMP_RESULT_MAX) ? CWMP_RESULT_MAX : s->len;
 
-    for (i = 0, more = 0; i < len; i++) {
-        more += cwmp_json_escaped[s->data[i]];
-    }
+    more = cwmp_json_escapes(s->data, len);
 
     to = cwmp_json_room(r, len + 5 * more + 2);
     if (to == NULL) {
