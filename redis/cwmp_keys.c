@@ -22,18 +22,14 @@ static const cwmp_str_t  cwmp_nobody = cwmp_string("");
 
 /* CRC-16/XMODEM, bit by bit: an ID is short */
 
-unsigned
-cwmp_partition(const cwmp_str_t *id, unsigned partitions)
+static unsigned
+cwmp_crc16(const unsigned char *p, size_t len)
 {
     size_t    i;
     unsigned  crc, bit;
 
-    if (partitions < 2) {
-        return 0;
-    }
-
-    for (crc = 0, i = 0; i < id->len; i++) {
-        crc ^= (unsigned) id->data[i] << 8;
+    for (crc = 0, i = 0; i < len; i++) {
+        crc ^= (unsigned) p[i] << 8;
 
         for (bit = 0; bit < 8; bit++) {
             crc = (crc & 0x8000) ? (crc << 1) ^ 0x1021 : crc << 1;
@@ -42,7 +38,36 @@ cwmp_partition(const cwmp_str_t *id, unsigned partitions)
         crc &= 0xffff;
     }
 
-    return crc % partitions;
+    return crc;
+}
+
+
+unsigned
+cwmp_partition(const cwmp_str_t *id, unsigned partitions)
+{
+    return (partitions < 2) ? 0 : cwmp_crc16(id->data, id->len) % partitions;
+}
+
+
+/* of the first "{...}" its inside, when there is one, counts */
+
+unsigned
+cwmp_slot(const unsigned char *key, size_t len)
+{
+    const unsigned char  *open, *close;
+
+    open = len ? memchr(key, '{', len) : NULL;
+
+    if (open) {
+        open++;
+        close = memchr(open, '}', key + len - open);
+
+        if (close && close != open) {
+            return cwmp_crc16(open, close - open) & 16383;
+        }
+    }
+
+    return cwmp_crc16(key, len) & 16383;
 }
 
 

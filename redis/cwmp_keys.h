@@ -18,6 +18,9 @@
 /* CRC16(ID) mod the number of partitions; CRC16 as in Redis Cluster */
 unsigned cwmp_partition(const cwmp_str_t *id, unsigned partitions);
 
+/* of a key in Redis Cluster */
+unsigned cwmp_slot(const unsigned char *key, size_t len);
+
 /* all keys that a step of this device may touch */
 cwmp_rc_t cwmp_keys(cwmp_arena_t *arena, const cwmp_str_t *prefix,
     unsigned partitions, const cwmp_str_t *id, cwmp_str_t keys[CWMP_KEYS]);

@@ -9,6 +9,9 @@
  * first two call users' handlers, both from an event of nginx, and as their
  * last act: a handler may send and forget as it likes.
  *
+ * The client is one connection; or, of a set, the front, which hands what it is
+ * given to the nodes, each of them such a connection.
+ *
  * An exiting worker stays as long as there are timers that are not
  * cancelable, so the deadline of the oldest pending command is one.
  *
@@ -28,11 +31,10 @@ static void ngx_cwmp_redis_deadline_handler(ngx_event_t *ev);
 static u_char *ngx_cwmp_redis_head(u_char *p, u_char kind, size_t n);
 static ngx_cwmp_redis_cmd_t *ngx_cwmp_redis_format(ngx_cwmp_redis_t *redis,
     const ngx_str_t *argv, ngx_uint_t argc);
-static void ngx_cwmp_redis_unlink(ngx_cwmp_redis_cmd_t *cmd);
 static void ngx_cwmp_redis_append(ngx_cwmp_redis_t *redis,
     ngx_cwmp_redis_cmd_t *cmd);
-static void ngx_cwmp_redis_wait(ngx_cwmp_redis_t *redis,
-    ngx_cwmp_redis_cmd_t *cmd);
+static void ngx_cwmp_redis_unasked(void *data, redisReply *reply,
+    const char *error);
 static void ngx_cwmp_redis_timer(ngx_cwmp_redis_t *redis, ngx_event_t *ev,
     ngx_event_handler_pt handler, ngx_uint_t cancelable);
 static void ngx_cwmp_redis_cleanup(void *data);
@@ -61,9 +63,28 @@ ngx_cwmp_redis_create(ngx_cycle_t *cycle, ngx_cwmp_redis_conf_t *conf)
     cln->handler = ngx_cwmp_redis_cleanup;
     cln->data = redis;
 
+    ngx_cwmp_redis_init(redis, conf, conf->log ? conf->log : cycle->log);
+
+    redis->addrs = conf->addrs.elts;
+    redis->naddrs = conf->addrs.nelts;
+
+    if ((conf->cluster || conf->sentinel.len)
+        && ngx_cwmp_redis_set(redis, cycle) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return redis;
+}
+
+
+void
+ngx_cwmp_redis_init(ngx_cwmp_redis_t *redis, ngx_cwmp_redis_conf_t *conf,
+    ngx_log_t *log)
+{
     redis->fd = (ngx_socket_t) -1;
     redis->conf = conf;
-    redis->parent = conf->log ? conf->log : cycle->log;
+    redis->parent = log;
 
     redis->log = *redis->parent;
     redis->log.handler = ngx_cwmp_redis_log_error;
@@ -80,8 +101,6 @@ ngx_cwmp_redis_create(ngx_cycle_t *cycle, ngx_cwmp_redis_conf_t *conf)
                          ngx_cwmp_redis_connect_handler, 1);
     ngx_cwmp_redis_timer(redis, &redis->retry,
                          ngx_cwmp_redis_retry_handler, 1);
-
-    return redis;
 }
 
 
@@ -93,6 +112,11 @@ ngx_cwmp_redis_destroy(ngx_cwmp_redis_t *redis)
     }
 
     redis->closing = 1;
+
+    if (redis->front) {
+        ngx_cwmp_redis_disband(redis->set);
+    }
+
     ngx_cwmp_redis_lost(redis, 0, "nginx is shutting down");
 }
 
@@ -102,7 +126,19 @@ ngx_cwmp_redis_send(ngx_cwmp_redis_t *redis, const ngx_str_t *argv,
     ngx_uint_t argc, ngx_cwmp_redis_pt handler, void *data,
     const char **error)
 {
+    uint64_t              *number;
+    ngx_uint_t             slot;
     ngx_cwmp_redis_cmd_t  *cmd;
+
+    slot = 0;
+    number = &redis->sent;
+
+    if (redis->front) {
+        redis = ngx_cwmp_redis_route(redis, argv, argc, &slot, error);
+        if (redis == NULL) {
+            return NULL;
+        }
+    }
 
     redis->demand = ngx_current_msec;
 
@@ -119,7 +155,8 @@ ngx_cwmp_redis_send(ngx_cwmp_redis_t *redis, const ngx_str_t *argv,
 
     cmd->handler = handler;
     cmd->data = data;
-    cmd->number = redis->sent++;
+    cmd->number = (*number)++;
+    cmd->slot = slot;
     cmd->deadline = ngx_current_msec + redis->conf->timeout;
 
     if (redis->pending == 0) {
@@ -135,6 +172,10 @@ ngx_cwmp_redis_send(ngx_cwmp_redis_t *redis, const ngx_str_t *argv,
 
     } else {
         ngx_queue_insert_tail(&redis->waiting, &cmd->queue);
+    }
+
+    if (redis->front) {
+        redis->set->slots[slot].held++;
     }
 
     return cmd;
@@ -207,6 +248,12 @@ ngx_cwmp_redis_reply(ngx_cwmp_redis_t *redis, redisReply *reply)
         return;
     }
 
+    if (redis->set && reply->type == REDIS_REPLY_ERROR && !cmd->forgotten
+        && ngx_cwmp_redis_redirect(cmd, reply))
+    {
+        return;
+    }
+
     hint = ngx_cwmp_redis_hopeless(reply);
     if (hint) {
         ngx_cwmp_redis_lost(redis, 0, "it says \"%*s\"%s",
@@ -273,6 +320,11 @@ ngx_cwmp_redis_resume(ngx_cwmp_redis_t *redis)
     ngx_queue_t           *q;
     ngx_cwmp_redis_cmd_t  *cmd;
 
+    if (redis->front) {
+        ngx_cwmp_redis_turn(redis);
+        return;
+    }
+
     while (!ngx_queue_empty(&redis->waiting)) {
         q = ngx_queue_head(&redis->waiting);
         cmd = ngx_cwmp_redis_cmd(q);
@@ -285,15 +337,19 @@ ngx_cwmp_redis_resume(ngx_cwmp_redis_t *redis)
 /*
  * What becomes of the commands of a connection that is gone: with "again"
  * those wait for the next one that may be sent a second time, or that Redis
- * cannot have carried out, not having got them whole.
+ * cannot have carried out, not having got them whole.  Those of a set's node
+ * wait at the front, as long as they have time: another may take its place.
  */
 
 void
 ngx_cwmp_redis_detach(ngx_cwmp_redis_t *redis, ngx_uint_t again,
     ngx_queue_t *failed)
 {
+    ngx_uint_t             front;
     ngx_queue_t           *q;
     ngx_cwmp_redis_cmd_t  *cmd;
+
+    front = ngx_cwmp_redis_is_node(redis) && !redis->closing;
 
     while (!ngx_queue_empty(&redis->line)) {
         q = ngx_queue_last(&redis->line);
@@ -305,21 +361,41 @@ ngx_cwmp_redis_detach(ngx_cwmp_redis_t *redis, ngx_uint_t again,
             continue;
         }
 
-        if (!again || cmd->forgotten || cmd->repeated) {
+        if (!(again || front) || cmd->forgotten || cmd->repeated
+            || (front && cmd == redis->set->meta))
+        {
             ngx_cwmp_redis_unlink(cmd);
             ngx_queue_insert_head(failed, q);
             continue;
         }
 
         cmd->repeated = (cmd->written != 0);
+
+        if (front) {
+            ngx_cwmp_redis_later(cmd, 0);
+            continue;
+        }
+
         ngx_queue_remove(q);
         ngx_cwmp_redis_wait(redis, cmd);
     }
 
     redis->next = ngx_queue_sentinel(&redis->line);
 
-    while (!again && !ngx_queue_empty(&redis->waiting)) {
+    if (redis->front && (again || !redis->closing)
+        && (redis->set->known || redis->failures < redis->naddrs))
+    {
+        return;         /* they do not wait for the front's own connection */
+    }
+
+    while ((front || !again) && !ngx_queue_empty(&redis->waiting)) {
         q = ngx_queue_head(&redis->waiting);
+
+        if (front && ngx_cwmp_redis_cmd(q) != redis->set->meta) {
+            ngx_cwmp_redis_later(ngx_cwmp_redis_cmd(q), 0);
+            continue;
+        }
+
         ngx_cwmp_redis_unlink(ngx_cwmp_redis_cmd(q));
         ngx_queue_insert_tail(failed, q);
     }
@@ -329,18 +405,19 @@ ngx_cwmp_redis_detach(ngx_cwmp_redis_t *redis, ngx_uint_t again,
 /* the list is the caller's own, so handlers may send and forget */
 
 void
-ngx_cwmp_redis_fail(ngx_cwmp_redis_t *redis, ngx_queue_t *failed)
+ngx_cwmp_redis_fail(ngx_cwmp_redis_t *redis, ngx_queue_t *failed,
+    const u_char *why)
 {
     u_char                 error[512];
     ngx_queue_t           *q;
     ngx_cwmp_redis_cmd_t  *cmd;
 
     if (redis->closing) {
-        ngx_sprintf(error, "%s%Z", redis->why);     /* not Redis' fault */
+        ngx_sprintf(error, "%s%Z", why);            /* not Redis' fault */
 
     } else {
         *ngx_snprintf(error, sizeof(error) - 1, "Redis at %V: %s",
-                      &redis->conf->name, redis->why) = '\0';
+                      ngx_cwmp_redis_name(redis), why) = '\0';
     }
 
     while (!ngx_queue_empty(failed)) {
@@ -366,6 +443,11 @@ ngx_cwmp_redis_deadline_handler(ngx_event_t *ev)
     ngx_queue_t       *queues[2];
     ngx_msec_int_t     left, first;
     ngx_cwmp_redis_t  *redis = ev->data;
+
+    if (redis->front) {
+        ngx_cwmp_redis_turn(redis);
+        return;
+    }
 
     queues[0] = &redis->line;
     queues[1] = &redis->waiting;
@@ -459,7 +541,7 @@ ngx_cwmp_redis_format(ngx_cwmp_redis_t *redis, const ngx_str_t *argv,
 
 /* a user's command leaves the client's queues and accounts */
 
-static void
+void
 ngx_cwmp_redis_unlink(ngx_cwmp_redis_cmd_t *cmd)
 {
     ngx_cwmp_redis_t  *redis = cmd->redis;
@@ -473,6 +555,51 @@ ngx_cwmp_redis_unlink(ngx_cwmp_redis_cmd_t *cmd)
 
     redis->pending--;
     redis->bytes -= cmd->len;
+
+    if (redis->front) {
+        redis->set->slots[cmd->slot].held--;
+    }
+}
+
+
+void
+ngx_cwmp_redis_give(ngx_cwmp_redis_cmd_t *cmd, ngx_cwmp_redis_t *to)
+{
+    ngx_msec_int_t     left;
+    ngx_cwmp_redis_t  *from = cmd->redis;
+
+    ngx_cwmp_redis_unlink(cmd);
+    ngx_cwmp_redis_idle(from);
+
+    cmd->ended = 0;
+    cmd->written = 0;
+    cmd->redis = to;
+
+    to->pending++;
+    to->bytes += cmd->len;
+
+    if (to->front) {
+        to->set->slots[cmd->slot].held++;
+        ngx_cwmp_redis_wait(to, cmd);
+        return;
+    }
+
+    to->demand = ngx_current_msec;
+    to->peer.connection->idle = 0;
+
+    /* the first one's deadline is kept to, others may be late by this one's */
+
+    if (!to->deadline.timer_set) {
+        left = (ngx_msec_int_t) (cmd->deadline - ngx_current_msec);
+        ngx_add_timer(&to->deadline, (ngx_msec_t) ngx_max(left, 1));
+    }
+
+    if (to->state == NGX_CWMP_REDIS_READY) {
+        ngx_cwmp_redis_append(to, cmd);
+
+    } else {
+        ngx_cwmp_redis_wait(to, cmd);
+    }
 }
 
 
@@ -497,6 +624,13 @@ static void
 ngx_cwmp_redis_append(ngx_cwmp_redis_t *redis, ngx_cwmp_redis_cmd_t *cmd)
 {
     ngx_connection_t  *c = redis->peer.connection;
+    static ngx_str_t   asking = ngx_string("ASKING");
+
+    if (cmd->asking) {
+        /* without memory for it the command comes back, as MOVED */
+        cmd->asking = 0;
+        (void) ngx_cwmp_redis_ask(redis, &asking, 1, ngx_cwmp_redis_unasked);
+    }
 
     ngx_queue_insert_tail(&redis->line, &cmd->queue);
 
@@ -512,9 +646,16 @@ ngx_cwmp_redis_append(ngx_cwmp_redis_t *redis, ngx_cwmp_redis_cmd_t *cmd)
 }
 
 
+static void
+ngx_cwmp_redis_unasked(void *data, redisReply *reply, const char *error)
+{
+    /* void */
+}
+
+
 /* back to those that wait, in the order in which users sent them */
 
-static void
+void
 ngx_cwmp_redis_wait(ngx_cwmp_redis_t *redis, ngx_cwmp_redis_cmd_t *cmd)
 {
     ngx_queue_t  *q;
@@ -559,5 +700,5 @@ ngx_cwmp_redis_log_error(ngx_log_t *log, u_char *buf, size_t len)
 {
     ngx_cwmp_redis_t  *redis = log->data;
 
-    return ngx_snprintf(buf, len, ", redis: %V", &redis->conf->name);
+    return ngx_snprintf(buf, len, ", redis: %V", ngx_cwmp_redis_name(redis));
 }

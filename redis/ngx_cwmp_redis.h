@@ -10,9 +10,14 @@
  * The pointer to it is valid until its handler returns, or until it is
  * forgotten: touch it neither after the one nor after the other.
  *
+ * With "cluster" or "sentinel=" the client is a set of such connections, and a
+ * command goes to the one that its key belongs to: its first key is the fourth
+ * word, as FCALL has it.
+ *
  * Answers that concern the connection and not the command (LOADING, READONLY,
  * MASTERDOWN, CLUSTERDOWN, NOAUTH, WRONGPASS as an error's first word) reach
- * no handler: they end the connection.  No function of ours may return them.
+ * no handler: they end the connection.  Nor do MOVED, ASK and TRYAGAIN of a
+ * Cluster: the command is sent again.  No function of ours may return them.
  */
 
 #ifndef NGX_CWMP_REDIS_H
@@ -40,13 +45,17 @@ typedef void (*ngx_cwmp_redis_pt)(void *data, redisReply *reply,
 
 /*
  * What the directive says.  Lives in the configuration's pool.
- *   cwmp_redis ADDRESS [user=NAME] [password=WORD | password_file=PATH]
+ *   cwmp_redis ADDRESS ... [cluster | sentinel=NAME] [user=NAME]
+ *       [password=WORD | password_file=PATH] [sentinel_password=WORD]
  *       [db=N] [prefix=NAME] [timeout=TIME] [connect_timeout=TIME]
  *       [max_pending=N] [partitions=N];
  */
 typedef struct {
-    ngx_addr_t       addr;          /* of host:port or unix:path */
-    ngx_str_t        name;          /* as written, for log lines */
+    ngx_array_t      addrs;         /* ngx_addr_t, named as written */
+    ngx_uint_t       written;       /* so many ADDRESSES */
+    ngx_flag_t       cluster;
+    ngx_str_t        sentinel;      /* the master's name there */
+    ngx_str_t        sentinel_password;
     ngx_str_t        user;
     ngx_str_t        password;
     ngx_uint_t       db;

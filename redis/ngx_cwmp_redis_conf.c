@@ -6,13 +6,13 @@
  * instead, and none shows a password.  Nothing is connected here.
  */
 
-#include "ngx_cwmp_redis.h"
+#include "ngx_cwmp_redis_int.h"
 
 
 typedef struct ngx_cwmp_redis_param_s  ngx_cwmp_redis_param_t;
 
 struct ngx_cwmp_redis_param_s {
-    ngx_str_t        name;          /* with its "=" */
+    ngx_str_t        name;          /* with its "=", if it has a value */
     char          *(*set)(ngx_conf_t *cf, ngx_cwmp_redis_param_t *param,
                          ngx_str_t *value, void *field);
     size_t           offset;
@@ -22,6 +22,7 @@ struct ngx_cwmp_redis_param_s {
 };
 
 
+static ngx_uint_t ngx_cwmp_redis_is_address(ngx_str_t *arg);
 static char *ngx_cwmp_redis_address(ngx_conf_t *cf, ngx_str_t *value,
     ngx_cwmp_redis_conf_t *rcf);
 static char *ngx_cwmp_redis_parameter(ngx_conf_t *cf, ngx_str_t *arg,
@@ -38,6 +39,8 @@ static char *ngx_cwmp_redis_number(ngx_conf_t *cf,
     ngx_cwmp_redis_param_t *param, ngx_str_t *value, void *field);
 static char *ngx_cwmp_redis_time(ngx_conf_t *cf,
     ngx_cwmp_redis_param_t *param, ngx_str_t *value, void *field);
+static char *ngx_cwmp_redis_flag(ngx_conf_t *cf,
+    ngx_cwmp_redis_param_t *param, ngx_str_t *value, void *field);
 static char *ngx_cwmp_redis_invalid(ngx_conf_t *cf,
     ngx_cwmp_redis_param_t *param, ngx_str_t *value);
 static ssize_t ngx_cwmp_redis_read_file(ngx_conf_t *cf, ngx_str_t *name,
@@ -47,11 +50,12 @@ static ssize_t ngx_cwmp_redis_read_file(ngx_conf_t *cf, ngx_str_t *name,
 #define NGX_CWMP_REDIS_USER           0
 #define NGX_CWMP_REDIS_PASSWORD       1
 #define NGX_CWMP_REDIS_PASSWORD_FILE  2
+#define NGX_CWMP_REDIS_PARTITIONS     3
 
 #define NGX_CWMP_REDIS_SECRET         512   /* longest password in a file */
 
 
-/* the first three in the order of the numbers above */
+/* the first four in the order of the numbers above */
 
 static ngx_cwmp_redis_param_t  ngx_cwmp_redis_params[] = {
 
@@ -67,12 +71,27 @@ static ngx_cwmp_redis_param_t  ngx_cwmp_redis_params[] = {
       offsetof(ngx_cwmp_redis_conf_t, password), 0, 0,
       "the path of a file with the password in its first line" },
 
+    { ngx_string("partitions="), ngx_cwmp_redis_number,
+      offsetof(ngx_cwmp_redis_conf_t, partitions), 1, 1024,
+      "a number from 1 to 1024" },
+
+    { ngx_string("cluster"), ngx_cwmp_redis_flag,
+      offsetof(ngx_cwmp_redis_conf_t, cluster), 0, 0, "" },
+
+    { ngx_string("sentinel="), ngx_cwmp_redis_word,
+      offsetof(ngx_cwmp_redis_conf_t, sentinel), 0, 0,
+      "the master's name in the Sentinels' configuration" },
+
+    { ngx_string("sentinel_password="), ngx_cwmp_redis_word,
+      offsetof(ngx_cwmp_redis_conf_t, sentinel_password), 0, 0,
+      "the password of the Sentinels themselves" },
+
     { ngx_string("db="), ngx_cwmp_redis_number,
       offsetof(ngx_cwmp_redis_conf_t, db), 0, 65535,
       "a number from 0 to 65535" },
 
     { ngx_string("prefix="), ngx_cwmp_redis_prefix,
-      offsetof(ngx_cwmp_redis_conf_t, prefix), 0, 32,
+      offsetof(ngx_cwmp_redis_conf_t, prefix), 0, NGX_CWMP_REDIS_PREFIX,
       "1 to 32 of letters, digits, \".\", \"_\" and \"-\"" },
 
     { ngx_string("timeout="), ngx_cwmp_redis_time,
@@ -86,10 +105,6 @@ static ngx_cwmp_redis_param_t  ngx_cwmp_redis_params[] = {
     { ngx_string("max_pending="), ngx_cwmp_redis_number,
       offsetof(ngx_cwmp_redis_conf_t, max_pending), 1, 1000000,
       "a number from 1 to 1000000" },
-
-    { ngx_string("partitions="), ngx_cwmp_redis_number,
-      offsetof(ngx_cwmp_redis_conf_t, partitions), 1, 1024,
-      "a number from 1 to 1024" },
 
     { ngx_null_string, NULL, 0, 0, 0, NULL }
 };
@@ -123,14 +138,28 @@ ngx_cwmp_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    rv = ngx_cwmp_redis_address(cf, &value[1], rcf);
-    if (rv != NGX_CONF_OK) {
-        return rv;
+    if (ngx_array_init(&rcf->addrs, cf->pool, 1, sizeof(ngx_addr_t))
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
     }
 
+    i = 1;
+
+    do {
+        rv = ngx_cwmp_redis_address(cf, &value[i], rcf);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+
+        i++;
+
+    } while (i < cf->args->nelts && ngx_cwmp_redis_is_address(&value[i]));
+
+    rcf->written = i - 1;
     seen = 0;
 
-    for (i = 2; i < cf->args->nelts; i++) {
+    for ( /* void */ ; i < cf->args->nelts; i++) {
         rv = ngx_cwmp_redis_parameter(cf, &value[i], rcf, &seen);
         if (rv != NGX_CONF_OK) {
             return rv;
@@ -148,12 +177,25 @@ ngx_cwmp_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* neither name=value nor a word that is a parameter */
+
+static ngx_uint_t
+ngx_cwmp_redis_is_address(ngx_str_t *arg)
+{
+    return ngx_strncmp(arg->data, "unix:", 5) == 0
+           || (ngx_strlchr(arg->data, arg->data + arg->len, ':')
+               && ngx_strlchr(arg->data, arg->data + arg->len, '=') == NULL);
+}
+
+
 static char *
 ngx_cwmp_redis_address(ngx_conf_t *cf, ngx_str_t *value,
     ngx_cwmp_redis_conf_t *rcf)
 {
-    u_char     *p;
-    ngx_url_t   u;
+    u_char      *p;
+    ngx_url_t    u;
+    ngx_uint_t   i;
+    ngx_addr_t  *addr;
 
     /* getaddrinfo() would take 6379 for the address 0.0.24.235 */
 
@@ -188,8 +230,18 @@ ngx_cwmp_redis_address(ngx_conf_t *cf, ngx_str_t *value,
         return NGX_CONF_ERROR;
     }
 
-    rcf->addr = u.addrs[0];
-    rcf->name = *value;
+    for (i = 0; i < u.naddrs; i++) {
+        addr = ngx_array_push(&rcf->addrs);
+        if (addr == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *addr = u.addrs[i];
+
+        if (u.naddrs == 1) {
+            addr->name = *value;
+        }
+    }
 
     return NGX_CONF_OK;
 }
@@ -206,7 +258,7 @@ ngx_cwmp_redis_parameter(ngx_conf_t *cf, ngx_str_t *arg,
     ngx_cwmp_redis_param_t  *param;
 
     eq = ngx_strlchr(arg->data, arg->data + arg->len, '=');
-    len = eq ? (size_t) (eq + 1 - arg->data) : 0;
+    len = eq ? (size_t) (eq + 1 - arg->data) : arg->len;
 
     for (i = 0; ngx_cwmp_redis_params[i].name.len; i++) {
         param = &ngx_cwmp_redis_params[i];
@@ -237,8 +289,8 @@ ngx_cwmp_redis_parameter(ngx_conf_t *cf, ngx_str_t *arg,
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "unknown parameter \"%*s\" of cwmp_redis: use user=, "
                        "password=, password_file=, db=, prefix=, timeout=, "
-                       "connect_timeout=, max_pending= or partitions=",
-                       len ? len : arg->len, arg->data);
+                       "connect_timeout=, max_pending=, partitions=, cluster, "
+                       "sentinel= or sentinel_password=", len, arg->data);
 
     return NGX_CONF_ERROR;
 }
@@ -250,6 +302,8 @@ static char *
 ngx_cwmp_redis_check(ngx_conf_t *cf, ngx_cwmp_redis_conf_t *rcf,
     ngx_uint_t seen)
 {
+    const char  *wrong;
+
     if ((seen & (1u << NGX_CWMP_REDIS_PASSWORD))
         && (seen & (1u << NGX_CWMP_REDIS_PASSWORD_FILE)))
     {
@@ -265,6 +319,44 @@ ngx_cwmp_redis_check(ngx_conf_t *cf, ngx_cwmp_redis_conf_t *rcf,
                            "password= or password_file=");
         return NGX_CONF_ERROR;
     }
+
+    if (rcf->cluster && !(seen & (1u << NGX_CWMP_REDIS_PARTITIONS))) {
+        rcf->partitions = 64;
+    }
+
+    wrong = (rcf->cluster && rcf->sentinel.len)
+            ? "both \"cluster\" and \"sentinel=\" in cwmp_redis: use one of "
+              "them"
+            : (rcf->cluster && rcf->db)
+            ? "\"db=\" with \"cluster\" in cwmp_redis: a Cluster has database 0 "
+              "only, use prefix= to keep tenants apart"
+            : (rcf->cluster && rcf->partitions < 2)
+            ? "\"partitions=1\" with \"cluster\" in cwmp_redis: all devices "
+              "would be in one node, use partitions=64"
+            : (rcf->written > 1 && !rcf->cluster && rcf->sentinel.len == 0)
+            ? "several addresses in cwmp_redis: add \"cluster\", or "
+              "sentinel=NAME where they are Sentinels"
+            : (rcf->sentinel_password.len && rcf->sentinel.len == 0)
+            ? "\"sentinel_password=\" without \"sentinel=\" in cwmp_redis: add "
+              "the master's name as sentinel=NAME"
+            : NULL;
+
+    if (wrong) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "%s", wrong);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_cwmp_redis_flag(ngx_conf_t *cf, ngx_cwmp_redis_param_t *param,
+    ngx_str_t *value, void *field)
+{
+    ngx_flag_t  *flag = field;
+
+    *flag = 1;
 
     return NGX_CONF_OK;
 }

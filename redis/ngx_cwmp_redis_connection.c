@@ -20,10 +20,8 @@
 
 static const char *ngx_cwmp_redis_text(ngx_cwmp_redis_t *redis,
     const char *fmt, ...);
-static ngx_int_t ngx_cwmp_redis_connect(ngx_cwmp_redis_t *redis);
 static ngx_int_t ngx_cwmp_redis_peer(ngx_cwmp_redis_t *redis);
 static void ngx_cwmp_redis_close(ngx_cwmp_redis_t *redis);
-static void ngx_cwmp_redis_down(ngx_cwmp_redis_t *redis);
 static void ngx_cwmp_redis_shout(ngx_cwmp_redis_t *redis, ngx_uint_t level);
 
 
@@ -42,7 +40,7 @@ ngx_cwmp_redis_refuses(ngx_cwmp_redis_t *redis)
         || redis->bytes >= NGX_CWMP_REDIS_BYTES)
     {
         return ngx_cwmp_redis_text(redis, "Redis at %V is too slow: %ui "
-                                   "commands are pending", &redis->conf->name,
+                                   "commands are pending", ngx_cwmp_redis_name(redis),
                                    redis->pending);
     }
 
@@ -59,7 +57,7 @@ ngx_cwmp_redis_refuses(ngx_cwmp_redis_t *redis)
 
         if (redis->peer.connection || redis->retry.timer_set || left > 0) {
             return ngx_cwmp_redis_text(redis, "Redis at %V is down: %s",
-                                       &redis->conf->name, redis->why);
+                                       ngx_cwmp_redis_name(redis), redis->why);
         }
     }
 
@@ -68,7 +66,7 @@ ngx_cwmp_redis_refuses(ngx_cwmp_redis_t *redis)
     {
         ngx_cwmp_redis_down(redis);
         return ngx_cwmp_redis_text(redis, "Redis at %V is down: %s",
-                                   &redis->conf->name, redis->why);
+                                   ngx_cwmp_redis_name(redis), redis->why);
     }
 
     return NULL;
@@ -92,7 +90,7 @@ ngx_cwmp_redis_text(ngx_cwmp_redis_t *redis, const char *fmt, ...)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_cwmp_redis_connect(ngx_cwmp_redis_t *redis)
 {
     ngx_int_t          rc;
@@ -155,9 +153,9 @@ ngx_cwmp_redis_peer(ngx_cwmp_redis_t *redis)
 
     ngx_memzero(pc, sizeof(ngx_peer_connection_t));
 
-    pc->sockaddr = redis->conf->addr.sockaddr;
-    pc->socklen = redis->conf->addr.socklen;
-    pc->name = &redis->conf->addr.name;
+    pc->sockaddr = redis->addrs[redis->at].sockaddr;
+    pc->socklen = redis->addrs[redis->at].socklen;
+    pc->name = &redis->addrs[redis->at].name;
     pc->get = ngx_event_get_peer;
     pc->log = &redis->log;
     pc->log_error = NGX_ERROR_INFO;
@@ -248,7 +246,12 @@ ngx_cwmp_redis_ready(ngx_cwmp_redis_t *redis)
 
     if (!redis->established) {
         ngx_log_error(level, redis->parent, 0, "Redis at %V: connected",
-                      &redis->conf->name);
+                      ngx_cwmp_redis_name(redis));
+    }
+
+    if (redis->front) {
+        redis->failures = 0;            /* nobody else's reply will come */
+        redis->reconnected = 0;
     }
 
     redis->state = NGX_CWMP_REDIS_READY;
@@ -317,7 +320,7 @@ ngx_cwmp_redis_lost(ngx_cwmp_redis_t *redis, ngx_uint_t again,
     }
 
     ngx_cwmp_redis_idle(redis);
-    ngx_cwmp_redis_fail(redis, &failed);
+    ngx_cwmp_redis_fail(redis, &failed, redis->why);
 }
 
 
@@ -351,6 +354,11 @@ ngx_cwmp_redis_close(ngx_cwmp_redis_t *redis)
         redis->peer.connection = NULL;
     }
 
+    if (redis->front && redis->set->meta) {
+        ngx_cwmp_redis_forget(redis->set->meta);
+        redis->set->meta = NULL;
+    }
+
     if (redis->reader) {
         redisReaderFree(redis->reader);
         redis->reader = NULL;
@@ -363,15 +371,22 @@ ngx_cwmp_redis_close(ngx_cwmp_redis_t *redis)
 }
 
 
-static void
+void
 ngx_cwmp_redis_down(ngx_cwmp_redis_t *redis)
 {
     ngx_msec_t  delay;
+    ngx_uint_t  rounds;
 
     delay = NGX_CWMP_REDIS_BACKOFF_MAX;
 
-    if (redis->failures < NGX_CWMP_REDIS_DOUBLED) {
-        delay = NGX_CWMP_REDIS_BACKOFF << redis->failures;
+    rounds = redis->failures / redis->naddrs;
+
+    if (rounds < NGX_CWMP_REDIS_DOUBLED) {
+        delay = NGX_CWMP_REDIS_BACKOFF << rounds;
+    }
+
+    if ((redis->failures + 1) % redis->naddrs) {
+        delay = 1;                          /* the next one is not tried yet */
     }
 
     /* workers and nodes must not come back in step */
@@ -389,6 +404,12 @@ ngx_cwmp_redis_down(ngx_cwmp_redis_t *redis)
     }
 
     ngx_cwmp_redis_shout(redis, NGX_LOG_ERR);
+
+    redis->at = (redis->at + 1) % redis->naddrs;
+
+    if (ngx_cwmp_redis_is_node(redis) && !redis->closing) {
+        ngx_cwmp_redis_renew(redis->set);
+    }
 }
 
 
@@ -402,7 +423,7 @@ ngx_cwmp_redis_shout(ngx_cwmp_redis_t *redis, ngx_uint_t level)
     }
 
     ngx_log_error(level, redis->parent, 0, "Redis at %V: lost: %s",
-                  &redis->conf->name, redis->why);
+                  ngx_cwmp_redis_name(redis), redis->why);
 
     ngx_cpystrn(redis->logged, redis->why, sizeof(redis->logged));
 
@@ -428,6 +449,11 @@ void
 ngx_cwmp_redis_retry_handler(ngx_event_t *ev)
 {
     ngx_cwmp_redis_t  *redis = ev->data;
+
+    if (redis->front && redis->state == NGX_CWMP_REDIS_READY) {
+        ngx_cwmp_redis_renew(redis->set);
+        return;
+    }
 
     if (ngx_exiting || redis->peer.connection
         || ngx_current_msec - redis->demand >= NGX_CWMP_REDIS_RECENT)

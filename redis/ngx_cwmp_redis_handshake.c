@@ -34,7 +34,7 @@ static void ngx_cwmp_redis_version_reply(void *data, redisReply *reply,
     const char *error);
 static void ngx_cwmp_redis_load_reply(void *data, redisReply *reply,
     const char *error);
-static void ngx_cwmp_redis_meta_reply(void *data, redisReply *reply,
+static void ngx_cwmp_redis_role_reply(void *data, redisReply *reply,
     const char *error);
 
 static ngx_int_t ngx_cwmp_redis_auth(ngx_cwmp_redis_t *redis);
@@ -42,11 +42,8 @@ static ngx_int_t ngx_cwmp_redis_select(ngx_cwmp_redis_t *redis);
 static ngx_int_t ngx_cwmp_redis_setname(ngx_cwmp_redis_t *redis);
 static ngx_int_t ngx_cwmp_redis_version(ngx_cwmp_redis_t *redis);
 static void ngx_cwmp_redis_load(ngx_cwmp_redis_t *redis, ngx_uint_t older);
-static void ngx_cwmp_redis_meta(ngx_cwmp_redis_t *redis);
-static void ngx_cwmp_redis_refused(ngx_cwmp_redis_t *redis, const char *what,
-    redisReply *reply, const char *hint);
-static ngx_uint_t ngx_cwmp_redis_says(const redisReply *reply,
-    const char *text);
+static ngx_int_t ngx_cwmp_redis_role(ngx_cwmp_redis_t *redis);
+static void ngx_cwmp_redis_partitions(ngx_cwmp_redis_t *redis);
 
 
 /* answers after which this connection is of no use to anybody */
@@ -77,6 +74,14 @@ ngx_cwmp_redis_handshake(ngx_cwmp_redis_t *redis)
         || ngx_cwmp_redis_select(redis) != NGX_OK
         || ngx_cwmp_redis_setname(redis) != NGX_OK)
     {
+        return NGX_ERROR;
+    }
+
+    if (redis->front) {
+        return ngx_cwmp_redis_who(redis);
+    }
+
+    if (redis->conf->sentinel.len && ngx_cwmp_redis_role(redis) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -130,18 +135,23 @@ ngx_cwmp_redis_auth(ngx_cwmp_redis_t *redis)
     ngx_uint_t  n;
     ngx_str_t   argv[3];
 
-    if (redis->conf->password.len == 0) {
-        return NGX_OK;
-    }
-
     ngx_str_set(&argv[0], "AUTH");
     n = 1;
 
-    if (redis->conf->user.len) {
-        argv[n++] = redis->conf->user;
+    if (redis->front && redis->conf->sentinel.len) {
+        argv[n] = redis->conf->sentinel_password;
+
+    } else {
+        if (redis->conf->user.len) {
+            argv[n++] = redis->conf->user;
+        }
+
+        argv[n] = redis->conf->password;
     }
 
-    argv[n++] = redis->conf->password;
+    if (argv[n++].len == 0) {
+        return NGX_OK;
+    }
 
     return ngx_cwmp_redis_ask(redis, argv, n, ngx_cwmp_redis_auth_reply);
 }
@@ -163,7 +173,7 @@ ngx_cwmp_redis_select(ngx_cwmp_redis_t *redis)
     u_char     number[NGX_INT_T_LEN];
     ngx_str_t  argv[2];
 
-    if (redis->conf->db == 0) {
+    if (redis->conf->db == 0 || redis->front) {
         return NGX_OK;
     }
 
@@ -231,6 +241,34 @@ ngx_cwmp_redis_setname_reply(void *data, redisReply *reply, const char *error)
 }
 
 
+/* a Sentinel may not know yet that another is the master */
+
+static ngx_int_t
+ngx_cwmp_redis_role(ngx_cwmp_redis_t *redis)
+{
+    static ngx_str_t  role = ngx_string("ROLE");
+
+    return ngx_cwmp_redis_ask(redis, &role, 1, ngx_cwmp_redis_role_reply);
+}
+
+
+static void
+ngx_cwmp_redis_role_reply(void *data, redisReply *reply, const char *error)
+{
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_cwmp_redis_refused(data, "ROLE", reply, "");
+        return;
+    }
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0
+        || reply->element[0]->type != REDIS_REPLY_STRING
+        || ngx_strcmp(reply->element[0]->str, "master") != 0)
+    {
+        ngx_cwmp_redis_lost(data, 0, "it is not the master");
+    }
+}
+
+
 static void
 ngx_cwmp_redis_ping_reply(void *data, redisReply *reply, const char *error)
 {
@@ -286,7 +324,7 @@ ngx_cwmp_redis_version_reply(void *data, redisReply *reply, const char *error)
         return;
     }
 
-    ngx_cwmp_redis_meta(redis);
+    ngx_cwmp_redis_partitions(redis);
 }
 
 
@@ -321,7 +359,7 @@ ngx_cwmp_redis_load(ngx_cwmp_redis_t *redis, ngx_uint_t older)
 
     ngx_log_error(NGX_LOG_NOTICE, redis->parent, 0,
                   "Redis at %V: the function library is %s, "
-                  "loading version %ui", &redis->conf->name,
+                  "loading version %ui", ngx_cwmp_redis_name(redis),
                   older ? "older" : "missing", redis->conf->library_version);
 
     if (ngx_cwmp_redis_ask(redis, argv, n, ngx_cwmp_redis_load_reply)
@@ -350,20 +388,39 @@ ngx_cwmp_redis_load_reply(void *data, redisReply *reply, const char *error)
 }
 
 
+/* of a Cluster one node has the key: its set asks that one */
+
 static void
-ngx_cwmp_redis_meta(ngx_cwmp_redis_t *redis)
+ngx_cwmp_redis_partitions(ngx_cwmp_redis_t *redis)
 {
-    u_char     *key, number[NGX_INT_T_LEN];
-    size_t      len;
-    ngx_int_t   rc;
-    ngx_str_t   argv[5];
+    if (redis->conf->cluster) {
+        ngx_cwmp_redis_ready(redis);
+        return;
+    }
+
+    if (ngx_cwmp_redis_meta(redis, NULL, ngx_cwmp_redis_meta_reply, NULL)
+        != NGX_OK)
+    {
+        ngx_cwmp_redis_lost(redis, 0, "no memory for the handshake");
+    }
+}
+
+
+ngx_int_t
+ngx_cwmp_redis_meta(ngx_cwmp_redis_t *redis, ngx_cwmp_redis_t *to,
+    ngx_cwmp_redis_pt handler, ngx_cwmp_redis_cmd_t **cmd)
+{
+    u_char      *key, number[NGX_INT_T_LEN];
+    size_t       len;
+    ngx_int_t    rc;
+    ngx_str_t    argv[5];
+    const char  *error;
 
     len = redis->conf->prefix.len + sizeof(":meta") - 1;
 
     key = ngx_alloc(len, redis->parent);
     if (key == NULL) {
-        ngx_cwmp_redis_lost(redis, 0, "no memory for the handshake");
-        return;
+        return NGX_ERROR;
     }
 
     ngx_sprintf(key, "%V:meta", &redis->conf->prefix);
@@ -376,17 +433,21 @@ ngx_cwmp_redis_meta(ngx_cwmp_redis_t *redis)
     argv[4].data = number;
     argv[4].len = ngx_sprintf(number, "%ui", redis->conf->partitions) - number;
 
-    rc = ngx_cwmp_redis_ask(redis, argv, 5, ngx_cwmp_redis_meta_reply);
+    if (to) {
+        *cmd = ngx_cwmp_redis_send(to, argv, 5, handler, redis, &error);
+        rc = *cmd ? NGX_OK : NGX_ERROR;
+
+    } else {
+        rc = ngx_cwmp_redis_ask(redis, argv, 5, handler);
+    }
 
     ngx_free(key);
 
-    if (rc != NGX_OK) {
-        ngx_cwmp_redis_lost(redis, 0, "no memory for the handshake");
-    }
+    return rc;
 }
 
 
-static void
+void
 ngx_cwmp_redis_meta_reply(void *data, redisReply *reply, const char *error)
 {
     ngx_cwmp_redis_t  *redis = data;
@@ -407,7 +468,7 @@ ngx_cwmp_redis_meta_reply(void *data, redisReply *reply, const char *error)
 }
 
 
-static void
+void
 ngx_cwmp_redis_refused(ngx_cwmp_redis_t *redis, const char *what,
     redisReply *reply, const char *hint)
 {
@@ -424,7 +485,7 @@ ngx_cwmp_redis_refused(ngx_cwmp_redis_t *redis, const char *what,
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_cwmp_redis_says(const redisReply *reply, const char *text)
 {
     return reply->type == REDIS_REPLY_ERROR

@@ -6,6 +6,8 @@
  *   ngx_cwmp_redis_connection.c   to be READY, and what if it is not
  *   ngx_cwmp_redis_io.c           bytes out and in
  *   ngx_cwmp_redis_handshake.c    what is said first
+ *   ngx_cwmp_redis_set.c          several connections, of Cluster or Sentinel
+ *   ngx_cwmp_redis_map.c          what these say about who is where
  *
  * A connection:
  *
@@ -36,12 +38,17 @@
 #define NGX_CWMP_REDIS_REPLY       (64 * 1024 * 1024)   /* of one reply */
 #define NGX_CWMP_REDIS_ELEMENTS    (1024 * 1024)        /* of one array */
 #define NGX_CWMP_REDIS_RECV        16384
+#define NGX_CWMP_REDIS_PREFIX      32
 #define NGX_CWMP_REDIS_RECVS       16           /* in one turn of the loop */
 #define NGX_CWMP_REDIS_IOVS        64
 #define NGX_CWMP_REDIS_BACKOFF     100          /* ms, */
 #define NGX_CWMP_REDIS_DOUBLED     6            /* so often, then */
 #define NGX_CWMP_REDIS_BACKOFF_MAX 5000
 #define NGX_CWMP_REDIS_RECENT      60000        /* reconnect for demand of */
+#define NGX_CWMP_REDIS_SLOTS       16384        /* of a Cluster */
+#define NGX_CWMP_REDIS_NODES       1024         /* of a Cluster, at most */
+#define NGX_CWMP_REDIS_PAUSE       25           /* ms, doubled each time, */
+#define NGX_CWMP_REDIS_PAUSES      4            /* so often */
 
 
 /* the only thing that differs between hiredis 0.14 and 1.x for us */
@@ -62,6 +69,9 @@ typedef enum {
 } ngx_cwmp_redis_state_e;
 
 
+typedef struct ngx_cwmp_redis_set_s  ngx_cwmp_redis_set_t;
+
+
 struct ngx_cwmp_redis_cmd_s {
     ngx_queue_t              queue;
     ngx_cwmp_redis_t        *redis;
@@ -72,11 +82,15 @@ struct ngx_cwmp_redis_cmd_s {
     ngx_msec_t               deadline;      /* of the first send */
     size_t                   len;
     size_t                   written;       /* to this connection */
+    ngx_msec_t               at;            /* not before, at the front */
+    ngx_uint_t               slot;
+    ngx_uint_t               moves;         /* sent on so often */
 
     unsigned                 ours:1;        /* of the handshake */
     unsigned                 repeated:1;    /* connection lost once already */
     unsigned                 reloaded:1;    /* library missing once already */
     unsigned                 forgotten:1;
+    unsigned                 asking:1;      /* ASKING goes before it */
     unsigned                 ended:1;       /* in no queue of the client */
 
     u_char                   bytes[1];      /* RESP, len of them */
@@ -89,6 +103,11 @@ struct ngx_cwmp_redis_s {
     ngx_socket_t             fd;
 
     ngx_cwmp_redis_conf_t   *conf;
+    ngx_addr_t              *addrs;         /* one after the other is tried */
+    ngx_uint_t               naddrs;
+    ngx_uint_t               at;            /* this one now */
+    ngx_cwmp_redis_set_t    *set;           /* that it is of, or NULL */
+    ngx_queue_t              nodes;         /* link in the set's nodes */
     ngx_log_t               *parent;        /* our own lines */
     ngx_log_t                log;           /* nginx' lines, with our name */
 
@@ -119,6 +138,8 @@ struct ngx_cwmp_redis_s {
     unsigned                 down:1;
     unsigned                 shouted:1;     /* its loss is in the log */
     unsigned                 closing:1;
+    unsigned                 front:1;       /* of the set */
+    unsigned                 used:1;        /* the map names it */
 
     u_char                   why[256];      /* it is not there */
     u_char                   logged[256];   /* the last why in the log */
@@ -126,6 +147,39 @@ struct ngx_cwmp_redis_s {
     u_char                   in[NGX_CWMP_REDIS_RECV];
 };
 
+
+/*
+ * Connections to the primaries ("nodes"), and one, the "front", to whom it may
+ * be that knows them: a seed of the Cluster, or a Sentinel.  The front is what
+ * the caller has.  Commands wait there, in its queue "waiting", while nobody
+ * is known, and those that a node could not take and that have time left; in
+ * a slot where one waits all later ones do, so that they stay in order.
+ */
+
+typedef struct {
+    ngx_cwmp_redis_t        *node;          /* NULL: nobody */
+    ngx_uint_t               held;          /* commands at the front */
+    ngx_uint_t               turn;          /* one of them stays in this turn */
+} ngx_cwmp_redis_slot_t;
+
+
+struct ngx_cwmp_redis_set_s {
+    ngx_cwmp_redis_t        *front;
+    ngx_queue_t              nodes;
+    ngx_uint_t               nnodes;
+    ngx_cwmp_redis_slot_t   *slots;
+    ngx_uint_t               nslots;        /* with Sentinel: 1 */
+    ngx_uint_t               turn;
+    ngx_msec_t               asked;         /* the last question */
+    ngx_cwmp_redis_cmd_t    *meta;
+    unsigned                 known:1;       /* who is where; once, for ever */
+    u_char                   why[256];      /* a command waits */
+};
+
+
+#define ngx_cwmp_redis_name(redis)  (&(redis)->addrs[(redis)->at].name)
+
+#define ngx_cwmp_redis_is_node(redis)  ((redis)->set && !(redis)->front)
 
 #define ngx_cwmp_redis_cmd(q)                                                 \
     (ngx_queue_data(q, ngx_cwmp_redis_cmd_t, queue))
@@ -145,7 +199,16 @@ void ngx_cwmp_redis_idle(ngx_cwmp_redis_t *redis);
 void ngx_cwmp_redis_resume(ngx_cwmp_redis_t *redis);
 void ngx_cwmp_redis_detach(ngx_cwmp_redis_t *redis, ngx_uint_t again,
     ngx_queue_t *failed);
-void ngx_cwmp_redis_fail(ngx_cwmp_redis_t *redis, ngx_queue_t *failed);
+void ngx_cwmp_redis_fail(ngx_cwmp_redis_t *redis, ngx_queue_t *failed,
+    const u_char *why);
+
+void ngx_cwmp_redis_init(ngx_cwmp_redis_t *redis, ngx_cwmp_redis_conf_t *conf,
+    ngx_log_t *log);
+void ngx_cwmp_redis_unlink(ngx_cwmp_redis_cmd_t *cmd);
+void ngx_cwmp_redis_wait(ngx_cwmp_redis_t *redis, ngx_cwmp_redis_cmd_t *cmd);
+
+/* from one connection of a set to another that does not refuse it */
+void ngx_cwmp_redis_give(ngx_cwmp_redis_cmd_t *cmd, ngx_cwmp_redis_t *to);
 
 /* of ngx_cwmp_redis_connection.c */
 
@@ -153,6 +216,8 @@ const char *ngx_cwmp_redis_refuses(ngx_cwmp_redis_t *redis);
 ngx_int_t ngx_cwmp_redis_connected(ngx_cwmp_redis_t *redis);
 void ngx_cwmp_redis_arm(ngx_cwmp_redis_t *redis);
 void ngx_cwmp_redis_ready(ngx_cwmp_redis_t *redis);
+ngx_int_t ngx_cwmp_redis_connect(ngx_cwmp_redis_t *redis);
+void ngx_cwmp_redis_down(ngx_cwmp_redis_t *redis);
 void ngx_cwmp_redis_connect_handler(ngx_event_t *ev);
 void ngx_cwmp_redis_retry_handler(ngx_event_t *ev);
 
@@ -183,5 +248,49 @@ const char *ngx_cwmp_redis_hopeless(const redisReply *reply);
 /* a user's function is not there; NGX_ERROR: no memory */
 ngx_uint_t ngx_cwmp_redis_missing(const redisReply *reply);
 ngx_int_t ngx_cwmp_redis_library(ngx_cwmp_redis_t *redis);
+
+/* the number of partitions is right: READY; else the connection is lost */
+ngx_int_t ngx_cwmp_redis_meta(ngx_cwmp_redis_t *redis, ngx_cwmp_redis_t *to,
+    ngx_cwmp_redis_pt handler, ngx_cwmp_redis_cmd_t **cmd);
+void ngx_cwmp_redis_meta_reply(void *data, redisReply *reply,
+    const char *error);
+void ngx_cwmp_redis_refused(ngx_cwmp_redis_t *redis, const char *what,
+    redisReply *reply, const char *hint);
+ngx_uint_t ngx_cwmp_redis_says(const redisReply *reply, const char *text);
+
+/* of ngx_cwmp_redis_set.c */
+
+ngx_int_t ngx_cwmp_redis_set(ngx_cwmp_redis_t *front, ngx_cycle_t *cycle);
+void ngx_cwmp_redis_disband(ngx_cwmp_redis_set_t *set);
+
+/* the node of this address, which is made where there is none yet */
+ngx_cwmp_redis_t *ngx_cwmp_redis_node(ngx_cwmp_redis_set_t *set,
+    u_char *host, size_t len, in_port_t port);
+ngx_cwmp_redis_t *ngx_cwmp_redis_peer_of(ngx_cwmp_redis_t *asked,
+    u_char *host, size_t len, ngx_int_t port);
+ngx_int_t ngx_cwmp_redis_literal(ngx_addr_t *addr, u_char *host, size_t len,
+    in_port_t port);
+void ngx_cwmp_redis_unused(ngx_cwmp_redis_set_t *set);
+
+/* whose command this is; NULL: nobody's, *error says why */
+ngx_cwmp_redis_t *ngx_cwmp_redis_route(ngx_cwmp_redis_t *front,
+    const ngx_str_t *argv, ngx_uint_t argc, ngx_uint_t *slot,
+    const char **error);
+
+/* 1: the reply meant another node or another time, and was taken for that */
+ngx_uint_t ngx_cwmp_redis_redirect(ngx_cwmp_redis_cmd_t *cmd,
+    const redisReply *reply);
+
+/* back to the front, for so many ms */
+void ngx_cwmp_redis_later(ngx_cwmp_redis_cmd_t *cmd, ngx_msec_t ms);
+void ngx_cwmp_redis_turn(ngx_cwmp_redis_t *front);
+
+/* of ngx_cwmp_redis_map.c */
+
+/* the front's question, as the last words of its handshake */
+ngx_int_t ngx_cwmp_redis_who(ngx_cwmp_redis_t *front);
+
+/* it is asked again; soon, where it was asked just now */
+void ngx_cwmp_redis_renew(ngx_cwmp_redis_set_t *set);
 
 #endif

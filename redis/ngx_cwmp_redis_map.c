@@ -1,0 +1,259 @@
+/*
+ * Who is where: the front's question at the end of its handshake, again after
+ * each sign that the answer has changed, and what the answer says.
+ *
+ *   CLUSTER SLOTS                                   of any node of the Cluster;
+ *       at first FCALL cwmp_meta_1 of its primary, too
+ *   SENTINEL GET-MASTER-ADDR-BY-NAME name           of any Sentinel
+ *
+ * To ask another kind of service, add its question to ngx_cwmp_redis_who().
+ */
+
+#include "ngx_cwmp_redis_int.h"
+#include "cwmp_keys.h"
+
+
+#define NGX_CWMP_REDIS_ASK  100     /* ms between two questions, at least */
+
+
+static void ngx_cwmp_redis_slots_reply(void *data, redisReply *reply,
+    const char *error);
+static void ngx_cwmp_redis_range(ngx_cwmp_redis_t *front, redisReply *range);
+static void ngx_cwmp_redis_first_time(ngx_cwmp_redis_t *front);
+static void ngx_cwmp_redis_verified(void *data, redisReply *reply,
+    const char *error);
+static void ngx_cwmp_redis_master_reply(void *data, redisReply *reply,
+    const char *error);
+
+
+ngx_int_t
+ngx_cwmp_redis_who(ngx_cwmp_redis_t *front)
+{
+    static ngx_str_t  slots[] = { ngx_string("CLUSTER"), ngx_string("SLOTS") };
+
+    ngx_str_t  argv[3];
+
+    front->set->asked = ngx_current_msec;
+
+    if (front->conf->cluster) {
+        return ngx_cwmp_redis_ask(front, slots, 2, ngx_cwmp_redis_slots_reply);
+    }
+
+    ngx_str_set(&argv[0], "SENTINEL");
+    ngx_str_set(&argv[1], "GET-MASTER-ADDR-BY-NAME");
+    argv[2] = front->conf->sentinel;
+
+    return ngx_cwmp_redis_ask(front, argv, 3, ngx_cwmp_redis_master_reply);
+}
+
+
+void
+ngx_cwmp_redis_renew(ngx_cwmp_redis_set_t *set)
+{
+    ngx_msec_t         since;
+    ngx_cwmp_redis_t  *front = set->front;
+
+    front->demand = ngx_current_msec;
+    since = ngx_current_msec - set->asked;
+
+    if (front->closing || front->retry.timer_set
+        || (front->state != NGX_CWMP_REDIS_CLOSED
+            && front->state != NGX_CWMP_REDIS_READY))
+    {
+        return;                         /* it is asked, or will be */
+    }
+
+    if (since < NGX_CWMP_REDIS_ASK && !ngx_exiting) {
+        ngx_add_timer(&front->retry, NGX_CWMP_REDIS_ASK - since);
+        return;
+    }
+
+    if (front->state == NGX_CWMP_REDIS_CLOSED) {
+        if (ngx_cwmp_redis_connect(front) != NGX_OK) {
+            ngx_cwmp_redis_down(front);
+        }
+
+        return;
+    }
+
+    if (ngx_cwmp_redis_who(front) == NGX_OK) {
+        front->state = NGX_CWMP_REDIS_HANDSHAKE;
+        ngx_cwmp_redis_arm(front);
+    }
+}
+
+
+static void
+ngx_cwmp_redis_slots_reply(void *data, redisReply *reply, const char *error)
+{
+    size_t                 i;
+    ngx_uint_t             s;
+    ngx_cwmp_redis_t      *front = data;
+    ngx_cwmp_redis_set_t  *set = front->set;
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_cwmp_redis_refused(front, "CLUSTER SLOTS", reply,
+                               " (leave out \"cluster\" of cwmp_redis where it"
+                               " is none)");
+        return;
+    }
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0) {
+        ngx_cwmp_redis_lost(front, 0, "it knows of no slots: is the Cluster "
+                            "made?");
+        return;
+    }
+
+    for (s = 0; s < set->nslots; s++) {
+        set->slots[s].node = NULL;
+    }
+
+    for (i = 0; i < reply->elements; i++) {
+        ngx_cwmp_redis_range(front, reply->element[i]);
+    }
+
+    ngx_cwmp_redis_unused(set);
+
+    if (set->known) {
+        ngx_cwmp_redis_ready(front);
+
+    } else {
+        ngx_cwmp_redis_first_time(front);
+    }
+}
+
+
+/* first slot, last slot, the primary's host and port and more, replicas' */
+
+static void
+ngx_cwmp_redis_range(ngx_cwmp_redis_t *front, redisReply *range)
+{
+    long long          slot;
+    redisReply        *who, *host;
+    ngx_cwmp_redis_t  *node;
+
+    if (range->type != REDIS_REPLY_ARRAY || range->elements < 3) {
+        return;
+    }
+
+    who = range->element[2];
+
+    if (range->element[0]->type != REDIS_REPLY_INTEGER
+        || range->element[1]->type != REDIS_REPLY_INTEGER
+        || who->type != REDIS_REPLY_ARRAY || who->elements < 2
+        || who->element[1]->type != REDIS_REPLY_INTEGER)
+    {
+        return;
+    }
+
+    host = who->element[0];
+
+    node = ngx_cwmp_redis_peer_of(front, (u_char *) host->str,
+                                  host->type == REDIS_REPLY_STRING
+                                  ? host->len : 0,
+                                  (ngx_int_t) who->element[1]->integer);
+    if (node == NULL) {
+        ngx_log_error(NGX_LOG_ERR, front->parent, 0,
+                      "Redis at %V: a node of the Cluster is \"%s\", which is "
+                      "no address: set cluster-preferred-endpoint-type ip",
+                      ngx_cwmp_redis_name(front), host->str ? host->str : "");
+        return;
+    }
+
+    node->used = 1;
+
+    for (slot = ngx_max(range->element[0]->integer, 0);
+         slot <= range->element[1]->integer && slot < NGX_CWMP_REDIS_SLOTS;
+         slot++)
+    {
+        front->set->slots[slot].node = node;
+    }
+}
+
+
+/* whose number of partitions is right, before anything is written */
+
+static void
+ngx_cwmp_redis_first_time(ngx_cwmp_redis_t *front)
+{
+    u_char                 key[NGX_CWMP_REDIS_PREFIX + sizeof(":meta")];
+    ngx_cwmp_redis_t      *node;
+    ngx_cwmp_redis_set_t  *set = front->set;
+
+    node = set->slots[cwmp_slot(key, ngx_sprintf(key, "%V:meta",
+                                                 &front->conf->prefix) - key)]
+           .node;
+
+    if (node == NULL
+        || ngx_cwmp_redis_meta(front, node, ngx_cwmp_redis_verified,
+                               &set->meta)
+           != NGX_OK)
+    {
+        ngx_cwmp_redis_lost(front, 0, "the primary of %V:meta is not there",
+                            &front->conf->prefix);
+    }
+}
+
+
+static void
+ngx_cwmp_redis_verified(void *data, redisReply *reply, const char *error)
+{
+    ngx_cwmp_redis_t  *front = data;
+
+    front->set->meta = NULL;
+
+    if (reply == NULL) {
+        ngx_cwmp_redis_lost(front, 0, "%s", error);
+        return;
+    }
+
+    front->set->known = (reply->type != REDIS_REPLY_ERROR);
+    ngx_cwmp_redis_meta_reply(front, reply, NULL);
+}
+
+
+static void
+ngx_cwmp_redis_master_reply(void *data, redisReply *reply, const char *error)
+{
+    ngx_cwmp_redis_t      *front = data, *node;
+    ngx_cwmp_redis_set_t  *set = front->set;
+
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_cwmp_redis_refused(front, "SENTINEL", reply,
+                               " (the addresses must be Sentinels')");
+        return;
+    }
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2
+        || reply->element[0]->type != REDIS_REPLY_STRING
+        || reply->element[1]->type != REDIS_REPLY_STRING)
+    {
+        ngx_cwmp_redis_lost(front, 0, "this Sentinel knows no master \"%V\"",
+                            &front->conf->sentinel);
+        return;
+    }
+
+    node = ngx_cwmp_redis_peer_of(front, (u_char *) reply->element[0]->str,
+                                  reply->element[0]->len,
+                                  ngx_atoi((u_char *) reply->element[1]->str,
+                                           reply->element[1]->len));
+    if (node == NULL) {
+        ngx_cwmp_redis_lost(front, 0, "the master \"%s\" is no address: set "
+                            "resolve-hostnames no in the Sentinels",
+                            reply->element[0]->str);
+        return;
+    }
+
+    if (set->slots[0].node != node) {
+        ngx_log_error(NGX_LOG_NOTICE, front->parent, 0,
+                      "Sentinel at %V: the master is %V",
+                      ngx_cwmp_redis_name(front), ngx_cwmp_redis_name(node));
+    }
+
+    set->slots[0].node = node;
+    set->known = 1;
+    node->used = 1;
+
+    ngx_cwmp_redis_unused(set);
+    ngx_cwmp_redis_ready(front);
+}

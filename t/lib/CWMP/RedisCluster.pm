@@ -1,0 +1,249 @@
+package CWMP::RedisCluster;
+
+# Several private Redis servers that are one: a Cluster of primaries with a
+# replica each or none, or a master with replicas and Sentinels.  To be given
+# to CWMP::Test as redis_server => $cluster.
+#
+#   my $cluster = CWMP::RedisCluster->new(dir => $dir, primaries => 3,
+#       replicas => 1);
+#   $cluster->start; $cluster->address;
+#   $cluster->owner('cwmp:{0}:due');    # the CWMP::RedisServer
+#   $cluster->move_slot($slot, $to);
+#   my $set = CWMP::RedisCluster->new(dir => $dir, sentinels => 3,
+#       replicas => 1);
+
+use strict;
+use warnings;
+
+use File::Path qw(make_path);
+use Time::HiRes qw(sleep);
+
+use CWMP::Daemon qw(wait_for free_port find_binary slurp);
+use CWMP::RedisServer;
+
+
+sub new {
+    my ($class, %opt) = @_;
+    my $self = bless { primaries => 3, replicas => 0, sentinels => 0,
+                       timeout => 1000, %opt }, $class;
+
+    $self->{primaries} = 1 if $self->{sentinels};
+    my $n = $self->{primaries} * (1 + $self->{replicas});
+    $self->{servers} = [map { $self->server("redis$_") } 0 .. $n - 1];
+    $self->{sentinel} = [map { $self->server("sentinel$_", 1) }
+                         1 .. $self->{sentinels}];
+    return $self;
+}
+
+
+sub server {
+    my ($self, $name, $sentinel) = @_;
+    my $dir = "$self->{dir}/$name";     # the object removes it
+    my @args = @{ $self->{args} || [] };
+
+    make_path($dir);
+    push @args, '--cluster-enabled', 'yes', '--cluster-port', free_port(),
+        '--cluster-node-timeout', $self->{timeout} unless $self->{sentinels};
+    @args = () if $sentinel;
+    return CWMP::RedisServer->new(dir => $dir, port => free_port(),
+        args => \@args, map { $_ => $self->{$_} } grep { $self->{$_} }
+        qw(password appendonly));
+}
+
+
+sub servers { return @{ $_[0]{servers} } }
+sub sentinels { return @{ $_[0]{sentinel} } }
+sub alive { return $_[0]{servers}[0]->alive }
+sub client { my ($self, %o) = @_; return $self->{servers}[0]->client(%o) }
+sub stop { $_->stop for @{ $_[0]{servers} }, @{ $_[0]{sentinel} } }
+
+
+# As `cwmp_redis` takes it.
+sub address {
+    my ($self) = @_;
+    my @seeds = $self->{sentinels} ? $self->sentinels : $self->servers;
+    return join(' ', (map { '127.0.0.1:' . $_->port } @seeds),
+                $self->{sentinels} ? 'sentinel=acs' : 'cluster',
+                $self->{password} ? "password=$self->{password}" : ());
+}
+
+
+sub start {
+    my ($self) = @_;
+    $_->start for $self->servers;
+    return $self->{sentinels} ? $self->watch : $self->join;
+}
+
+
+# --- Cluster ---------------------------------------------------------------
+
+sub join {
+    my ($self) = @_;
+    my @s = $self->servers;
+    my @primary = @s[0 .. $self->{primaries} - 1];
+    my $n = @primary;
+
+    for my $i (0 .. $#s) {
+        $s[$i]->client->cmd('CLUSTER', 'SET-CONFIG-EPOCH', $i + 1);
+        $s[0]->client->cmd('CLUSTER', 'MEET', '127.0.0.1', $s[$i]->port,
+                           bus($s[$i])) if $i;
+    }
+    for my $i (0 .. $#primary) {
+        $primary[$i]->client->cmd('CLUSTER', 'ADDSLOTSRANGE',
+            int($i * 16384 / $n), int(($i + 1) * 16384 / $n) - 1);
+    }
+    wait_for(sub { !grep { known($_) < @s } @s }, 15)
+        or die "the nodes of the Cluster do not meet\n";
+    for my $i ($n .. $#s) {
+        $s[$i]->client->cmd('CLUSTER', 'REPLICATE', id($primary[$i % $n]));
+    }
+    $self->wait_ok;
+    return $self;
+}
+
+
+sub wait_ok {
+    my ($self, $seconds) = @_;
+    my @s = grep { $_->alive } $self->servers;
+    return wait_for(sub { !grep { !is_ok($_) } @s }, $seconds // 20)
+        || die "the Cluster is not ok\n";
+}
+
+
+sub is_ok {
+    my ($server) = @_;
+    my $r = eval { $server->client(timeout => 1) } or return;
+    my $info = eval { $r->cmd('INFO', 'replication') } // '';
+    return (eval { $r->cmd('CLUSTER', 'INFO') } // '') =~ /cluster_state:ok/
+        && ($info =~ /role:master/ || $info =~ /master_link_status:up/);
+}
+
+
+sub bus {
+    my ($server) = @_;
+    my %args = @{ $server->{args} };
+    return $args{'--cluster-port'};
+}
+
+
+sub id { return $_[0]->client->cmd('CLUSTER', 'MYID') }
+sub known { my @l = split(/\n/, $_[0]->client->cmd('CLUSTER', 'NODES'));
+            return scalar grep { !/handshake/ } @l }
+
+
+sub slot { return $_[0]->client->cmd('CLUSTER', 'KEYSLOT', $_[1]) }
+
+
+# The server whose slot this key is in, by what the servers say.
+sub owner {
+    my ($self, $key) = @_;
+    my $slot = $key =~ /\D/ ? $self->slot_of($key) : $key;
+
+    for my $range (@{ $self->alive_one->client->cmd('CLUSTER', 'SLOTS') }) {
+        next unless $slot >= $range->[0] && $slot <= $range->[1];
+        my ($server) = grep { $_->port == $range->[2][1] } $self->servers;
+        return $server;
+    }
+    return;
+}
+
+
+sub alive_one { return (grep { $_->alive } $_[0]->servers)[0] }
+sub slot_of { return $_[0]->alive_one->client->cmd('CLUSTER', 'KEYSLOT',
+                                                   $_[1]) }
+
+
+sub begin_move {
+    my ($self, $slot, $to) = @_;
+    my $from = $self->owner($slot);
+    $to->client->cmd('CLUSTER', 'SETSLOT', $slot, 'IMPORTING', id($from));
+    $from->client->cmd('CLUSTER', 'SETSLOT', $slot, 'MIGRATING', id($to));
+    return $from;
+}
+
+
+sub move_keys {
+    my ($self, $slot, $from, $to, $most) = @_;
+    my $r = $from->client;
+    my $keys = $r->cmd('CLUSTER', 'GETKEYSINSLOT', $slot, $most // 1000);
+    $r->cmd('MIGRATE', '127.0.0.1', $to->port, '', 0, 5000, 'KEYS', @$keys)
+        if @$keys;
+    return scalar @$keys;
+}
+
+
+sub end_move {
+    my ($self, $slot, $from, $to) = @_;
+    $_->client->cmd('CLUSTER', 'SETSLOT', $slot, 'NODE', id($to))
+        for $to, $from;
+}
+
+
+sub move_slot {
+    my ($self, $slot, $to) = @_;
+    my $from = $self->begin_move($slot, $to);
+    while ($self->move_keys($slot, $from, $to)) { }
+    $self->end_move($slot, $from, $to);
+    return $from;
+}
+
+
+# --- Sentinel --------------------------------------------------------------
+
+sub watch {
+    my ($self) = @_;
+    my ($master, @replicas) = $self->servers;
+    my $n = $self->{sentinels};
+
+    $_->client->cmd('REPLICAOF', '127.0.0.1', $master->port) for @replicas;
+
+    for my $s ($self->sentinels) {
+        my $file = "$s->{dir}/sentinel.conf";
+        open(my $fh, '>', $file) or die "$file: $!\n";
+        print $fh "port $s->{port}\nbind 127.0.0.1\ndir $s->{dir}\n",
+            "unixsocket $s->{socket}\n",
+            "sentinel monitor acs 127.0.0.1 ", $master->port, ' ',
+            int($n / 2) + 1, "\n",
+            "sentinel down-after-milliseconds acs $self->{timeout}\n",
+            "sentinel failover-timeout acs 5000\n",
+            $self->{sentinel_password}
+                ? "requirepass $self->{sentinel_password}\n" : '';
+        close($fh);
+        $s->spawn([find_binary('redis-server', 'TEST_REDIS_BINARY'), $file,
+                   '--sentinel'], dir => $s->{dir}, output => $s->log_file,
+                  own_group => 1);
+    }
+    wait_for(sub { !grep { $self->sees($_) < $n - 1 + @replicas }
+                   $self->sentinels }, 20)
+        or die "the Sentinels do not see each other\n";
+    return $self;
+}
+
+
+sub sees {
+    my ($self, $sentinel) = @_;
+    my $state = eval {
+        my %s = @{ $self->sentinel_client($sentinel)
+                   ->cmd('SENTINEL', 'MASTER', 'acs') };
+        $s{'num-other-sentinels'} + $s{'num-slaves'};
+    };
+    return $state // 0;
+}
+
+
+sub sentinel_client {
+    my ($self, $sentinel) = @_;
+    return CWMP::Redis->new(port => $sentinel->port, timeout => 2,
+                            password => $self->{sentinel_password});
+}
+
+
+sub master {
+    my ($self) = @_;
+    my ($s) = grep { $_->alive } $self->sentinels;
+    my $port = $self->sentinel_client($s)
+        ->cmd('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'acs')->[1];
+    return (grep { $_->port == $port } $self->servers)[0];
+}
+
+1;

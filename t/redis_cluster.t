@@ -1,0 +1,232 @@
+#!/usr/bin/perl
+
+# Redis as a Cluster: sessions of devices of all partitions run, and go on
+# while slots move, primaries fail and others take their place.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use File::Temp ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use CWMP::Raw ':build';
+use CWMP::RedisCluster;
+use CWMP::Test qw(wait_for free_port);
+
+
+# $cluster: the servers, gone with it
+sub with_cluster {
+    my (%opt) = @_;
+    my $dir = File::Temp->newdir('cwmp-cluster-XXXXXX', TMPDIR => 1);
+    my $cluster = CWMP::RedisCluster->new(dir => $dir,
+                                          %{ delete $opt{cluster} || {} });
+
+    $cluster->start;
+    my $t = CWMP::Test->new(redis => 0, cwmp_redis => $cluster->address
+                            . ' timeout=1500ms', %opt);
+    return ($t, $cluster);
+}
+
+
+# An Inform and an empty POST.
+sub session {
+    my ($t, $serial) = @_;
+    my $raw = $t->raw;
+    my $answer = $raw->post(inform(serial => $serial));
+
+    return $answer->status if $answer->status != 200;
+    return $raw->post('')->status;
+}
+
+
+sub id_of { my ($serial) = @_; return "00D09E-HG1-$serial" }
+
+
+sub partition_of {
+    my ($cluster, $serial) = @_;
+    return $cluster->slot_of(id_of($serial)) % 64;
+}
+
+
+sub primary_of {
+    my ($cluster, $serial) = @_;
+    return $cluster->owner('{' . partition_of($cluster, $serial) . '}');
+}
+
+
+# One device for each primary.
+sub spread {
+    my ($cluster) = @_;
+    my %device;
+    for my $i (1 .. 100) {
+        $device{primary_of($cluster, "S$i")->port} //= "S$i";
+    }
+    return sort values %device;
+}
+
+
+subtest 'sessions of many devices' => sub {
+    my ($t, $cluster) = with_cluster();
+
+    is_deeply [grep { session($t, "S$_") != 204 } 1 .. 30], [],
+        'sessions of 30 devices';
+    for my $s ($cluster->servers) {
+        cmp_ok scalar(grep { /\}:index:seen/ }
+                      @{ $s->client->cmd('KEYS', 'cwmp:*') }), '>', 0,
+            'each primary has some of them';
+    }
+    is $cluster->owner('cwmp:meta')->client->cmd('HGET', 'cwmp:meta',
+                                                 'partitions'), 64,
+        'there are 64 partitions when nothing else is said';
+    $t->finish;
+};
+
+
+subtest 'a slot moves' => sub {
+    my ($t, $cluster) = with_cluster(workers => 1);
+    my $slot = $cluster->slot_of('{' . partition_of($cluster, 'S1') . '}');
+    my $from = primary_of($cluster, 'S1');
+    my ($to) = grep { $_ != $from } $cluster->servers;
+    my ($other) = grep { primary_of($cluster, $_) != $from } 'S1' .. 'S99';
+
+    is session($t, 'S1'), 204, 'a device is known';
+    $cluster->begin_move($slot, $to);
+    my $raw = $t->raw;
+    $raw->post(inform(serial => 'S1'), no_read => 1);
+    my $new = $t->raw;
+    sleep(0.2);
+    is session($t, $other), 204, 'devices of other slots do not wait';
+    while ($cluster->move_keys($slot, $from, $to)) { }
+    $cluster->end_move($slot, $from, $to);
+    is $raw->read_response({})->status, 200,
+        'its session begins when the slot has moved';
+    is $raw->post('')->status, 204, 'and goes on in the other primary';
+    is primary_of($cluster, 'S1'), $to, 'which has it now';
+
+    $cluster->begin_move($slot, $from);
+    my $begin = time();
+    is session($t, 'S1'), 503, 'a move that lasts: 503, come back';
+    cmp_ok time() - $begin, '>', 1, 'after its time-out';
+    like $t->error_log, qr/no primary.*could take|TRYAGAIN/, 'and why';
+    while ($cluster->move_keys($slot, $to, $from)) { }
+    $cluster->end_move($slot, $to, $from);
+    is session($t, 'S1'), 204, 'it came back';
+    $t->finish;
+};
+
+
+subtest 'all slots move to and fro while sessions run' => sub {
+    my ($t, $cluster) = with_cluster(workers => 2);
+    my ($from, $to) = $cluster->servers;
+    my @devices = grep { primary_of($cluster, $_) == $from } 'S1' .. 'S60';
+    my %status;
+
+    for my $serial (@devices) {
+        my $slot = $cluster->slot_of('{' . partition_of($cluster, $serial)
+                                     . '}');
+        my $raw = $t->raw;
+        $status{$raw->post(inform(serial => $serial))->status}++;
+        my $owner = $cluster->owner($slot);
+        $cluster->move_slot($slot, $owner == $from ? $to : $from);
+        $status{$raw->post('')->status}++;
+    }
+    is_deeply \%status, { 200 => scalar @devices, 204 => scalar @devices },
+        @devices . ' sessions, each with a move in its midst';
+    $t->finish;
+};
+
+
+subtest 'a primary is killed' => sub {
+    my ($t, $cluster) = with_cluster(workers => 1,
+                                     cluster => { replicas => 1 });
+    my @device = spread($cluster);
+    my $dead = primary_of($cluster, $device[0]);
+
+    is session($t, $_), 204, "$_ is known" for @device;
+    $cluster->client->cmd('PING');
+    $dead->client->cmd('WAIT', 1, 1000);
+    $dead->kill9;
+    isnt session($t, $device[0]), 204, 'its devices get no service';
+    is session($t, $device[1]), 204, 'others do';
+    my $begin = time();
+    ok wait_for(sub { session($t, $device[0]) == 204 }, 20),
+        'until its replica has taken over';
+    diag(sprintf('after %.1f s', time() - $begin));
+    is session($t, $_), 204, "$_ is served" for @device;
+    isnt primary_of($cluster, $device[0]), $dead, 'by another server';
+    $t->finish;
+};
+
+
+subtest 'a primary gives its place to its replica' => sub {
+    my ($t, $cluster) = with_cluster(workers => 1,
+                                     cluster => { replicas => 1 });
+    my ($device) = spread($cluster);
+    my $old = primary_of($cluster, $device);
+    my ($replica) = grep {
+        $_->client->cmd('INFO', 'replication') =~ /role:slave/
+            && $_->client->cmd('INFO', 'replication')
+               =~ /master_port:@{[ $old->port ]}\b/
+    } $cluster->servers;
+    my %status;
+
+    is session($t, $device), 204, 'a device is known';
+    $replica->client->cmd('CLUSTER', 'FAILOVER');
+    my $until = time() + 3;
+    while (time() < $until) {
+        $status{session($t, $device)}++;
+    }
+    is_deeply [keys %status], [204], 'no session noticed';
+    is primary_of($cluster, $device), $replica, 'the replica has its place';
+    $t->finish;
+};
+
+
+subtest 'the start' => sub {
+    my ($t, $cluster) = with_cluster(start => 0);
+    my ($seed, @others) = map { '127.0.0.1:' . $_->port } $cluster->servers;
+
+    $t->node->{redis} = "127.0.0.1:1 $others[0] cluster";
+    $t->start_all;
+    is session($t, 'S1'), 204, 'the first address is nobody: the next one';
+    $t->quit;
+
+    $t->node->{redis} = "$seed cluster partitions=32";
+    $t->start;
+    is session($t, 'S1'), 503, 'another number of partitions';
+    like $t->error_log, qr/says 64 partitions/, 'is refused';
+    $t->quit;
+
+    my $alone = CWMP::RedisServer->new(dir => $t->dir, port => free_port());
+    $alone->start;
+    $t->node->{redis} = '127.0.0.1:' . $alone->port . ' cluster';
+    $t->start;
+    is session($t, 'S1'), 503, 'a Redis that is no Cluster';
+    like $t->error_log, qr/leave out "cluster"/, 'is said to be none';
+    $t->finish;
+};
+
+
+subtest 'what cannot be meant' => sub {
+    my $t = CWMP::Test->new(redis => 0, start => 0, cwmp_redis => '');
+    my %wrong = (
+        '127.0.0.1:1 127.0.0.1:2' => qr/several addresses.*add "cluster"/,
+        '127.0.0.1:1 cluster db=2' => qr/"db=" with "cluster"/,
+        '127.0.0.1:1 cluster partitions=1' => qr/use partitions=64/,
+        '127.0.0.1:1 cluster sentinel=acs' => qr/use one of them/,
+        '127.0.0.1:1 sentinel_password=x' => qr/without "sentinel="/,
+        '127.0.0.1:1 cluster cluster' => qr/"cluster".*is duplicate/,
+    );
+    for my $words (sort keys %wrong) {
+        $t->node->{redis} = $words;
+        like $t->check_conf, $wrong{$words}, $words;
+    }
+    $t->finish;
+};
+
+
+done_testing;
