@@ -47,11 +47,18 @@ typedef void (*ngx_cwmp_redis_pt)(void *data, redisReply *reply,
  * What the directive says.  Lives in the configuration's pool.
  *   cwmp_redis ADDRESS ... [cluster | sentinel=NAME] [user=NAME]
  *       [password=WORD | password_file=PATH] [sentinel_password=WORD]
+ *       [tls [tls_ca=FILE] [tls_name=NAME] [tls_cert=FILE tls_key=FILE]]
  *       [db=N] [prefix=NAME] [timeout=TIME] [connect_timeout=TIME]
  *       [max_pending=N] [partitions=N];
  */
 typedef struct {
     ngx_array_t      addrs;         /* ngx_addr_t, named as written */
+    ngx_flag_t       tls;
+    ngx_str_t        tls_ca;        /* a file; else the system's */
+    ngx_str_t        tls_name;      /* in the certificate; else the host's */
+    ngx_str_t        tls_cert;      /* ours, */
+    ngx_str_t        tls_key;       /* files */
+    void            *ssl;           /* ngx_ssl_t, with "tls" */
     ngx_uint_t       written;       /* so many ADDRESSES */
     ngx_flag_t       cluster;
     ngx_str_t        sentinel;      /* the master's name there */
@@ -66,6 +73,7 @@ typedef struct {
     ngx_uint_t       max_pending;   /* commands: 10000 */
     ngx_str_t        library;       /* source of the function library */
     ngx_uint_t       library_version;   /* of that source */
+    ngx_uint_t       warned;        /* of its persistence, by this worker */
     ngx_log_t       *log;
 } ngx_cwmp_redis_conf_t;
 

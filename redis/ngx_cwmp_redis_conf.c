@@ -86,6 +86,25 @@ static ngx_cwmp_redis_param_t  ngx_cwmp_redis_params[] = {
       offsetof(ngx_cwmp_redis_conf_t, sentinel_password), 0, 0,
       "the password of the Sentinels themselves" },
 
+    { ngx_string("tls"), ngx_cwmp_redis_flag,
+      offsetof(ngx_cwmp_redis_conf_t, tls), 0, 0, "" },
+
+    { ngx_string("tls_ca="), ngx_cwmp_redis_word,
+      offsetof(ngx_cwmp_redis_conf_t, tls_ca), 0, 0,
+      "the path of a file of CA certificates" },
+
+    { ngx_string("tls_name="), ngx_cwmp_redis_word,
+      offsetof(ngx_cwmp_redis_conf_t, tls_name), 0, 0,
+      "the name in Redis' certificate" },
+
+    { ngx_string("tls_cert="), ngx_cwmp_redis_word,
+      offsetof(ngx_cwmp_redis_conf_t, tls_cert), 0, 0,
+      "the path of a file with a certificate" },
+
+    { ngx_string("tls_key="), ngx_cwmp_redis_word,
+      offsetof(ngx_cwmp_redis_conf_t, tls_key), 0, 0,
+      "the path of a file with the certificate's key" },
+
     { ngx_string("db="), ngx_cwmp_redis_number,
       offsetof(ngx_cwmp_redis_conf_t, db), 0, 65535,
       "a number from 0 to 65535" },
@@ -290,7 +309,8 @@ ngx_cwmp_redis_parameter(ngx_conf_t *cf, ngx_str_t *arg,
                        "unknown parameter \"%*s\" of cwmp_redis: use user=, "
                        "password=, password_file=, db=, prefix=, timeout=, "
                        "connect_timeout=, max_pending=, partitions=, cluster, "
-                       "sentinel= or sentinel_password=", len, arg->data);
+                       "sentinel=, sentinel_password=, tls, tls_ca=, "
+                       "tls_name=, tls_cert= or tls_key=", len, arg->data);
 
     return NGX_CONF_ERROR;
 }
@@ -339,6 +359,16 @@ ngx_cwmp_redis_check(ngx_conf_t *cf, ngx_cwmp_redis_conf_t *rcf,
             : (rcf->sentinel_password.len && rcf->sentinel.len == 0)
             ? "\"sentinel_password=\" without \"sentinel=\" in cwmp_redis: add "
               "the master's name as sentinel=NAME"
+            : (!rcf->tls && (rcf->tls_ca.len || rcf->tls_name.len
+                             || rcf->tls_cert.len || rcf->tls_key.len))
+            ? "\"tls_ca=\", \"tls_name=\", \"tls_cert=\" or \"tls_key=\" "
+              "without \"tls\" in cwmp_redis: add \"tls\""
+            : (rcf->tls_cert.len == 0) != (rcf->tls_key.len == 0)
+            ? "one of \"tls_cert=\" and \"tls_key=\" in cwmp_redis: use both"
+            : (rcf->tls && ((ngx_addr_t *) rcf->addrs.elts)->sockaddr->sa_family
+                           == AF_UNIX)
+            ? "\"tls\" with \"unix:\" in cwmp_redis: use host:port, or leave "
+              "out \"tls\""
             : NULL;
 
     if (wrong) {
@@ -346,7 +376,11 @@ ngx_cwmp_redis_check(ngx_conf_t *cf, ngx_cwmp_redis_conf_t *rcf,
         return NGX_CONF_ERROR;
     }
 
-    return NGX_CONF_OK;
+#if (NGX_SSL)
+    return rcf->tls ? ngx_cwmp_redis_tls_conf(cf, rcf) : NGX_CONF_OK;
+#else
+    return rcf->tls ? "needs an nginx with SSL for \"tls\"" : NGX_CONF_OK;
+#endif
 }
 
 

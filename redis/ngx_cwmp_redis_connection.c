@@ -197,6 +197,13 @@ ngx_cwmp_redis_connected(ngx_cwmp_redis_t *redis)
     int                err;
     socklen_t          len;
     ngx_connection_t  *c = redis->peer.connection;
+#if (NGX_SSL)
+    ngx_int_t          rc;
+
+    if (c->ssl) {
+        return NGX_AGAIN;
+    }
+#endif
 
     err = 0;
     len = sizeof(int);
@@ -215,6 +222,22 @@ ngx_cwmp_redis_connected(ngx_cwmp_redis_t *redis)
         return NGX_ERROR;
     }
 
+#if (NGX_SSL)
+    if (redis->conf->ssl) {
+        rc = ngx_cwmp_redis_tls(redis);
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+#endif
+
+    return ngx_cwmp_redis_talk(redis);
+}
+
+
+ngx_int_t
+ngx_cwmp_redis_talk(ngx_cwmp_redis_t *redis)
+{
     redis->state = NGX_CWMP_REDIS_HANDSHAKE;
 
     if (ngx_cwmp_redis_handshake(redis) != NGX_OK) {
@@ -339,6 +362,7 @@ ngx_cwmp_redis_broken(ngx_cwmp_redis_t *redis, ngx_uint_t again,
 static void
 ngx_cwmp_redis_close(ngx_cwmp_redis_t *redis)
 {
+    ngx_pool_t        *pool;
     ngx_connection_t  *c = redis->peer.connection;
 
     if (redis->connect.timer_set) {
@@ -350,8 +374,16 @@ ngx_cwmp_redis_close(ngx_cwmp_redis_t *redis)
     }
 
     if (c) {
+#if (NGX_SSL)
+        ngx_cwmp_redis_tls_close(c);
+#endif
+        pool = c->pool;
         ngx_close_connection(c);
         redis->peer.connection = NULL;
+
+        if (pool) {
+            ngx_destroy_pool(pool);
+        }
     }
 
     if (redis->front && redis->set->meta) {

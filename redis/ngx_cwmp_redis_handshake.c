@@ -3,7 +3,7 @@
  * What is said on a new connection before any user's command: who we are,
  * which database, and that the function library there is ours and new enough.
  *
- *   AUTH, SELECT, CLIENT SETNAME, FCALL_RO cwmp_version     in one send()
+ *   AUTH, SELECT, CLIENT SETNAME, INFO, FCALL_RO cwmp_version   in one send()
  *       missing or older: FUNCTION LOAD, then cwmp_version again
  *   FCALL cwmp_meta_1                                       then READY
  *
@@ -42,6 +42,9 @@ static ngx_int_t ngx_cwmp_redis_select(ngx_cwmp_redis_t *redis);
 static ngx_int_t ngx_cwmp_redis_setname(ngx_cwmp_redis_t *redis);
 static ngx_int_t ngx_cwmp_redis_version(ngx_cwmp_redis_t *redis);
 static void ngx_cwmp_redis_load(ngx_cwmp_redis_t *redis, ngx_uint_t older);
+static ngx_int_t ngx_cwmp_redis_info(ngx_cwmp_redis_t *redis);
+static void ngx_cwmp_redis_info_reply(void *data, redisReply *reply,
+    const char *error);
 static ngx_int_t ngx_cwmp_redis_role(ngx_cwmp_redis_t *redis);
 static void ngx_cwmp_redis_partitions(ngx_cwmp_redis_t *redis);
 
@@ -82,6 +85,10 @@ ngx_cwmp_redis_handshake(ngx_cwmp_redis_t *redis)
     }
 
     if (redis->conf->sentinel.len && ngx_cwmp_redis_role(redis) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (redis->conf->library.len && ngx_cwmp_redis_info(redis) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -238,6 +245,65 @@ ngx_cwmp_redis_setname_reply(void *data, redisReply *reply, const char *error)
 
     ngx_log_error(NGX_LOG_INFO, &redis->log, 0,
                   "Redis refused CLIENT SETNAME: \"%s\"", reply->str);
+}
+
+
+/* CONFIG says no more of it, and those who rent their Redis may not use it */
+
+static ngx_int_t
+ngx_cwmp_redis_info(ngx_cwmp_redis_t *redis)
+{
+    static ngx_str_t  argv[] = {
+        ngx_string("INFO"), ngx_string("memory"), ngx_string("persistence")
+    };
+
+    return ngx_cwmp_redis_ask(redis, argv, 3, ngx_cwmp_redis_info_reply);
+}
+
+
+static void
+ngx_cwmp_redis_info_reply(void *data, redisReply *reply, const char *error)
+{
+    u_char            *p, *last;
+    ngx_cwmp_redis_t  *redis = data;
+
+    static const char  key[] = "\r\nmaxmemory_policy:";
+
+    p = (reply->type == REDIS_REPLY_STRING)
+        ? (u_char *) ngx_strstr(reply->str, key) : NULL;
+
+    if (p == NULL) {
+        if (reply->type != REDIS_REPLY_ERROR
+            || ngx_cwmp_redis_hopeless(reply) == NULL)
+        {
+            ngx_log_error(NGX_LOG_NOTICE, redis->parent, 0,
+                          "Redis at %V: its maxmemory-policy is not known: "
+                          "allow \"+info\" in its ACL, and make sure that it is "
+                          "noeviction", ngx_cwmp_redis_name(redis));
+        }
+
+        return;
+    }
+
+    p += sizeof(key) - 1;
+    last = (u_char *) strchr((char *) p, '\r');
+
+    if (ngx_strncmp(p, "noeviction\r", sizeof("noeviction\r") - 1) != 0) {
+        ngx_cwmp_redis_lost(redis, 0, "its maxmemory-policy is \"%*s\", which "
+                            "throws away devices and tasks: set it to "
+                            "noeviction", last ? last - p : 0, p);
+        return;
+    }
+
+    if (ngx_strstr(reply->str, "\r\naof_enabled:0") && ngx_worker == 0
+        && !redis->conf->warned)
+    {
+        redis->conf->warned = 1;
+        ngx_log_error(NGX_LOG_WARN, redis->parent, 0,
+                      "Redis at %V: its append-only file is off: when it ends, "
+                      "tasks since its last snapshot are lost, or all: set "
+                      "\"appendonly yes\"", ngx_cwmp_redis_name(redis));
+    }
 }
 
 

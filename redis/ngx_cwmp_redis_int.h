@@ -6,6 +6,7 @@
  *   ngx_cwmp_redis_connection.c   to be READY, and what if it is not
  *   ngx_cwmp_redis_io.c           bytes out and in
  *   ngx_cwmp_redis_handshake.c    what is said first
+ *   ngx_cwmp_redis_tls.c          what goes before that, with "tls"
  *   ngx_cwmp_redis_set.c          several connections, of Cluster or Sentinel
  *   ngx_cwmp_redis_map.c          what these say about who is where
  *
@@ -217,6 +218,7 @@ ngx_int_t ngx_cwmp_redis_connected(ngx_cwmp_redis_t *redis);
 void ngx_cwmp_redis_arm(ngx_cwmp_redis_t *redis);
 void ngx_cwmp_redis_ready(ngx_cwmp_redis_t *redis);
 ngx_int_t ngx_cwmp_redis_connect(ngx_cwmp_redis_t *redis);
+ngx_int_t ngx_cwmp_redis_talk(ngx_cwmp_redis_t *redis);
 void ngx_cwmp_redis_down(ngx_cwmp_redis_t *redis);
 void ngx_cwmp_redis_connect_handler(ngx_event_t *ev);
 void ngx_cwmp_redis_retry_handler(ngx_event_t *ev);
@@ -257,6 +259,14 @@ void ngx_cwmp_redis_meta_reply(void *data, redisReply *reply,
 void ngx_cwmp_redis_refused(ngx_cwmp_redis_t *redis, const char *what,
     redisReply *reply, const char *hint);
 ngx_uint_t ngx_cwmp_redis_says(const redisReply *reply, const char *text);
+
+/* of ngx_cwmp_redis_tls.c */
+
+char *ngx_cwmp_redis_tls_conf(ngx_conf_t *cf, ngx_cwmp_redis_conf_t *rcf);
+
+/* NGX_AGAIN: ngx_cwmp_redis_talk() comes later; NGX_ERROR: it is lost */
+ngx_int_t ngx_cwmp_redis_tls(ngx_cwmp_redis_t *redis);
+void ngx_cwmp_redis_tls_close(ngx_connection_t *c);
 
 /* of ngx_cwmp_redis_set.c */
 

@@ -37,17 +37,21 @@ ngx_cwmp_redis_write_handler(ngx_event_t *wev)
     for (rest = NULL; rest == NULL; /* void */ ) {
 
         n = ngx_cwmp_redis_gather(redis, bufs, chain);
-        if (n == 0) {
+        if (n == 0 && !c->buffered) {
             break;
         }
 
-        rest = c->send_chain(c, chain, 0);
+        rest = c->send_chain(c, n ? chain : NULL, 0);
         if (rest == NGX_CHAIN_ERROR) {
             ngx_cwmp_redis_broken(redis, 1, "send()", ngx_socket_errno);
             return;
         }
 
         ngx_cwmp_redis_written(redis, bufs, n);
+
+        if (c->buffered) {
+            break;                      /* by TLS, as long as it must wait */
+        }
     }
 
     if (ngx_handle_write_event(wev, 0) != NGX_OK) {
@@ -85,6 +89,10 @@ ngx_cwmp_redis_gather(ngx_cwmp_redis_t *redis, ngx_buf_t *bufs,
         }
 
         n++;
+    }
+
+    if (n) {
+        bufs[n - 1].flush = 1;          /* TLS gathers them in records */
     }
 
     return n;

@@ -22,7 +22,8 @@ static ngx_uint_t ngx_cwmp_redis_tried(ngx_cwmp_redis_t *front,
     ngx_cwmp_redis_cmd_t *cmd);
 static ngx_uint_t ngx_cwmp_redis_sent_on(ngx_cwmp_redis_cmd_t *cmd,
     const redisReply *reply, ngx_uint_t asking);
-static ngx_uint_t ngx_cwmp_redis_paused(ngx_cwmp_redis_cmd_t *cmd);
+static ngx_uint_t ngx_cwmp_redis_paused(ngx_cwmp_redis_cmd_t *cmd,
+    const redisReply *reply);
 
 
 ngx_int_t
@@ -259,12 +260,12 @@ ngx_cwmp_redis_redirect(ngx_cwmp_redis_cmd_t *cmd, const redisReply *reply)
     }
 
     if (ngx_cwmp_redis_says(reply, "TRYAGAIN ")) {
-        return ngx_cwmp_redis_paused(cmd);
+        return ngx_cwmp_redis_paused(cmd, reply);
     }
 
     if (ngx_cwmp_redis_says(reply, "CLUSTERDOWN ")) {
         ngx_cwmp_redis_renew(set);
-        return ngx_cwmp_redis_paused(cmd);
+        return ngx_cwmp_redis_paused(cmd, reply);
     }
 
     return 0;
@@ -296,7 +297,7 @@ ngx_cwmp_redis_sent_on(ngx_cwmp_redis_cmd_t *cmd, const redisReply *reply,
 
     if (node == NULL || node == cmd->redis) {
         ngx_cwmp_redis_renew(set);
-        return ngx_cwmp_redis_paused(cmd);
+        return ngx_cwmp_redis_paused(cmd, reply);
     }
 
     if (!asking) {
@@ -307,7 +308,7 @@ ngx_cwmp_redis_sent_on(ngx_cwmp_redis_cmd_t *cmd, const redisReply *reply,
     if (++cmd->moves > NGX_CWMP_REDIS_MOVES
         || ngx_cwmp_redis_refuses(node) != NULL)
     {
-        return ngx_cwmp_redis_paused(cmd);
+        return ngx_cwmp_redis_paused(cmd, reply);
     }
 
     cmd->asking = asking;
@@ -342,8 +343,12 @@ ngx_cwmp_redis_peer_of(ngx_cwmp_redis_t *asked, u_char *host, size_t len,
 
 
 static ngx_uint_t
-ngx_cwmp_redis_paused(ngx_cwmp_redis_cmd_t *cmd)
+ngx_cwmp_redis_paused(ngx_cwmp_redis_cmd_t *cmd, const redisReply *reply)
 {
+    ngx_cwmp_redis_set_t  *set = cmd->redis->set;
+
+    ngx_cpystrn(set->why, (u_char *) reply->str, sizeof(set->why));
+
     ngx_cwmp_redis_later(cmd, NGX_CWMP_REDIS_PAUSE
                               << ngx_min(cmd->moves, NGX_CWMP_REDIS_PAUSES));
     cmd->moves++;

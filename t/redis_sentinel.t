@@ -37,7 +37,7 @@ sub session {
 
 subtest 'the master is asked for' => sub {
     is session('S1'), 204, 'a session';
-    ok $set->master->client->cmd('EXISTS', 'cwmp:{0}:00D09E-HG1-S1'),
+    ok $set->master->client->cmd('EXISTS', 'cwmp:{0}:00D09E-Box-S1'),
         'the device is in the master';
     like $t->error_log, qr/the master is 127\.0\.0\.1/, 'the log says who';
 };
@@ -54,11 +54,11 @@ subtest 'a failover that was ordered' => sub {
         $status{session('S1')}++;
         last if $set->master != $old && session('S2') == 204
                 && $set->master->client->cmd('EXISTS',
-                                             'cwmp:{0}:00D09E-HG1-S2');
+                                             'cwmp:{0}:00D09E-Box-S2');
         sleep(0.05);
     }
     isnt $set->master, $old, 'another is the master';
-    ok $set->master->client->cmd('EXISTS', 'cwmp:{0}:00D09E-HG1-S2'),
+    ok $set->master->client->cmd('EXISTS', 'cwmp:{0}:00D09E-Box-S2'),
         'and serves';
     note join(', ', map { "$_: $status{$_}" } sort keys %status);
     cmp_ok $status{503} // 0, '<', 10, 'few POSTs were refused meanwhile';
@@ -76,7 +76,7 @@ subtest 'the master is killed' => sub {
     my $begin = time();
     ok wait_for(sub { session('S3') == 204 }, 30), 'until there is another';
     note sprintf('after %.1f s', time() - $begin);
-    ok $set->master->client->cmd('EXISTS', 'cwmp:{0}:00D09E-HG1-S3'),
+    ok $set->master->client->cmd('EXISTS', 'cwmp:{0}:00D09E-Box-S3'),
         'which has the device';
 };
 

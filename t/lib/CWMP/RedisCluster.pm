@@ -176,6 +176,7 @@ sub end_move {
     my ($self, $slot, $from, $to) = @_;
     $_->client->cmd('CLUSTER', 'SETSLOT', $slot, 'NODE', id($to))
         for $to, $from;
+    wait_for(sub { $self->owner($slot) == $to }, 5);    # all are told
 }
 
 

@@ -1,0 +1,68 @@
+#!/usr/bin/perl
+
+# A Redis that would throw data away is not used; one that would lose them is
+# warned of.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+
+use CWMP::Raw ':build';
+use CWMP::Test qw(wait_for);
+
+
+my $user = ['ACL', 'SETUSER', 'acs', 'on', '>pw', '~*', '+@all'];
+
+
+subtest 'a policy that evicts' => sub {
+    my $t = CWMP::Test->new(redis => { args => ['--maxmemory-policy',
+                                                'volatile-lru'] });
+    is $t->raw->post(inform())->status, 503, 'is not served with';
+    like $t->error_log, qr/maxmemory-policy is "volatile-lru".*noeviction/,
+        'the log says what to set';
+    is_deeply $t->redis->cmd('KEYS', 'cwmp*'), [], 'nothing was written';
+
+    $t->redis->cmd('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+    ok wait_for(sub { $t->raw->post(inform())->status == 200 }, 10),
+        'when it is set, it is served';
+    $t->finish;
+};
+
+
+subtest 'without the right to ask' => sub {
+    my $t = CWMP::Test->new(start => 0, redis_options => 'user=acs password=pw',
+        redis => { args => ['--maxmemory-policy', 'allkeys-lru'] });
+    $t->redis_server->start;
+    $t->redis->cmd(@$user, '-info', '-config');
+    $t->start;
+    is $t->raw->post(inform())->status, 200, 'it is served';
+    like $t->error_log, qr/its maxmemory-policy is not known.*\+info/,
+        'and the log says that it is not known';
+    $t->quit;
+
+    $t->redis->cmd(@$user, '+info', '-config');
+    $t->start;
+    is $t->raw->post(inform())->status, 503, 'CONFIG is not needed';
+    $t->finish;
+};
+
+
+subtest 'persistence' => sub {
+    my $t = CWMP::Test->new(workers => 2);
+    $t->raw->post(inform(serial => $_)) for 1 .. 20;
+    my @warned = $t->error_log =~ /\[warn\].*append-only file is off/g;
+    is scalar @warned, 1, 'its append-only file is off: warned of once';
+    $t->finish;
+
+    $t = CWMP::Test->new(redis => { appendonly => 1 });
+    $t->raw->post(inform());
+    unlike $t->error_log, qr/append-only/, 'on: no warning';
+    $t->finish;
+};
+
+
+done_testing;
