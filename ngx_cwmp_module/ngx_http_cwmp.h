@@ -40,6 +40,7 @@
 /* one cwmp_redis directive; client and deadlines are this worker's */
 typedef struct {
     ngx_cwmp_redis_conf_t      *conf;
+    ngx_http_core_loc_conf_t   *core;       /* of its context: resolver */
     ngx_cwmp_redis_t           *client;
     void                       *deadlines;
 } ngx_http_cwmp_redis_t;

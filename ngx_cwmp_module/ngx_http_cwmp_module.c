@@ -15,6 +15,7 @@
 
 
 static ngx_int_t ngx_http_cwmp_preconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_cwmp_postconfiguration(ngx_conf_t *cf);
 static void *ngx_http_cwmp_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_cwmp_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent,
@@ -92,7 +93,7 @@ static ngx_command_t  ngx_http_cwmp_commands[] = {
 
 static ngx_http_module_t  ngx_http_cwmp_module_ctx = {
     ngx_http_cwmp_preconfiguration,        /* preconfiguration */
-    NULL,                                  /* postconfiguration */
+    ngx_http_cwmp_postconfiguration,       /* postconfiguration */
 
     ngx_http_cwmp_create_main_conf,        /* create main configuration */
     NULL,                                  /* init main configuration */
@@ -127,6 +128,31 @@ ngx_http_cwmp_preconfiguration(ngx_conf_t *cf)
     xmlInitParser();
 
     return ngx_http_cwmp_add_variables(cf);
+}
+
+
+/* a "resolver" may stand behind its "cwmp_redis", or further out */
+
+static ngx_int_t
+ngx_http_cwmp_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_uint_t                  i;
+    ngx_http_cwmp_redis_t     **redis;
+    ngx_http_cwmp_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_cwmp_module);
+    redis = cmcf->redis.elts;
+
+    for (i = 0; i < cmcf->redis.nelts; i++) {
+        redis[i]->conf->resolver = redis[i]->core->resolver;
+        redis[i]->conf->resolver_timeout = redis[i]->core->resolver_timeout;
+
+        if (redis[i]->conf->resolver_timeout == NGX_CONF_UNSET_MSEC) {
+            redis[i]->conf->resolver_timeout = 30000;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
@@ -270,6 +296,7 @@ ngx_http_cwmp_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     *p = redis;
     clcf->redis = redis;
+    redis->core = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     return NGX_CONF_OK;
 }

@@ -65,8 +65,9 @@ ngx_cwmp_redis_create(ngx_cycle_t *cycle, ngx_cwmp_redis_conf_t *conf)
 
     ngx_cwmp_redis_init(redis, conf, conf->log ? conf->log : cycle->log);
 
-    redis->addrs = conf->addrs.elts;
-    redis->naddrs = conf->addrs.nelts;
+    if (ngx_cwmp_redis_addresses(redis, cycle) != NGX_OK) {
+        return NULL;
+    }
 
     if ((conf->cluster || conf->sentinel.len)
         && ngx_cwmp_redis_set(redis, cycle) != NGX_OK)
@@ -112,6 +113,7 @@ ngx_cwmp_redis_destroy(ngx_cwmp_redis_t *redis)
     }
 
     redis->closing = 1;
+    ngx_cwmp_redis_unresolve(redis);
 
     if (redis->front) {
         ngx_cwmp_redis_disband(redis->set);
@@ -412,8 +414,8 @@ ngx_cwmp_redis_fail(ngx_cwmp_redis_t *redis, ngx_queue_t *failed,
     ngx_queue_t           *q;
     ngx_cwmp_redis_cmd_t  *cmd;
 
-    if (redis->closing) {
-        ngx_sprintf(error, "%s%Z", why);            /* not Redis' fault */
+    if (redis->closing || why != redis->why) {
+        ngx_sprintf(error, "%s%Z", why);            /* says it all */
 
     } else {
         *ngx_snprintf(error, sizeof(error) - 1, "Redis at %V: %s",

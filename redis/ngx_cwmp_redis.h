@@ -60,6 +60,9 @@ typedef struct {
     ngx_str_t        tls_key;       /* files */
     void            *ssl;           /* ngx_ssl_t, with "tls" */
     ngx_uint_t       written;       /* so many ADDRESSES */
+    ngx_array_t      hosts;         /* which of them are names */
+    ngx_resolver_t  *resolver;      /* of the context, or NULL */
+    ngx_msec_t       resolver_timeout;
     ngx_flag_t       cluster;
     ngx_str_t        sentinel;      /* the master's name there */
     ngx_str_t        sentinel_password;
@@ -80,7 +83,7 @@ typedef struct {
 /*
  * The directive's handler, to be called by the glue's own with the address of
  * its ngx_cwmp_redis_conf_t * (NULL or NGX_CONF_UNSET_PTR before), whatever
- * cmd->offset says.  library and library_version are left to the glue; log is
+ * cmd->offset says.  library, library_version and resolver are left to the glue; log is
  * cycle->new_log, which the glue may replace.
  */
 char *ngx_cwmp_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -163,6 +163,12 @@ ngx_cwmp_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (ngx_array_init(&rcf->hosts, cf->pool, 1, sizeof(ngx_cwmp_redis_host_t))
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     i = 1;
 
     do {
@@ -211,10 +217,11 @@ static char *
 ngx_cwmp_redis_address(ngx_conf_t *cf, ngx_str_t *value,
     ngx_cwmp_redis_conf_t *rcf)
 {
-    u_char      *p;
-    ngx_url_t    u;
-    ngx_uint_t   i;
-    ngx_addr_t  *addr;
+    u_char                 *p;
+    ngx_url_t               u;
+    ngx_uint_t              i;
+    ngx_addr_t             *addr;
+    ngx_cwmp_redis_host_t  *host;
 
     /* getaddrinfo() would take 6379 for the address 0.0.24.235 */
 
@@ -247,6 +254,22 @@ ngx_cwmp_redis_address(ngx_conf_t *cf, ngx_str_t *value,
                            "%s in cwmp_redis \"%V\": use host:port or "
                            "unix:/path", u.err ? u.err : "no address", value);
         return NGX_CONF_ERROR;
+    }
+
+    /* what is no literal address is a name */
+
+    if (u.family != AF_UNIX && u.host.data[0] != '['
+        && ngx_inet_addr(u.host.data, u.host.len) == INADDR_NONE)
+    {
+        host = ngx_array_push(&rcf->hosts);
+        if (host == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        host->name = u.host;
+        host->port = u.port;
+        host->first = rcf->addrs.nelts;
+        host->n = u.naddrs;
     }
 
     for (i = 0; i < u.naddrs; i++) {

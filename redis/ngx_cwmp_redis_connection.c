@@ -439,6 +439,10 @@ ngx_cwmp_redis_down(ngx_cwmp_redis_t *redis)
 
     redis->at = (redis->at + 1) % redis->naddrs;
 
+    if (redis->at == 0) {
+        ngx_cwmp_redis_resolve(redis);
+    }
+
     if (ngx_cwmp_redis_is_node(redis) && !redis->closing) {
         ngx_cwmp_redis_renew(redis->set);
     }

@@ -7,6 +7,7 @@
  *   ngx_cwmp_redis_io.c           bytes out and in
  *   ngx_cwmp_redis_handshake.c    what is said first
  *   ngx_cwmp_redis_tls.c          what goes before that, with "tls"
+ *   ngx_cwmp_redis_resolve.c      names for addresses
  *   ngx_cwmp_redis_set.c          several connections, of Cluster or Sentinel
  *   ngx_cwmp_redis_map.c          what these say about who is where
  *
@@ -72,6 +73,13 @@ typedef enum {
 
 typedef struct ngx_cwmp_redis_set_s  ngx_cwmp_redis_set_t;
 
+typedef struct {
+    ngx_str_t                name;
+    in_port_t                port;
+    ngx_uint_t               first;         /* of its addresses, */
+    ngx_uint_t               n;             /* so many */
+} ngx_cwmp_redis_host_t;
+
 
 struct ngx_cwmp_redis_cmd_s {
     ngx_queue_t              queue;
@@ -107,6 +115,8 @@ struct ngx_cwmp_redis_s {
     ngx_addr_t              *addrs;         /* one after the other is tried */
     ngx_uint_t               naddrs;
     ngx_uint_t               at;            /* this one now */
+    ngx_resolver_ctx_t      *resolving;     /* this name: */
+    ngx_uint_t               host;
     ngx_cwmp_redis_set_t    *set;           /* that it is of, or NULL */
     ngx_queue_t              nodes;         /* link in the set's nodes */
     ngx_log_t               *parent;        /* our own lines */
@@ -259,6 +269,13 @@ void ngx_cwmp_redis_meta_reply(void *data, redisReply *reply,
 void ngx_cwmp_redis_refused(ngx_cwmp_redis_t *redis, const char *what,
     redisReply *reply, const char *hint);
 ngx_uint_t ngx_cwmp_redis_says(const redisReply *reply, const char *text);
+
+/* of ngx_cwmp_redis_resolve.c */
+
+ngx_int_t ngx_cwmp_redis_addresses(ngx_cwmp_redis_t *redis,
+    ngx_cycle_t *cycle);
+void ngx_cwmp_redis_resolve(ngx_cwmp_redis_t *redis);
+void ngx_cwmp_redis_unresolve(ngx_cwmp_redis_t *redis);
 
 /* of ngx_cwmp_redis_tls.c */
 

@@ -347,7 +347,8 @@ ngx_cwmp_redis_paused(ngx_cwmp_redis_cmd_t *cmd, const redisReply *reply)
 {
     ngx_cwmp_redis_set_t  *set = cmd->redis->set;
 
-    ngx_cpystrn(set->why, (u_char *) reply->str, sizeof(set->why));
+    *ngx_snprintf(set->why, sizeof(set->why) - 1, "Redis at %V says \"%s\"",
+                  ngx_cwmp_redis_name(cmd->redis), reply->str) = '\0';
 
     ngx_cwmp_redis_later(cmd, NGX_CWMP_REDIS_PAUSE
                               << ngx_min(cmd->moves, NGX_CWMP_REDIS_PAUSES));
@@ -384,6 +385,10 @@ ngx_cwmp_redis_turn(ngx_cwmp_redis_t *front)
     ngx_msec_int_t          first, left;
     ngx_cwmp_redis_set_t   *set = front->set;
     ngx_cwmp_redis_cmd_t   *cmd;
+
+    if (set->why[0] == '\0') {
+        ngx_sprintf(set->why, "Redis did not say in time who is the primary%Z");
+    }
 
     ngx_queue_init(&failed);
     first = front->conf->timeout;
@@ -441,7 +446,7 @@ ngx_cwmp_redis_tried(ngx_cwmp_redis_t *front, ngx_cwmp_redis_cmd_t *cmd)
     }
 
     error = s->node ? ngx_cwmp_redis_refuses(s->node)
-                    : "no primary has the slot of this key";
+                    : "no primary of the Redis Cluster has the slot of this key";
 
     if (error == NULL) {
         ngx_cwmp_redis_give(cmd, s->node);

@@ -46,7 +46,7 @@ my @WRONG = (
      ['password=topsecret 127.0.0.1', qr/no address .* before the parameters/],
      ['127.0.0.1 pasword=topsecret',
       qr/unknown parameter "pasword=".*use user=/],
-     ['127.0.0.1 tls', qr/unknown parameter "tls".*use user=/],
+     ['127.0.0.1 tsl', qr/unknown parameter "tsl".*use user=/],
      ['127.0.0.1 timeout=abc', qr/invalid timeout "abc".*use a time such/],
      ['127.0.0.1 timeout=0', qr/invalid timeout "0".*use a time such as 2s/],
      ['127.0.0.1 timeout=2h', qr/invalid timeout "2h".*at most 60s/],
