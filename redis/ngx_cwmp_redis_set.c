@@ -180,11 +180,12 @@ ngx_cwmp_redis_unused(ngx_cwmp_redis_set_t *set)
         next = ngx_queue_next(q);
         node = ngx_queue_data(q, ngx_cwmp_redis_t, nodes);
 
-        if (!node->used && node->pending == 0) {
-            ngx_cwmp_redis_leaves(node, "it has no slots any more");
+        if (node->used || node->pending) {
+            node->used = 0;
+            continue;
         }
 
-        node->used = 0;
+        ngx_cwmp_redis_leaves(node, "it has no slots any more");
     }
 }
 

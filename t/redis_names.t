@@ -40,7 +40,7 @@ for my $with_resolver (1, 0) {
     my ($pid, $dns) = dns();
     my $t = CWMP::Test->new(start => 0, redis => { port => 'auto' },
         $with_resolver
-            ? (server => "resolver 127.0.0.1:$dns ipv6=off;") : ());
+            ? (http => "resolver 127.0.0.1:$dns ipv6=off;") : ());
     my $port = $t->redis_server->port;
 
     $t->node->{redis} = "localhost:$port";
