@@ -83,7 +83,8 @@ typedef struct {
 /*
  * The directive's handler, to be called by the glue's own with the address of
  * its ngx_cwmp_redis_conf_t * (NULL or NGX_CONF_UNSET_PTR before), whatever
- * cmd->offset says.  library, library_version and resolver are left to the glue; log is
+ * cmd->offset says.  library, library_version and resolver are left to the
+ * glue; log is
  * cycle->new_log, which the glue may replace.
  */
 char *ngx_cwmp_redis_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

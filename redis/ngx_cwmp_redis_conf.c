@@ -371,8 +371,8 @@ ngx_cwmp_redis_check(ngx_conf_t *cf, ngx_cwmp_redis_conf_t *rcf,
             ? "both \"cluster\" and \"sentinel=\" in cwmp_redis: use one of "
               "them"
             : (rcf->cluster && rcf->db)
-            ? "\"db=\" with \"cluster\" in cwmp_redis: a Cluster has database 0 "
-              "only, use prefix= to keep tenants apart"
+            ? "\"db=\" with \"cluster\" in cwmp_redis: a Cluster has database "
+              "0 only, use prefix= to keep tenants apart"
             : (rcf->cluster && rcf->partitions < 2)
             ? "\"partitions=1\" with \"cluster\" in cwmp_redis: all devices "
               "would be in one node, use partitions=64"

@@ -40,8 +40,8 @@ ngx_cwmp_redis_refuses(ngx_cwmp_redis_t *redis)
         || redis->bytes >= NGX_CWMP_REDIS_BYTES)
     {
         return ngx_cwmp_redis_text(redis, "Redis at %V is too slow: %ui "
-                                   "commands are pending", ngx_cwmp_redis_name(redis),
-                                   redis->pending);
+                                   "commands are pending",
+                                   ngx_cwmp_redis_name(redis), redis->pending);
     }
 
     if (redis->down) {

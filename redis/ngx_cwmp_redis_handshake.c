@@ -278,8 +278,8 @@ ngx_cwmp_redis_info_reply(void *data, redisReply *reply, const char *error)
         {
             ngx_log_error(NGX_LOG_NOTICE, redis->parent, 0,
                           "Redis at %V: its maxmemory-policy is not known: "
-                          "allow \"+info\" in its ACL, and make sure that it is "
-                          "noeviction", ngx_cwmp_redis_name(redis));
+                          "allow \"+info\" in its ACL, and make sure that it "
+                          "is noeviction", ngx_cwmp_redis_name(redis));
         }
 
         return;

@@ -447,7 +447,8 @@ ngx_cwmp_redis_tried(ngx_cwmp_redis_t *front, ngx_cwmp_redis_cmd_t *cmd)
     }
 
     error = s->node ? ngx_cwmp_redis_refuses(s->node)
-                    : "no primary of the Redis Cluster has the slot of this key";
+                    : "no primary of the Redis Cluster has the slot of this "
+                      "key";
 
     if (error == NULL) {
         ngx_cwmp_redis_give(cmd, s->node);

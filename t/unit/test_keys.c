@@ -109,6 +109,17 @@ test_partitions(void)
     id = (cwmp_str_t) cwmp_string("foo");
     is_num(cwmp_partition(&id, 16384), 12182, "the slot of foo");
 
+    /* of the first braces, what is in them */
+
+    is_num(cwmp_slot((unsigned char *) "foo", 3), 12182, "a key without");
+    is_num(cwmp_slot((unsigned char *) "a:{foo}:b", 9), 12182, "a hash tag");
+    is_num(cwmp_slot((unsigned char *) "a:{foo}{x}", 10), 12182, "two");
+    ok(cwmp_slot((unsigned char *) "{}foo", 5)
+       != cwmp_slot((unsigned char *) "foo", 3), "an empty one is none");
+    ok(cwmp_slot((unsigned char *) "a{foo", 5)
+       != cwmp_slot((unsigned char *) "foo", 3), "nor is one that is open");
+    is_num(cwmp_slot((unsigned char *) "", 0), 0, "an empty key");
+
     /* devices spread: each of 64 gets its share of 6,400, within a factor 2 */
 
     memset(seen, 0, sizeof(seen));
