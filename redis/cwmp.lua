@@ -372,8 +372,8 @@ function context(keys, id)
         keys = keys_of(keys[1], id)
     end
     return setmetatable({ k = keys, id = id, notes = {}, q = '',
-                          generation = false, free = false, second = nil,
-                          us = nil, when = nil }, TIME)
+                          generation = false, free = false, none = false,
+                          second = nil, us = nil, when = nil }, TIME)
 end
 
 end
@@ -400,12 +400,25 @@ end
 -- ------------------------------------------------------------- parameters
 
 --[[
-  :params holds, for each path, "GENERATION TYPE-LETTER value" without blanks
-  in between.  The generation grows with each read.  The field "." is a JSON
-  object of marks: path read completely (it ends with a dot, or is empty) to
-  the generation of that read; what is older below it is gone from the device.
+  :params holds objects.  The field is an object's path, "Device.DeviceInfo.",
+  the value a pack of what is right below it: "GENERATION\2NAMES\2VALUES", both
+  lists with \1 in between, a value being its type's letter and itself.  The
+  generation grows with each read; where not all are of the same one there is
+  one for each, with commas.  A pack is small (PACK), since it is written as a
+  whole: what has no room in it is a field of its own, path to "GENERATION
+  TYPE-LETTER value" without blanks in between, as all were up to version 7.  A
+  parameter is in one of both, and comes into the pack when it is written next.
+
+  Nothing is shared with other devices.  A dictionary of names would save
+  another third, but be open to all who invent names, and in the way of a device
+  that is moved or restored.
+
+  The field "." is a JSON object of marks: path read completely (it ends with a
+  dot, or is empty) to the generation of that read; what is older below it is
+  gone from the device.
 ]]
 local MARKS = '.'
+local PACK = { leaves = 128, bytes = 256 }   -- how many; of each, with its name
 local MARKS_MAX = 1000
 local SWEEP = '^(%d+) (%-?%d+)$'     -- its state: cursor, generation
 local MARK_BYTES = 256             -- of one: a path has as many at most
@@ -433,7 +446,10 @@ end
 -- swept.
 local function too_many(c, bytes)
     local len = call('HLEN', c.k[PARAMS])
-    if len > PARAMS_MAX then
+    c.none = len == 0
+    if c.none then
+        call('HDEL', c.k[DEVICE], 'packed')
+    elseif len + (call('HGET', c.k[DEVICE], 'packed') or 0) > PARAMS_MAX then
         return true
     end
     local held = call('HINCRBY', c.k[DEVICE], 'bytes', bytes)
@@ -454,7 +470,9 @@ local function too_many(c, bytes)
     return true
 end
 
-local load_marks, sweep
+local load_marks, sweep, write_params, stored, gone_by, mark_read, cwmp_params
+
+do
 
 -- The same, after what is gone has given way: a few slices of it at a time.
 local function no_room(c, bytes)
@@ -468,8 +486,188 @@ local function no_room(c, bytes)
     return full and too_many(c, bytes)
 end
 
+local NEXT, PART = '\1', '\2'
+
+local function list_of(text)
+    local list, n = {}, 0
+    for item in string.gmatch(text .. NEXT, '([^\1]*)\1') do
+        n = n + 1
+        list[n] = item
+    end
+    return list
+end
+
+-- A number, or one for each name; names, values.  Nothing of what is damaged.
+local function unpacked(raw)
+    local g, n, v = string.match(raw or '', '^([%d,]+)\2([^\2]*)\2([^\2]*)$')
+    if not g then
+        return nil
+    end
+    local names, values, generations = list_of(n), list_of(v), tonumber(g)
+    if not generations then
+        generations = {}
+        for one in string.gmatch(g, '%d+') do
+            generations[#generations + 1] = tonumber(one)
+        end
+    end
+    if #names ~= #values
+       or type(generations) == 'table' and #generations ~= #names
+    then
+        return nil
+    end
+    return generations, names, values
+end
+
+local function packed(generations, names, values)
+    local same = true
+    for i = 2, #names do
+        same = same and generations[i] == generations[1]
+    end
+    return (same and generations[1] or table.concat(generations, ',')) .. PART
+           .. table.concat(names, NEXT) .. PART .. table.concat(values, NEXT)
+end
+
+-- do some of them have what separates them in a pack? (no XML has)
+local function is_odd(rows, first, last)
+    local all = table.concat(rows, '', first, last)
+    return string.find(all, NEXT, 1, true) or string.find(all, PART, 1, true)
+end
+
+local function object_of(w, object)
+    local o = w.objects[object]
+    if not o then
+        o = { names = {}, values = {}, long = nil }
+        w.objects[object] = o
+        w.order[#w.order + 1] = object
+    end
+    return o
+end
+
+-- The rows by their object, in w; what cannot be in a pack is a field.
+local function sort_out(w, rows, first, last)
+    local odd, most = is_odd(rows, first, last), PACK.bytes
+    local match, sub, find = string.match, string.sub, string.find
+    local object, o, size = '', nil, 0
+    for i = first, last, 2 do
+        local path, value = rows[i], rows[i + 1]
+        local leaf
+        if o and find(path, object, 1, true) == 1
+           and not find(path, '.', size + 1, true)
+        then
+            leaf = sub(path, size + 1)
+        else
+            object, leaf = match(path, '^(.+%.)([^.]*)$')
+            o, size = object and object_of(w, object), #(object or '')
+        end
+        if o and #leaf + #value <= most
+           and not (odd and is_odd(rows, i, i + 1))
+        then
+            local n = #o.names + 1
+            o.names[n], o.values[n] = leaf, value
+        elseif leaf ~= '' and path ~= MARKS then
+            w.fields[#w.fields + 1] = path
+            w.fields[#w.fields + 1] = w.generation .. value
+            if o then
+                o.long = o.long or {}
+                o.long[leaf] = true
+            end
+        end
+    end
+end
+
+local function alone(w, object, leaf, value)
+    if leaf ~= '' then
+        w.fields[#w.fields + 1] = object .. leaf
+        w.fields[#w.fields + 1] = w.generation .. value
+    end
+end
+
+-- what the pack has no longer is taken out of it
+local function take_out(w, o, generations, names, values)
+    for i = #names, 1, -1 do
+        if o.long[names[i]] then
+            table.remove(generations, i)
+            table.remove(names, i)
+            table.remove(values, i)
+            w.more = w.more - 1
+        end
+    end
+end
+
+-- The pack of an object after these are written; nil when none is needed.
+local function merge(w, object, o, raw)
+    local generations, names, values = unpacked(raw)
+    if not names then                       -- there is none, or it is damaged
+        generations, names, values = {}, {}, {}
+    end
+    local each, at = type(generations) == 'table' and generations or {}, {}
+    for i, name in ipairs(names) do
+        at[name], each[i] = i, each[i] or generations
+    end
+    for i, leaf in ipairs(o.names) do
+        local n = at[leaf]
+        if not n and #names < PACK.leaves then
+            n = #names + 1
+            names[n], at[leaf] = leaf, n
+            w.more = w.more + 1
+            w.moved[#w.moved + 1] = object .. leaf
+        end
+        if n then
+            values[n], each[n] = o.values[i], w.number
+        else
+            alone(w, object, leaf, o.values[i])
+        end
+    end
+    if o.long then
+        take_out(w, o, each, names, values)
+    end
+    return names[1] and packed(each, names, values)
+end
+
+-- Is a pack of these names in this order, of one read?  Most are, when a device
+-- is read again: then it is replaced unseen.
+local function is_of(raw, names)
+    local at = string.find(raw, PART, 1, true)
+    return at and not string.find(string.sub(raw, 1, at), ',', 1, true)
+           and string.sub(raw, at, at + #names + 1) == PART .. names .. PART
+end
+
+local function write_slice(c, w, rows, first, last)
+    w.objects, w.order, w.fields, w.moved, w.more = {}, {}, {}, {}, 0
+    sort_out(w, rows, first, last)
+    local old = w.order[1] and not c.none
+                and call('HMGET', c.k[PARAMS], unpack(w.order)) or {}
+    local fields = w.fields
+    for i, object in ipairs(w.order) do
+        local o, raw, new = w.objects[object], old[i], nil
+        local names = raw and not o.long and table.concat(o.names, NEXT)
+        if names and is_of(raw, names) then
+            new = w.generation .. PART .. names .. PART
+                  .. table.concat(o.values, NEXT)
+        else
+            new = merge(w, object, o, raw)
+        end
+        if new and new ~= raw then
+            fields[#fields + 1] = object
+            fields[#fields + 1] = new
+        elseif raw and not new then
+            call('HDEL', c.k[PARAMS], object)
+        end
+    end
+    if fields[1] then
+        call('HSET', c.k[PARAMS], unpack(fields))
+    end
+    if w.moved[1] and not c.none then
+        call('HDEL', c.k[PARAMS], unpack(w.moved))
+    end
+    if w.more ~= 0 then
+        call('HINCRBY', c.k[DEVICE], 'packed', w.more)
+    end
+    c.none = false
+end
+
 -- how many of them are stored
-local function write_params(c, generation, rows, first, run)
+function write_params(c, generation, rows, first, run)
     local n, bytes = #rows, 0
     if n < first or run and run.full == '1' then
         return 0
@@ -486,15 +684,54 @@ local function write_params(c, generation, rows, first, run)
         due(c, 'g', nil, c.now, 'NX')
         return 0
     end
+    local w = { generation = generation, number = tonumber(generation) }
     for from = first, n, SLICE do
-        local list, at = {}, 0
-        for i = from, math.min(from + SLICE, n) - 1, 2 do
-            list[at + 1], list[at + 2] = rows[i], generation .. rows[i + 1]
-            at = at + 2
-        end
-        call('HSET', c.k[PARAMS], unpack(list))
+        write_slice(c, w, rows, from, math.min(from + SLICE, n) - 1)
     end
     return (n - first + 1) / 2
+end
+
+-- Generations, and type letters with values, of these paths: false for what is
+-- not stored.
+function stored(key, paths)
+    local ask, place, objects = {}, {}, {}
+    for i, path in ipairs(paths) do
+        local object = string.match(path, '^(.+%.)[^.]*$')
+        ask[i], objects[i] = path, object or false
+    end
+    for _, object in ipairs(objects) do
+        if object and not place[object] then
+            ask[#ask + 1] = object
+            place[object] = #ask
+        end
+    end
+    local got = {}
+    for i = 1, #ask, SLICE do
+        local last = math.min(i + SLICE - 1, #ask)
+        for j, raw in ipairs(call('HMGET', key, unpack(ask, i, last))) do
+            got[i + j - 1] = raw
+        end
+    end
+    local known, generations, values = {}, {}, {}
+    for object, i in pairs(place) do
+        local each, names, of = unpacked(got[i])
+        for j, name in ipairs(names or {}) do
+            known[object .. name] = { type(each) == 'table' and each[j] or each,
+                                      of[j] }
+        end
+    end
+    for i, path in ipairs(paths) do
+        local k = known[path]
+        if k then
+            generations[i], values[i] = k[1], k[2]
+        elseif got[i] then
+            generations[i], values[i] = string.match(got[i], '^(%d+)(%a.*)$')
+            generations[i] = tonumber(generations[i])
+        end
+        generations[i] = generations[i] or false
+        values[i] = values[i] or false
+    end
+    return generations, values
 end
 
 function load_marks(key)
@@ -504,7 +741,7 @@ end
 
 -- A function that tells the generation below which a path is gone.  A path has
 -- as many beginnings as dots: only those as long as some mark are looked at.
-local function gone_by(marks)
+function gone_by(marks)
     local lengths, seen = {}, {}
     for path in pairs(marks) do
         if path ~= '' and not seen[#path] then
@@ -528,7 +765,7 @@ local function gone_by(marks)
 end
 
 -- these paths were read completely, or deleted: older values below are gone
-local function mark_read(c, generation, paths)
+function mark_read(c, generation, paths)
     local marks, n = nil, 0
     for _, path in ipairs(paths) do
         if path == '' or string.sub(path, -1) == '.' and #path <= MARK_BYTES
@@ -567,32 +804,105 @@ local function mark_read(c, generation, paths)
 end
 
 local function split_value(raw)
-    local generation, letter, value = string.match(raw, '^(%d+)(%a)(.*)$')
-    return tonumber(generation), letter, value
+    local generation, value = string.match(raw, '^(%d+)(%a.*)$')
+    return tonumber(generation), value
 end
 
-local function cwmp_params(keys, args)
+local function is_object(field)
+    return field ~= MARKS and string.byte(field, -1) == 46      -- a dot
+end
+
+-- What there is of a field, by paths: is called for each that is not gone.
+local function each_of(field, raw, gone_before, seen)
+    if not is_object(field) then
+        local generation, value = split_value(raw)
+        if generation and generation >= gone_before(field) then
+            seen(field, value)
+        end
+        return
+    end
+    local generations, names, values = unpacked(raw)
+    local low, one = gone_before(field), type(generations) == 'number'
+    if not names or one and generations < low then
+        return                              -- damaged, or gone
+    end
+    for i, name in ipairs(names) do
+        if one or generations[i] >= low then
+            seen(field .. name, values[i])
+        end
+    end
+end
+
+function cwmp_params(keys, args)
     local raw, marks = call('HGETALL', keys[1]), load_marks(keys[1])
     local prefix, paths, values = args[1] or '', {}, {}
-    local gone_before = gone_by(marks)
+    local gone_before, n = gone_by(marks), #prefix
+    local function seen(path, value)
+        if string.sub(path, 1, n) == prefix then
+            if not values[path] then
+                paths[#paths + 1] = path
+            end
+            values[path] = value
+        end
+    end
     for i = 1, #raw, 2 do
-        local path = raw[i]
-        if path ~= MARKS and string.sub(path, 1, #prefix) == prefix then
-            paths[#paths + 1] = path
-            values[path] = raw[i + 1]
+        local field = raw[i]
+        local m = math.min(n, #field)
+        if field ~= MARKS and string.sub(field, 1, m) == string.sub(prefix, 1, m)
+        then
+            each_of(field, raw[i + 1], gone_before, seen)
         end
     end
     table.sort(paths)
     local out = {}
-    for _, path in ipairs(paths) do
-        local generation, letter, value = split_value(values[path])
-        if generation and generation >= gone_before(path) then
-            out[#out + 1] = path
-            out[#out + 1] = 'xsd:' .. (TYPES[letter] or 'string')
-            out[#out + 1] = value
-        end
+    for i, path in ipairs(paths) do
+        local value = values[path]
+        out[3 * i - 2] = path
+        out[3 * i - 1] = 'xsd:' .. (TYPES[string.sub(value, 1, 1)] or 'string')
+        out[3 * i] = string.sub(value, 2)
     end
     return out
+end
+
+-- what is left of a pack, and how many are gone
+local function swept(raw, low)
+    local generations, names, values = unpacked(raw)
+    if not names then
+        return nil, 0
+    elseif type(generations) == 'number' then
+        return generations >= low and raw, generations < low and #names or 0
+    end
+    local g, n, v = {}, {}, {}
+    for i, generation in ipairs(generations) do
+        if generation >= low then
+            g[#g + 1], n[#n + 1], v[#v + 1] = generation, names[i], values[i]
+        end
+    end
+    if #n == #names then
+        return raw, 0
+    end
+    return n[1] and packed(g, n, v), #names - #n
+end
+
+-- Takes away what is gone of a field: how many bytes, and how many of a pack.
+local function sweep_field(c, field, raw, low)
+    if not is_object(field) then
+        local generation = split_value(raw)
+        if not generation or generation >= low then
+            return 0, 0
+        end
+        call('HDEL', c.k[PARAMS], field)
+        return #field + #raw + PARAM_BYTES, 0
+    end
+    local left, gone = swept(raw, low)
+    if left == raw then
+        return 0, 0
+    elseif left then
+        call('HSET', c.k[PARAMS], field, left)
+    else
+        call('HDEL', c.k[PARAMS], field)
+    end
+    return #raw - #(left or '') + gone * (#field + PARAM_BYTES), gone
 end
 
 -- Removes what no reader sees any more, a slice a call; after the last slice
@@ -608,14 +918,17 @@ function sweep(c)
     local most = math.floor(math.min(SLICE, SWEEP_BYTES / each)) + 10
     local got = call('HSCAN', c.k[PARAMS], cursor or '0', 'COUNT', most)
     local gone_before = gone_by(marks)
-    local bytes = 0
+    local bytes, gone = 0, 0
     for i = 1, #got[2], 2 do
-        local path, raw = got[2][i], got[2][i + 1]
-        local generation = split_value(raw)
-        if generation and generation < gone_before(path) then
-            call('HDEL', c.k[PARAMS], path)
-            bytes = bytes + #path + #raw + PARAM_BYTES
+        local field = got[2][i]
+        if field ~= MARKS then
+            local b, n = sweep_field(c, field, got[2][i + 1],
+                                     gone_before(field))
+            bytes, gone = bytes + b, gone + n
         end
+    end
+    if gone > 0 then
+        call('HINCRBY', c.k[DEVICE], 'packed', -gone)
     end
     if bytes > 0 then
         call('HINCRBY', c.k[DEVICE], 'bytes', -bytes)
@@ -637,6 +950,8 @@ function sweep(c)
         call('HDEL', c.k[PARAMS], MARKS)
     end
     call('HDEL', c.k[DEVICE], 'sweep')
+end
+
 end
 
 
@@ -1973,23 +2288,16 @@ end
 -- flat: name, type letter and (for compare) value as last read
 local function known_types(c, names, prefix)
     local out, gone_before = {}, gone_by(load_marks(c.k[PARAMS]))
-    for i = 1, #names, SLICE do
-        local last = math.min(i + SLICE - 1, #names)
-        local paths = {}
-        for j = i, last do
-            paths[#paths + 1] = prefix .. names[j]
-        end
-        local got = call('HMGET', c.k[PARAMS], unpack(paths))
-        for j, path in ipairs(paths) do
-            local generation, letter, value
-            if got[j] then
-                generation, letter, value = split_value(got[j])
-            end
-            if generation and generation >= gone_before(path) then
-                out[#out + 1] = names[i + j - 1]
-                out[#out + 1] = letter
-                out[#out + 1] = value
-            end
+    local paths = {}
+    for i, name in ipairs(names) do
+        paths[i] = prefix .. name
+    end
+    local generations, values = stored(c.k[PARAMS], paths)
+    for i, path in ipairs(paths) do
+        if generations[i] and generations[i] >= gone_before(path) then
+            out[#out + 1] = names[i]
+            out[#out + 1] = string.sub(values[i], 1, 1)
+            out[#out + 1] = string.sub(values[i], 2)
         end
     end
     return out
@@ -2827,7 +3135,7 @@ local DEV = { 'first', 'manufacturer', 'oui', 'class', 'serial', 'root',
 
 -- what a reset makes untrue; :params as well
 local RESET = { 'parameterkey', 'keeps', 'lastkey', 'methods', 'url', 'badurl',
-                'informed', 'sweep', 'bytes', 'full' }
+                'informed', 'sweep', 'bytes', 'full', 'packed' }
 
 local function index(c, key, old, new)
     if old then
@@ -3226,20 +3534,19 @@ local function new_values(c, f, again)
             list.size = list.size + #pair
         end
     end
-    for i = first, #args, 2 * SLICE do
-        local names = {}
-        for j = i, math.min(i + 2 * SLICE, #args) - 1, 2 do
-            names[#names + 1] = args[j]
-        end
-        for j, old in ipairs(call('HMGET', c.k[PARAMS], unpack(names))) do
-            local now = args[i + 2 * j - 1]
-            local pair = quote(names[j]) .. ':' .. quote(string.sub(now, 2))
-            add(all, pair)
-            if not old or string.match(old, '^%d*(.*)$') ~= now or not again
-               and not FORCED[string.match(names[j], '^[^.]*%.(.*)$') or '']
-            then
-                add(news, pair)
-            end
+    local names = {}
+    for i = first, #args - 1, 2 do
+        names[#names + 1] = args[i]
+    end
+    local _, values = stored(c.k[PARAMS], names)
+    for i, name in ipairs(names) do
+        local now = args[first + 2 * i - 1]
+        local pair = quote(name) .. ':' .. quote(string.sub(now, 2))
+        add(all, pair)
+        if values[i] ~= now or not again
+           and not FORCED[string.match(name, '^[^.]*%.(.*)$') or '']
+        then
+            add(news, pair)
         end
     end
     if again and not news[1] then

@@ -616,7 +616,7 @@ subtest 'what is gone from the device is swept' => sub {
     $d->give(read_task('r', ParameterNames => ['Device.']), read_task('again'));
     $r = $d->begin;
     $r = $d->post(gpv_response($r->id, ['Device.A', 'int', 1]));
-    is $redis->cmd('HEXISTS', $d->key('params'), 'Device.A'), 0,
+    is $d->value('Device.A'), undef,
         'RULE-4 a device with too many bytes of parameters gets no more';
     ok $t->wait_log(qr/bytes of them: not stored/), '... and the log says so';
     ok wait_for(sub { hlen($d, 'params') < 3 }, 6), '... until it is swept';

@@ -75,8 +75,8 @@ sub store {
     push_all($stand, class($parameters), 1, $STORED, {
         method => 'GetParameterValues', ParameterNames => ['Device.'] });
     swarm(@run);
-    my $n = $stand->redis->cmd('HLEN', 'cwmp:{0}:'
-                               . device_id(class($parameters), 1) . ':params');
+    my $n = @{ $stand->redis->cmd('FCALL_RO', 'cwmp_params', 1, 'cwmp:{0}:'
+        . device_id(class($parameters), 1) . ':params') } / 3;
     $n >= $parameters or die "$n parameters are stored, not $parameters\n";
 }
 
