@@ -499,7 +499,8 @@ end
 
 -- A number, or one for each name; names, values.  Nothing of what is damaged.
 local function unpacked(raw)
-    local g, n, v = string.match(raw or '', '^([%d,]+)\2([^\2]*)\2([^\2]*)$')
+    local g, n, v = string.match(raw or '',
+                                 '^([%d,]+)\2([^\2]*)\2(%a[^\2]*)$')
     if not g then
         return nil
     end
