@@ -3,7 +3,10 @@
  * expired, events that did not come.  What to do with each is cwmp.lua's
  * business; this asks for what is due, a partition a tick, and hands each
  * member back with its device's keys.  The first worker of each node asks;
- * a lock in Redis lets one node at a time have the answer.
+ * a lock in Redis lets one node at a time have the answer, and a token in it
+ * that each call carries keeps a worker that was stopped from going on with
+ * what is another's by now.  When nothing is due, the holder of the lock mends
+ * what disagrees, a slice a question (cwmp.lua's housekeeping).
  */
 
 #include "ngx_http_cwmp.h"
@@ -25,6 +28,8 @@ typedef struct {
     ngx_msec_t               more;      /* there is: ask again after so long */
     u_char                   owner[32];
     size_t                   owner_len;
+    u_char                   token[64]; /* of the lock that the answer had */
+    size_t                   token_len;
 } ngx_cwmp_deadlines_t;
 
 
@@ -146,7 +151,7 @@ ngx_cwmp_deadlines_ask(ngx_cwmp_deadlines_t *d, ngx_pool_t *pool)
     args[2].data = most;
     args[2].len = ngx_sprintf(most, "%d", NGX_CWMP_DUE_MOST) - most;
 
-    ngx_cwmp_deadlines_call(d, "cwmp_due_1", keys, 2, args, 3,
+    ngx_cwmp_deadlines_call(d, "cwmp_due_2", keys, 2, args, 3,
                             ngx_cwmp_deadlines_due);
 }
 
@@ -173,7 +178,7 @@ ngx_cwmp_deadlines_call(ngx_cwmp_deadlines_t *d, const char *function,
     ngx_cwmp_redis_pt handler)
 {
     u_char       number[NGX_INT_T_LEN];
-    ngx_str_t    argv[3 + CWMP_KEYS + 3];
+    ngx_str_t    argv[3 + CWMP_KEYS + 1 + 4];
     ngx_uint_t   i, n;
     const char  *error;
 
@@ -207,6 +212,7 @@ ngx_cwmp_deadlines_due(void *data, redisReply *reply, const char *error)
     ngx_cwmp_deadlines_t  *d = data;
 
     size_t       i;
+    redisReply  *due;
     ngx_pool_t  *pool;
 
     d->pending--;
@@ -217,20 +223,39 @@ ngx_cwmp_deadlines_due(void *data, redisReply *reply, const char *error)
                       reply->str);
     }
 
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY || ngx_exiting) {
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
+        || reply->elements < 4
+        || reply->element[0]->type != REDIS_REPLY_STRING
+        || reply->element[0]->len > sizeof(d->token)
+        || reply->element[1]->type != REDIS_REPLY_ARRAY || ngx_exiting)
+    {
         return;
     }
 
-    d->more = (reply->elements == NGX_CWMP_DUE_MOST) ? 1 : 0;
+    d->token_len = reply->element[0]->len;
+    ngx_memcpy(d->token, reply->element[0]->str, d->token_len);
 
-    for (i = 0; i < reply->elements; i++) {
+    if (reply->element[2]->type == REDIS_REPLY_INTEGER
+        && reply->element[2]->integer > 0)
+    {
+        ngx_add_timer(&d->timer,
+                      ngx_min((ngx_msec_t) reply->element[2]->integer,
+                              NGX_CWMP_DUE_TICK));
+    }
+
+    ngx_cwmp_log_notes(d->timer.log, reply->element[3]);
+
+    due = reply->element[1];
+    d->more = (due->elements == NGX_CWMP_DUE_MOST) ? 1 : 0;
+
+    for (i = 0; i < due->elements; i++) {
 
         pool = ngx_create_pool(4096, d->timer.log);
         if (pool == NULL) {
             return;
         }
 
-        ngx_cwmp_deadlines_one(d, pool, reply->element[i]);
+        ngx_cwmp_deadlines_one(d, pool, due->element[i]);
         ngx_destroy_pool(pool);
     }
 }
@@ -246,7 +271,7 @@ ngx_cwmp_deadlines_one(ngx_cwmp_deadlines_t *d, ngx_pool_t *pool,
     redisReply *member)
 {
     u_char        *p, *last;
-    cwmp_str_t     prefix, id, keys[CWMP_KEYS], args[2];
+    cwmp_str_t     prefix, id, keys[CWMP_KEYS + 1], args[4];
     cwmp_arena_t   arena;
 
     if (member->type != REDIS_REPLY_STRING) {
@@ -274,6 +299,8 @@ ngx_cwmp_deadlines_one(ngx_cwmp_deadlines_t *d, ngx_pool_t *pool,
                   keys)
         != CWMP_OK
         || ngx_cwmp_deadlines_key(d, &arena, "due", &keys[CWMP_DEVICE_KEYS])
+           != NGX_OK
+        || ngx_cwmp_deadlines_key(d, &arena, "due:lock", &keys[CWMP_KEYS])
            != NGX_OK)
     {
         return;
@@ -283,7 +310,12 @@ ngx_cwmp_deadlines_one(ngx_cwmp_deadlines_t *d, ngx_pool_t *pool,
     args[1].data = (u_char *) member->str;
     args[1].len = member->len;
 
-    ngx_cwmp_deadlines_call(d, "cwmp_deadline_1", keys, CWMP_KEYS, args, 2,
+    args[2].data = d->token;
+    args[2].len = d->token_len;
+    args[3].data = (u_char *) NGX_CWMP_DUE_LOCK;
+    args[3].len = sizeof(NGX_CWMP_DUE_LOCK) - 1;
+
+    ngx_cwmp_deadlines_call(d, "cwmp_deadline_2", keys, CWMP_KEYS + 1, args, 4,
                             ngx_cwmp_deadlines_done);
 }
 

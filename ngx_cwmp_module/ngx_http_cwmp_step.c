@@ -26,6 +26,8 @@ static void ngx_http_cwmp_verb_end(ngx_http_cwmp_ctx_t *ctx,
     redisReply *reply);
 static void ngx_http_cwmp_verb_unknown(ngx_http_cwmp_ctx_t *ctx,
     redisReply *reply);
+static void ngx_http_cwmp_verb_later(ngx_http_cwmp_ctx_t *ctx,
+    redisReply *reply);
 static void ngx_http_cwmp_verdict(ngx_http_cwmp_ctx_t *ctx,
     const cwmp_str_t *id, const cwmp_task_rpc_t *rpc);
 
@@ -42,7 +44,8 @@ static const struct {
     { "answer", 2, ngx_http_cwmp_verb_answer, NULL, 1, 0 },
     { "rpc", 9, ngx_http_cwmp_verb_rpc, NULL, 0, 0 },
     { "end", 2, ngx_http_cwmp_verb_end, ngx_http_cwmp_reply_empty, 0, 0 },
-    { "unknown", 2, ngx_http_cwmp_verb_unknown, NULL, 0, 0 }
+    { "unknown", 2, ngx_http_cwmp_verb_unknown, NULL, 0, 0 },
+    { "later", 2, ngx_http_cwmp_verb_later, NULL, 1, 1 }
 };
 
 
@@ -432,6 +435,18 @@ ngx_http_cwmp_verb_unknown(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
     ngx_http_cwmp_reply_error(ctx, NGX_HTTP_BAD_REQUEST,
                               "the session is over, or another one has "
                               "replaced it: begin with an Inform");
+}
+
+
+/* one that informs without end; the log was told by Redis' note, once */
+
+static void
+ngx_http_cwmp_verb_later(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
+{
+    ctx->request->keepalive = 0;
+
+    ngx_http_cwmp_reply_error(ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
+                              "too many sessions: try again later");
 }
 
 

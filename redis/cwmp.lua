@@ -12,6 +12,7 @@
     rpc ...           send this RPC (see rpc_reply)
     end               nothing to send: 204
     unknown           no such session, or the token is another session's
+    later             it informs without end: 503
 
   The second element of each answer is a list of notes for the caller's log.
 
@@ -35,13 +36,13 @@ local VERSION = 7
 
 -- positions in KEYS, the same for every function that works on a device
 local DEVICE, PARAMS, TASKS, QUEUE, LIVE, RUNNING, WAITING, SESSION, RESULTS,
-      DUE, EVENTS, SEEN, MODEL, SOFTWARE, QUIRKS, LEARNED, WAKE =
-      1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17
+      DUE, EVENTS, SEEN, MODEL, SOFTWARE, QUIRKS, LEARNED, FIRST, WAKE =
+      1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18
 
 local SUFFIX = { '', ':params', ':tasks', ':queue', ':live', ':running',
                  ':waiting', ':session', ':results' }
 local SHARED = { 'due', 'events', 'index:seen', 'index:model', 'index:version',
-                 'quirks', 'model:', 'wake' }
+                 'quirks', 'model:', 'index:first', 'wake' }
 
 -- states of a session (the CPE's turn, the ACS's turn, after our 204)
 local CPE, ACS, CLOSING = '1', '2', '3'
@@ -89,6 +90,10 @@ local BOUND = {
     least = 8,                      -- names in a read
     none = 1e9,                     -- no bound
     seen = 900,                     -- seconds that the index of them is behind
+    results = 7776000,              -- seconds that they are kept: 90 days
+    near = 5,                       -- seconds between Informs that count as
+    burst = 1000,                   -- one upon the other: so many in
+    window = 900,                   -- so many seconds
 }
 
 -- bands of the queue's scores; all of them exact in a double
@@ -363,7 +368,7 @@ local KEYS = {
 
 function keys_of(device, id)
     return setmetatable({ device, nil, nil, nil, nil, nil, nil, nil, nil, nil,
-                          nil, nil, nil, nil, nil, nil, nil, id = id }, KEYS)
+                          nil, nil, nil, nil, nil, nil, nil, nil, id = id }, KEYS)
 end
 
 -- Where Redis is no Cluster, nodes name the device's hash only.
@@ -1012,16 +1017,28 @@ local function load_task(c, id)
     return last.task, last.json, last.queued
 end
 
+-- results are kept by number and by age
+local several = {}                  -- (Lua takes 200 locals in a file)
+
+function several.trim(c)
+    call('XTRIM', c.k[RESULTS], 'MINID',
+         string.format('%.0f', c.now - BOUND.results * 1000))
+end
+
 local function write_result(c, r)
     call('XADD', c.k[RESULTS], 'MAXLEN', '~', RESULTS_MAX, '*', 'id', r.id,
          'method', r.method or '', 'status', r.status, 'fault', r.fault or '',
          'response', r.response or '', 'queued', seconds(r.queued or c.now),
          'sent', r.sent and seconds(r.sent) or '', 'ended', seconds(c.now))
+    several.trim(c)
     event(c, 'task', 'id', r.id, 'method', r.method or '', 'status', r.status)
 end
 
--- functions for tasks of several messages (Lua takes 200 locals in a file)
-local several = {}
+-- an id without its task ends, too
+function several.vanished(c, id)
+    write_result(c, { id = id, status = 'lost', fault = reason_json(
+                 'its entry in live was gone') })
+end
 
 -- Status of an object and of its values: 1 when one of them is only active later
 function several.worst(run, status)
@@ -1097,6 +1114,18 @@ function several.so_far(c, id, method)
     return w.count and several.list_of(rows, w), false
 end
 
+-- the device has it no longer
+function several.drop(c, id, task)
+    c.last = nil
+    call('HDEL', c.k[LIVE], id, '=a ' .. id, '=p ' .. id, '=v ' .. id,
+         '=s ' .. id, '=u ' .. id, '=w ' .. id, '=l ' .. id, '=r ' .. id,
+         '=k ' .. command_key(id, task))
+    call('ZREM', c.k[QUEUE], id)
+    if task.expires then
+        not_due(c, 'x', id)
+    end
+end
+
 -- the one end of a task that was accepted
 local function finish(c, id, status, more)
     local task, _, queued = load_task(c, id)
@@ -1128,14 +1157,7 @@ local function finish(c, id, status, more)
     write_result(c, { id = id, method = task.method, status = status,
                       fault = more.fault, response = more.response,
                       queued = queued, sent = sent })
-    c.last = nil
-    call('HDEL', c.k[LIVE], id, '=a ' .. id, '=p ' .. id, '=v ' .. id,
-         '=s ' .. id, '=u ' .. id, '=w ' .. id, '=l ' .. id, '=r ' .. id,
-         '=k ' .. command_key(id, task))
-    call('ZREM', c.k[QUEUE], id)
-    if task.expires then
-        not_due(c, 'x', id)
-    end
+    several.drop(c, id, task)
 end
 
 local function characters(s)
@@ -1362,6 +1384,7 @@ local function pick(c)
         local task, json, queued = load_task(c, head[1])
         if not task then
             call('ZREM', c.k[QUEUE], head[1])
+            several.vanished(c, head[1])
         elseif not METHODS[task.method] then
             finish(c, head[1], 'lost', { fault = reason_json(
                    'its entry in live was damaged') })
@@ -3394,6 +3417,10 @@ local function contact(c, f, set)
         set[#set + 1] = 'indexed'
         set[#set + 1] = c.second
     end
+    if f.known.burst then
+        set[#set + 1] = 'burst'
+        set[#set + 1] = f.known.burst
+    end
     if f.free and not f.known[5] then
         set[#set + 1] = 'free'
         set[#set + 1] = '1'
@@ -3502,6 +3529,8 @@ local function device(c, f, args)
         index(c, SOFTWARE, d.version, f.version)
     end
     if not d.first then
+        call('ZADD', c.k[FIRST] or string.gsub(c.k[SEEN], 'seen$', 'first'),
+             c.when, c.id)
         event(c, 'new')
     end
     -- the last: by it the next Inform knows what is in the others
@@ -3565,6 +3594,42 @@ local function is_light(c, f)
     return true
 end
 
+--[[
+  A CPE that informs without end: of its Informs that come within BOUND.near
+  seconds of the last, it may have so many in BOUND.window seconds; then one in
+  BOUND.near seconds, as the retry table of CWMP has it.  Others are refused
+  before anything is written.  burst: since when it is counted, and how many.
+]]
+local function too_often(c, known)
+    local gap = c.when - (known[6] or 0)
+    if gap >= BOUND.near or gap < 0 then
+        return false
+    end
+    local start, n = string.match(known[7] or '', '^(%d+) (%d+)$')
+    local since = start and c.second - start
+    if not start or since >= BOUND.window or since < 0 then
+        start, n = c.second, 0
+    end
+    n = n + 1
+    local most = BOUND.burst
+    if n > most then
+        most = call('HGET', string.gsub(c.k[EVENTS], 'events$', 'settings'),
+                    'sessions') or most
+        most = tonumber(most) == 0 and BOUND.none or tonumber(most)
+    end
+    if n <= most then
+        known.burst = start .. ' ' .. n
+        return false
+    elseif n == most + 1 then
+        call('HSET', c.k[DEVICE], 'burst', start .. ' ' .. n)
+        event(c, 'session', 'state', 'refused', 'reason', 'informs without end')
+        note(c, 'informs without end: more than ' .. most .. ' sessions in '
+                .. BOUND.window / 60 .. ' minutes; for the rest of them it gets '
+                .. 'one in ' .. BOUND.near .. ' seconds')
+    end
+    return true
+end
+
 -- What is looked at in each Inform; the rest by tell_all() and parameters_of().
 local function inform_facts(c, args)
     local at = c.packed and 13 or 21
@@ -3608,7 +3673,7 @@ end
 function inform(c, args)
     local k, token, nonce, digest = c.k, args[2], args[3], args[4]
     local known = call('HMGET', k[DEVICE], 'is', 'informed', 'events',
-                       'indexed', 'free')
+                       'indexed', 'free', 'seen', 'burst')
     -- of most devices there is nothing of all this
     local quirks = k[QUIRKS] or k[TASKS]
     local rest = known[5] and call('EXISTS', k[SESSION], k[TASKS], quirks)
@@ -3623,6 +3688,9 @@ function inform(c, args)
         old.idle = args[6]
         save(c, old, nonce, old.d)
         return { 'inform', c.notes, old.t, old.y or '' }
+    end
+    if too_often(c, known) then
+        return { 'later', c.notes }
     end
     if rest > 0 then
         call('DEL', k[SESSION])
@@ -4353,6 +4421,8 @@ local function cwmp_step(keys, args, packed)
     error(reply, 0)
 end
 
+do
+
 -- Parameters of a long response, ahead of its step; from first on: name, letter
 -- and value, ...  rpc: the ID that it has, nil when that is not known.  Only
 -- an answer that the step may take as one to the RPC outstanding is stored.
@@ -4403,7 +4473,18 @@ local function cwmp_broke_1(keys, args)
 end
 
 
+redis.register_function('cwmp_chunk_1', cwmp_chunk_1)
+redis.register_function('cwmp_chunk_2', cwmp_chunk_2)
+redis.register_function('cwmp_broke_1', cwmp_broke_1)
+
+end
+
+
 -- ---------------------------------------------------------------- deadlines
+
+local house = {}                    -- what keeps order, beside sessions
+
+do  -- Lua takes 200 local names in a block
 
 local function session_due(c)
     local left = call('PTTL', c.k[SESSION])
@@ -4484,6 +4565,22 @@ local function cwmp_deadline_1(keys, args)
     return { 'ok', c.notes }
 end
 
+--[[
+  The same, by a worker that holds the lock still; keys: due:lock as well, as
+  the last; args: the token that cwmp_due_2 gave, and how long the lock holds in
+  ms, as well.  One that was stopped for longer than the lock holds, and goes
+  on, does nothing: its token is not in the lock any more.
+]]
+local function cwmp_deadline_2(keys, args)
+    local lock = keys[#keys]
+    keys[#keys] = nil
+    if call('GET', lock) ~= args[3] then
+        return { 'fenced', {} }
+    end
+    call('PEXPIRE', lock, args[4])
+    return cwmp_deadline_1(keys, args)
+end
+
 -- keys: due, due:lock; args: who asks, how long the lock holds in ms, how many
 -- at most.  What is due now, for one asker at a time.
 local function cwmp_due_1(keys, args)
@@ -4496,17 +4593,24 @@ local function cwmp_due_1(keys, args)
                 args[3])
 end
 
+house.waiting_due = waiting_due
+redis.register_function('cwmp_deadline_1', cwmp_deadline_1)
+redis.register_function('cwmp_deadline_2', cwmp_deadline_2)
+redis.register_function('cwmp_due_1', cwmp_due_1)
+
+end
+
 
 -- ------------------------------------------------------ what people call
 
-local function wrong_key(key)
+function house.wrong_key(key)
     return redis.error_reply('ERR ' .. key .. " is no device's key: use "
            .. "cwmp:{0}:ID:tasks, ID being OUI-ProductClass-SerialNumber with "
            .. "%XX for what is not a letter, a digit or _")
 end
 
 -- what was pushed plainly before; true when not all of it could be taken
-local function take_inbox(c)
+function house.take_inbox(c)
     for _ = 1, QUEUE_MAX / INTAKE do
         if not intake(c, INTAKE) then
             return false
@@ -4515,21 +4619,1032 @@ local function take_inbox(c)
     return true
 end
 
-local function inbox_long(c)
+function house.inbox_long(c)
     return redis.error_reply('ERR the inbox of ' .. c.id .. ' is long: '
            .. call('LLEN', c.k[TASKS]) .. ' tasks; try again')
+end
+
+-- ------------------------------------------------------------ housekeeping
+
+--[[
+  What keeps a partition in order when a crash, a failover or a hand has left
+  things that disagree (mend), what an admin does with a whole device (delete,
+  replace, tags, another number of partitions), and look-ups (find).
+
+  A pass of mend goes over all keys of the partition, then over each index, a
+  slice a call: "PHASE CURSOR", and 0 at the end.  Each slice leaves things
+  better, whoever calls it.  To mend more: a found() in mend_index() or
+  mend_tasks(); a new index: its entries in entries_of() and its name in
+  PHASES.
+]]
+-- a function has 200 names of its own, and may use 60 from outside
+function house.keeping()
+
+local SCANNED = 100                 -- keys looked at by one SCAN, about
+local SCANS = 10                    -- of a slice
+local SLICED = 50                   -- devices or index entries of a slice
+local PACE = 50                     -- ms between slices of a pass
+local EVERY = 3600                  -- s between passes
+local SOON = 60                     -- s until the first one
+local GRACE = 10000                 -- ms that deadlines may be late
+local DAY = 86400
+local EXPIRING = { tasks = 64, bytes = 1048576 }  -- looked at for "expires"
+local TAGS_MAX, TAG_BYTES = 32, 64
+local FIND = { most = 1000, looks = 5000 }
+local PHASES = { 'keys', 'index:seen', 'index:first', 'index:model',
+                 'index:version', 'index:tag' }
+local RECORD = { 'first', 'seen', 'oui', 'class', 'version', 'tags', 'free' }
+
+local function base_of(key)         -- "cwmp:{0}:"
+    return string.match(key, '^(.-:{%d+}:)')
+end
+
+local function no_partition(key)
+    return redis.error_reply('ERR ' .. key .. ' is no key of a partition, such '
+                             .. 'as cwmp:{0}:due')
+end
+
+local function shared_key(c, name)
+    return base_of(c.k[DEVICE]) .. name
+end
+
+local function device_at(base, id)
+    return context(keys_of(base .. id, id), id)
+end
+
+-- as it stands in an index: one line, without tabs
+local function plain(text)
+    return (string.gsub(text, '%c', '?'))
+end
+
+local function each_tag(tags, take)
+    for tag in string.gmatch(tags or '', '[^,]+') do
+        take(tag)
+    end
+end
+
+-- name of the index, member, score
+local function entries_of(id, d)
+    if not d.first or not tonumber(d.first) then
+        return {}
+    end
+    local list = { { 'index:first', id, d.first },
+                   { 'index:seen', id, d.seen or d.first } }
+    if d.oui then
+        list[#list + 1] = { 'index:model', plain(d.oui .. ' ' .. (d.class or ''))
+                                           .. '\t' .. id, 0 }
+    end
+    if d.version then
+        list[#list + 1] = { 'index:version', plain(d.version) .. '\t' .. id, 0 }
+    end
+    each_tag(d.tags, function(tag)
+        list[#list + 1] = { 'index:tag', tag .. '\t' .. id, 0 }
+    end)
+    return list
+end
+
+-- all that stands of a device beside its own keys
+local function remove_shared(c)
+    local d = hash_fields(c.k[DEVICE], RECORD)
+    d.first = d.first or '0'
+    for _, e in ipairs(entries_of(c.id, d)) do
+        call('ZREM', shared_key(c, e[1]), e[2])
+    end
+    not_due(c, 's')
+    not_due(c, 'g')
+    for _, id in ipairs(call('HKEYS', c.k[WAITING])) do
+        not_due(c, 'w', id)
+    end
+    for _, id in ipairs(call('HKEYS', c.k[LIVE])) do
+        if string.byte(id) ~= 61 then               -- "=": not a task
+            not_due(c, 'x', id)
+        end
+    end
+end
+
+local function remove(c, reason)
+    local tasks = call('ZCARD', c.k[QUEUE]) + call('HLEN', c.k[WAITING])
+                  + call('EXISTS', c.k[RUNNING]) + call('LLEN', c.k[TASKS])
+    remove_shared(c)
+    for i = 1, #SUFFIX do
+        call('UNLINK', c.k[i])
+    end
+    call('UNLINK', c.k[DEVICE] .. ':moving')
+    event(c, 'deleted', 'reason', reason, 'tasks', tasks)
+end
+
+
+-- mend
+
+local function found(c, w, text, repair)
+    w.found[#w.found + 1] = text .. ', device: ' .. c.id
+    if not w.dry then
+        repair()
+    end
+end
+
+local function mend_index(c, w, d)
+    for _, e in ipairs(entries_of(c.id, d)) do
+        local key = shared_key(c, e[1])
+        local score = call('ZSCORE', key, e[2])
+        local behind = score and e[3] - score
+        if not score or e[1] == 'index:first' and behind ~= 0
+           or e[1] == 'index:seen' and (behind < 0
+                                        or behind > BOUND.seen + 1)
+        then
+            found(c, w, 'is missing in ' .. e[1], function()
+                call('ZADD', key, e[3], e[2])
+            end)
+        end
+    end
+end
+
+local function is_due(c, kind, task)
+    return call('ZSCORE', c.k[DUE], kind .. ' ' .. c.id
+                                    .. (task and ' ' .. task or ''))
+end
+
+local function mend_running(c, w, run, lives)
+    if not run then
+        return
+    elseif not lives[run] then
+        return found(c, w, 'task ' .. run .. ' runs, and is not in live',
+                     function()
+            call('DEL', c.k[RUNNING])
+            not_due(c, 's')
+            several.vanished(c, run)
+        end)
+    end
+    local at, left = is_due(c, 's'), call('PTTL', c.k[SESSION])
+    if left > 0 and not at then
+        found(c, w, 'task ' .. run .. ' runs without a deadline', function()
+            due(c, 's', nil, c.now + left + 1)
+        end)
+    elseif left == -1 then
+        found(c, w, 'its session has no end', function()
+            call('PEXPIRE', c.k[SESSION], 30000)
+            due(c, 's', nil, c.now + 30001)
+        end)
+    elseif left < 0 and (not at or at + GRACE < c.now) then
+        found(c, w, 'task ' .. run .. ' runs, and its session is over',
+              function() lose(c, 'its session was over') end)
+    end
+end
+
+local function mend_waiting(c, w, id, run, lives)
+    local at = is_due(c, 'w', id)
+    if id == run then
+        found(c, w, 'task ' .. id .. ' runs and waits', function()
+            no_longer_waits(c, { id = id })
+        end)
+    elseif not lives[id] then
+        found(c, w, 'task ' .. id .. ' waits, and is not in live', function()
+            no_longer_waits(c, { id = id })
+            several.vanished(c, id)
+        end)
+    elseif not at or at + GRACE < c.now then
+        found(c, w, 'task ' .. id .. ' waits '
+                    .. (at and 'beyond its' or 'without a') .. ' deadline',
+              function() house.waiting_due(c, id) end)
+    end
+end
+
+local function mend_queue(c, w, id, elsewhere, lives)
+    if elsewhere[id] then
+        found(c, w, 'task ' .. id .. ' is in the queue and ' .. elsewhere[id],
+              function() call('ZREM', c.k[QUEUE], id) end)
+    elseif not lives[id] then
+        found(c, w, 'task ' .. id .. ' is in the queue, and not in live',
+              function()
+            call('ZREM', c.k[QUEUE], id)
+            several.vanished(c, id)
+        end)
+    end
+end
+
+-- It is nowhere: back to the queue, unless it was sent and may not be again.
+local function restore(c, id)
+    local task = load_task(c, id)
+    local m = METHODS[task.method]
+    local sent = tonumber(call('HGET', c.k[LIVE], '=a ' .. id) or 0) > 0
+    if not m then
+        return finish(c, id, 'lost', { fault = reason_json(
+                      'its entry in live was damaged') })
+    elseif sent and m.lost ~= 'again' and not task.retry then
+        return finish(c, id, 'lost', { fault = reason_json('sent, and what '
+                      .. 'was known of its outcome is gone') })
+    end
+    local order = next_number(c)
+    local after = call('HEXISTS', c.k[LIVE], '=w ' .. id) == 1
+    call('ZADD', c.k[QUEUE], after and string.format('%.0f', AFTER + order)
+                             or place(c, task, order), id)
+end
+
+local function mend_expiry(c, w, queued)
+    local bytes = 0
+    for i = 1, math.min(#queued, EXPIRING.tasks) do
+        bytes = bytes + call('HSTRLEN', c.k[LIVE], queued[i])
+        local task = bytes <= EXPIRING.bytes and load_task(c, queued[i])
+        local at = task and task.expires and is_due(c, 'x', queued[i])
+        if task and task.expires and (not at or at + GRACE < c.now) then
+            found(c, w, 'task ' .. queued[i] .. ' expires without a deadline',
+                  function()
+                if task.expires * 1000 > c.now then
+                    due(c, 'x', queued[i], task.expires * 1000)
+                else
+                    finish(c, queued[i], 'expired')
+                end
+            end)
+        end
+    end
+end
+
+local function mend_live(c, w, lives, rest, placed)
+    for id in pairs(lives) do
+        if not placed[id] then
+            found(c, w, 'task ' .. id .. ' is neither in queue, running nor '
+                        .. 'waiting', function() restore(c, id) end)
+        end
+    end
+    for _, field in ipairs(rest) do
+        local kind, id = string.match(field, '^=(%a) (.*)$')
+        if kind == 'k' then
+            id = call('HGET', c.k[LIVE], field)
+        end
+        if id and not lives[id] then        -- false: its task just ended
+            found(c, w, 'field ' .. shown(field, 80) .. ' of live is of no task',
+                  function() call('HDEL', c.k[LIVE], field) end)
+        end
+    end
+end
+
+local function mend_tasks(c, w, d)
+    if call('EXISTS', c.k[LIVE], c.k[QUEUE], c.k[RUNNING], c.k[WAITING]) == 0
+    then
+        return
+    end
+    check_keys(c)
+    local lives, rest, placed = {}, {}, {}
+    for _, field in ipairs(call('HKEYS', c.k[LIVE])) do
+        if string.byte(field) == 61 then
+            rest[#rest + 1] = field
+        else
+            lives[field] = true
+        end
+    end
+    if d.free and next(lives) then
+        found(c, w, 'tasks live, and "free" says none does', function()
+            call('HDEL', c.k[DEVICE], 'free')
+            call('HDEL', c.k[SESSION], 'f')
+        end)
+    end
+    local run = call('HGET', c.k[RUNNING], 'id')
+    local queued = call('ZRANGE', c.k[QUEUE], 0, -1)
+    local waiting = call('HKEYS', c.k[WAITING])
+    for _, id in ipairs(waiting) do
+        placed[id] = 'waiting'
+    end
+    if run then
+        placed[run] = 'running'
+    elseif call('EXISTS', c.k[RUNNING]) == 1 then
+        found(c, w, 'running names no task', function()
+            call('DEL', c.k[RUNNING])
+        end)
+    end
+    for _, id in ipairs(queued) do
+        mend_queue(c, w, id, placed, lives)
+    end
+    mend_expiry(c, w, queued)
+    for _, id in ipairs(queued) do
+        placed[id] = placed[id] or 'queue'
+    end
+    mend_running(c, w, run, lives)
+    for _, id in ipairs(waiting) do
+        mend_waiting(c, w, id, run, lives)
+    end
+    mend_live(c, w, lives, rest, placed)
+end
+
+local function mend(c, w)
+    local d = hash_fields(c.k[DEVICE], RECORD)
+    local silent = c.now / 1000 - (tonumber(d.seen) or math.huge)
+    w.devices = w.devices + (d.first and 1 or 0)
+    if w.silence and silent > tonumber(w.silence) then
+        return found(c, w, 'is forgotten: silent for '
+                     .. math.floor(silent / DAY) .. ' days',
+                     function() remove(c, 'silent') end)
+    end
+    mend_index(c, w, d)
+    mend_tasks(c, w, d)
+    if call('EXISTS', c.k[DEVICE] .. ':moving') == 1 then
+        found(c, w, 'its replacement was begun and did not end: run '
+                    .. 'cwmp-replace again', function() end)
+    end
+    if not w.dry then
+        several.trim(c)
+    end
+end
+
+-- What cannot be mended is told, and keeps nobody else's from being.
+local function mend_one(base, id, w)
+    local c = device_at(base, id)
+    local ok, why = pcall(mend, c, w)
+    if not ok then
+        w.found[#w.found + 1] = 'cannot be mended: '
+            .. (type(why) == 'table' and why.err or tostring(why))
+            .. ', device: ' .. id
+    end
+    for _, text in ipairs(c.notes) do
+        w.found[#w.found + 1] = text .. ', device: ' .. id
+    end
+end
+
+local OWN = { [':queue'] = true, [':live'] = true, [':running'] = true,
+              [':waiting'] = true }
+
+-- the device that a key is to be mended for, or nil
+local function device_of(base, key)
+    local id, suffix = string.match(key, '^([^:]+%-[^:]+)(:?%a*)$', #base + 1)
+    if not id then
+        return nil
+    elseif suffix == '' then
+        return id
+    end
+    return OWN[suffix] and call('EXISTS', base .. id) == 0 and id or nil
+end
+
+local function slice_keys(base, cursor, w)
+    local done, n = {}, 0
+    for _ = 1, SCANS do
+        local got = call('SCAN', cursor, 'MATCH', base .. '*', 'COUNT', SCANNED)
+        for _, key in ipairs(got[2]) do
+            local id = device_of(base, key)
+            if id and not done[id] then
+                done[id], n = true, n + 1
+                mend_one(base, id, w)
+            end
+        end
+        cursor = got[1]
+        if cursor == '0' or n >= SLICED then
+            break
+        end
+    end
+    return cursor
+end
+
+-- entries of an index that no device has
+local function slice_index(base, name, cursor, w)
+    local got = redis.pcall('ZSCAN', base .. name, cursor, 'COUNT', SLICED)
+    if got.err then
+        w.found[#w.found + 1] = base .. name .. ' cannot be read: ' .. got.err
+        return '0'
+    end
+    for i = 1, #got[2], 2 do
+        local member = got[2][i]
+        local id = string.match(member, '([^\t]*)$')
+        local c = device_at(base, id)
+        local good = false
+        for _, e in ipairs(entries_of(id, hash_fields(c.k[DEVICE], RECORD))) do
+            good = good or e[1] == name and e[2] == member
+        end
+        if not good then
+            found(c, w, name .. ' has ' .. shown(member, 80)
+                        .. ', which the device has not', function()
+                call('ZREM', base .. name, member)
+            end)
+        end
+    end
+    return got[1]
+end
+
+-- one slice; where the next one begins, '0' when there is none
+function house.slice(base, at, w)
+    local phase, cursor = string.match(at, '^(%d+) (%d+)$')
+    phase, cursor = tonumber(phase or 1), cursor or '0'
+    w.silence = call('HGET', base .. 'settings', 'silence')
+    if phase == 1 then
+        cursor = slice_keys(base, cursor, w)
+    elseif PHASES[phase] then
+        cursor = slice_index(base, PHASES[phase], cursor, w)
+    end
+    if cursor == '0' then
+        phase = phase + 1
+    end
+    return PHASES[phase] and phase .. ' ' .. cursor or '0'
+end
+
+--[[
+  A slice of the pass that goes on by itself, if it is time for one: when to
+  ask for the next, in ms, and what was found.  reconcile: at (where it is),
+  next (when the next pass begins), started, ended, devices, mended.
+]]
+function house.pass(base, now)
+    local key = base .. 'reconcile'
+    local s = hash_fields(key, { 'at', 'next' })
+    if not s.at then
+        if not s.next then
+            call('HSET', key, 'next', now + SOON)
+            return 0, {}
+        end
+        local every = tonumber(call('HGET', base .. 'settings', 'reconcile')
+                               or EVERY)
+        if tonumber(s.next) > now and tonumber(s.next) - now <= every then
+            return 0, {}
+        end
+        call('HSET', key, 'started', now, 'devices', 0, 'mended', 0)
+    end
+    local w = { found = {}, devices = 0 }
+    local at = house.slice(base, s.at or '0', w)
+    call('HINCRBY', key, 'devices', w.devices)
+    call('HINCRBY', key, 'mended', #w.found)
+    if at ~= '0' then
+        call('HSET', key, 'at', at)
+        return PACE, w.found
+    end
+    local every = call('HGET', base .. 'settings', 'reconcile') or EVERY
+    call('HDEL', key, 'at')
+    call('HSET', key, 'ended', now, 'next', now + every)
+    return 0, w.found
+end
+
+-- FCALL cwmp_reconcile 1 cwmp:{0}:due [CURSOR [dry]]: where to go on (0: it is
+-- done), devices seen, what was found and mended
+local function cwmp_reconcile(keys, args)
+    local base = base_of(keys[1])
+    if not base then
+        return no_partition(keys[1])
+    end
+    local w = { found = {}, devices = 0, dry = args[2] == 'dry' }
+    local at = house.slice(base, args[1] or '0', w)
+    return { at, w.devices, unpack(w.found) }
+end
+
+local SETTINGS = {                  -- least and most
+    silence = { DAY, 3650 * DAY }, sessions = { 0, 1000000 },
+    reconcile = { 1, 30 * DAY },
+}
+
+-- FCALL cwmp_setting 1 cwmp:{0}:settings NAME [VALUE]: sets it; '' takes it
+-- away; the value that holds
+local function cwmp_setting(keys, args)
+    local name, value = args[1] or '', args[2]
+    local bounds = SETTINGS[name]
+    if not string.find(keys[1], ':{%d+}:settings$') then
+        return redis.error_reply('ERR ' .. keys[1] .. ' is not cwmp:{0}:settings')
+    elseif not bounds then
+        return redis.error_reply('ERR ' .. shown(name, 64) .. ' is no setting; '
+               .. 'there are reconcile, sessions, silence')
+    elseif value == '' then
+        call('HDEL', keys[1], name)
+    elseif value then
+        local n = tonumber(value)
+        if not whole(n, bounds[1], bounds[2]) then
+            return redis.error_reply('ERR ' .. name .. ' is not a whole number '
+                   .. 'from ' .. bounds[1] .. ' to ' .. bounds[2])
+        end
+        call('HSET', keys[1], name, string.format('%.0f', n))
+    end
+    return call('HGET', keys[1], name) or ''
+end
+
+
+-- what an admin does with a device
+
+local function known_device(key)
+    local k, id = device_keys(key)
+    if not k then
+        return nil, house.wrong_key(key)
+    end
+    local c = context(k, id)
+    if call('EXISTS', k[DEVICE], k[TASKS], k[RESULTS]) == 0 then
+        return nil, redis.error_reply('ERR no device ' .. id .. ' is known')
+    end
+    return c
+end
+
+-- FCALL cwmp_delete 1 cwmp:{0}:ID
+local function cwmp_delete(keys)
+    local c, wrong = known_device(keys[1])
+    if not c then
+        return wrong
+    end
+    check_keys(c)
+    remove(c, 'an admin')
+    return 'OK'
+end
+
+local function sorted_tags(set)
+    local list = {}
+    for tag in pairs(set) do
+        list[#list + 1] = tag
+    end
+    table.sort(list)
+    return list
+end
+
+local function set_tags(c, old, list)
+    local key = shared_key(c, 'index:tag')
+    each_tag(old, function(tag) call('ZREM', key, tag .. '\t' .. c.id) end)
+    for _, tag in ipairs(list) do
+        call('ZADD', key, 0, tag .. '\t' .. c.id)
+    end
+    if list[1] then
+        call('HSET', c.k[DEVICE], 'tags', table.concat(list, ','))
+    else
+        call('HDEL', c.k[DEVICE], 'tags')
+    end
+end
+
+-- FCALL cwmp_tag 1 cwmp:{0}:ID [+TAG|-TAG ...]: the tags that it then has
+local function cwmp_tag(keys, args)
+    local c, wrong = known_device(keys[1])
+    if not c then
+        return wrong
+    end
+    local old, set = call('HGET', c.k[DEVICE], 'tags'), {}
+    each_tag(old, function(tag) set[tag] = true end)
+    for _, arg in ipairs(args) do
+        local sign, tag = string.match(arg, '^([+-])([%w._:-]+)$')
+        if not sign or #tag > TAG_BYTES then
+            return redis.error_reply('ERR ' .. shown(arg, 80) .. ' is neither '
+                   .. '+TAG nor -TAG, a tag being 1 to ' .. TAG_BYTES
+                   .. ' of A-Z a-z 0-9 . _ : -')
+        end
+        set[tag] = sign == '+' or nil
+    end
+    local list = sorted_tags(set)
+    if #list > TAGS_MAX then
+        return redis.error_reply('ERR a device has at most ' .. TAGS_MAX
+                                 .. ' tags')
+    end
+    if args[1] then
+        if call('HEXISTS', c.k[DEVICE], 'first') == 0 then
+            return redis.error_reply('ERR ' .. c.id .. ' has not been seen')
+        end
+        set_tags(c, old, list)
+    end
+    return list
+end
+
+--[[
+  A device is replaced by another, which may live in another partition, in
+  three functions that cwmp-replace calls in turn, for each thing that moves:
+  cwmp_leave gives it ("N HEX"), cwmp_join takes it, cwmp_left says that it
+  arrived.  All that moves is in the list ":moving" from the first call on, and
+  each has a number, so that after a crash the same again does no harm.
+]]
+local function hex(s)
+    return (string.gsub(s, '.', function(ch)
+        return string.format('%02x', string.byte(ch))
+    end))
+end
+
+local function leave_task(c, id, new)
+    local task, json = load_task(c, id)
+    if not task then
+        return
+    end
+    local changed = select(2, several.so_far(c, id, task.method))
+    if changed or call('HGET', c.k[LIVE], '=u ' .. id) == '1'
+       and (METHODS[task.method] or {}).lost ~= 'again' and not task.retry
+    then
+        return finish(c, id, 'lost', { fault = reason_json('sent, and the '
+                      .. 'device was replaced by ' .. new) })
+    end
+    several.drop(c, id, task)
+    call('RPUSH', c.k[DEVICE] .. ':moving', 'task ' .. id .. ' ' .. json)
+end
+
+-- what was sent is of the old device, whatever became of it
+local function leave_all(c, new)
+    local why = { fault = reason_json('sent, and the device was replaced by '
+                                      .. new) }
+    local run = call('HGET', c.k[RUNNING], 'id')
+    if run then
+        call('DEL', c.k[RUNNING])
+        not_due(c, 's')
+        finish(c, run, 'lost', why)
+    end
+    for _, id in ipairs(call('HKEYS', c.k[WAITING])) do
+        no_longer_waits(c, { id = id })
+        finish(c, id, 'lost', { fault = why.fault })
+    end
+    call('RPUSH', c.k[DEVICE] .. ':moving',
+         'tags ' .. (call('HGET', c.k[DEVICE], 'tags') or ''))
+    for _, id in ipairs(call('ZRANGE', c.k[QUEUE], 0, -1)) do
+        leave_task(c, id, new)
+    end
+    call('DEL', c.k[SESSION])
+    call('HSET', c.k[DEVICE], 'replaced', new)
+    event(c, 'replaced', 'by', new)
+end
+
+-- FCALL cwmp_leave 1 cwmp:{0}:OLD NEW
+local function cwmp_leave(keys, args)
+    local c, wrong = known_device(keys[1])
+    if not c then
+        return wrong
+    end
+    local new, moving = args[1] or '', c.k[DEVICE] .. ':moving'
+    if not string.find(new, '^[%w_%%]+%-[%w_%%-]+$') or new == c.id then
+        return redis.error_reply('ERR ' .. shown(new, 80) .. ' is not the id '
+                                 .. 'of another device')
+    end
+    check_keys(c)
+    if call('EXISTS', moving) == 0 then
+        if call('HGET', c.k[DEVICE], 'replaced') == new then
+            return ''
+        end
+        if not house.take_inbox(c) then
+            return house.inbox_long(c)
+        end
+        leave_all(c, new)
+    elseif call('HGET', c.k[DEVICE], 'replaced') ~= new then
+        return redis.error_reply('ERR ' .. c.id .. ' is being replaced by '
+               .. call('HGET', c.k[DEVICE], 'replaced') .. ': end that first')
+    end
+    return (call('HGET', c.k[DEVICE], 'moved') or 0) + 1 .. ' '
+           .. hex(call('LINDEX', moving, 0))
+end
+
+-- FCALL cwmp_left 1 cwmp:{0}:OLD N: "N left", after cwmp_join of that one
+local function cwmp_left(keys, args)
+    local c, wrong = known_device(keys[1])
+    if not c then
+        return wrong
+    end
+    local moving = c.k[DEVICE] .. ':moving'
+    if tonumber(args[1]) == (call('HGET', c.k[DEVICE], 'moved') or 0) + 1 then
+        call('LPOP', moving)
+        call('HINCRBY', c.k[DEVICE], 'moved', 1)
+    end
+    return call('LLEN', moving)
+end
+
+local function join_task(c, id, json)
+    local task, field, reason, bad = parse_task(json)
+    if task then
+        task.id = id
+        if room(c) > 0 then
+            id, field, reason = accept(c, task, json)
+        else
+            id, field, reason = nil, 'task', 'there is no room in the queue'
+        end
+    end
+    if not task or not id then
+        reject(c, json, task or bad, field, reason)
+    end
+end
+
+-- FCALL cwmp_join 1 cwmp:{0}:NEW OLD "N HEX"
+local function cwmp_join(keys, args)
+    local k, id = device_keys(keys[1])
+    local n, text = string.match(args[2] or '', '^(%d+) (%x+)%s*$')
+    if not k or not n then
+        return k and redis.error_reply('ERR not as cwmp_leave gave it')
+               or house.wrong_key(keys[1])
+    end
+    local c = context(k, id)
+    check_keys(c)
+    local of, last = string.match(call('HGET', k[DEVICE], 'joined') or '',
+                                  '^(%S+) (%d+)$')
+    if of == args[1] and tonumber(last) >= tonumber(n) then
+        return 'OK'
+    end
+    local kind, rest = string.match(string.gsub(text, '%x%x', function(h)
+        return string.char(tonumber(h, 16))
+    end), '^(%a+) (.*)$')
+    if kind == 'tags' then
+        local old, set = call('HGET', k[DEVICE], 'tags'), {}
+        each_tag(old, function(tag) set[tag] = true end)
+        each_tag(rest, function(tag) set[tag] = true end)
+        set_tags(c, old, sorted_tags(set))
+        event(c, 'replaces', 'device replaced', args[1])
+    elseif kind == 'task' then
+        join_task(c, string.match(rest, '^(%S+) (.*)$'))
+    end
+    call('HSET', k[DEVICE], 'joined', args[1] .. ' ' .. n)
+    return 'OK'
+end
+
+
+-- partitions
+
+local function crc16(text)          -- CRC-16/XMODEM
+    local crc = 0
+    for i = 1, #text do
+        crc = bit.bxor(crc, bit.lshift(string.byte(text, i), 8))
+        for _ = 1, 8 do
+            crc = bit.lshift(crc, 1)
+            if crc >= 65536 then
+                crc = bit.band(bit.bxor(crc, 0x1021), 65535)
+            end
+        end
+    end
+    return crc
+end
+
+local function rename_device(from, to, id)
+    local c = device_at(from, id)
+    remove_shared(c)
+    local moved = 0
+    for i = 1, #SUFFIX + 1 do
+        local suffix = SUFFIX[i] or ':moving'
+        if call('EXISTS', from .. id .. suffix) == 1 then
+            if call('RENAMENX', from .. id .. suffix, to .. id .. suffix) == 0
+            then
+                error({ err = 'ERR ' .. to .. id .. suffix .. ' is there, '
+                              .. 'too: look at both, and delete one' })
+            end
+            moved = 1
+        end
+    end
+    mend_one(to, id, { found = {}, devices = 0 })
+    return moved
+end
+
+local function check_offline(prefix, partitions)
+    for p = 0, partitions - 1 do
+        if call('EXISTS', prefix .. ':{' .. p .. '}:due:lock') == 1 then
+            return redis.error_reply('ERR a node is at work: stop nginx on all '
+                   .. 'nodes, and wait for 5 seconds')
+        end
+    end
+end
+
+-- rows of quirks and settings are the same in all partitions
+local function copy_rows(prefix, from, to)
+    for _, name in ipairs({ 'quirks', 'settings' }) do
+        local key = prefix .. ':{0}:' .. name
+        if call('EXISTS', key) == 1 then
+            for p = 1, to - 1 do
+                call('COPY', key, prefix .. ':{' .. p .. '}:' .. name)
+            end
+        end
+        for p = to, from - 1 do
+            call('UNLINK', prefix .. ':{' .. p .. '}:' .. name)
+        end
+    end
+end
+
+-- FCALL cwmp_repartition 1 cwmp:meta FROM TO CURSOR: where to go on, and how
+-- many devices were moved; of a Redis that is no Cluster
+local function cwmp_repartition(keys, args)
+    local prefix = string.match(keys[1], '^(.*):meta$')
+    local from, to = tonumber(args[1]), tonumber(args[2])
+    local cursor, moved = args[3] or '0', 0
+    if not prefix or not whole(from, 1, 1024) or not whole(to, 1, 1024) then
+        return redis.error_reply('ERR cwmp:meta FROM TO: from 1 to 1024')
+    end
+    local way = args[1] .. '>' .. args[2]
+    local now = call('HGET', keys[1], 'partitions') or args[1]
+    if now ~= args[1] and now ~= way then
+        return redis.error_reply('ERR ' .. keys[1] .. ' says ' .. now
+                                 .. ' partitions')
+    end
+    local busy = check_offline(prefix, math.max(from, to))
+    if busy then
+        return busy
+    end
+    if now ~= way then
+        call('HSET', keys[1], 'partitions', way)
+        copy_rows(prefix, from, to)
+    end
+    local got = call('SCAN', cursor, 'MATCH', prefix .. ':{*}:*-*', 'COUNT',
+                     SLICED)
+    for _, key in ipairs(got[2]) do
+        local p, id = string.match(key, '^.-:{(%d+)}:([^:]+%-[^:]+):?%a*$')
+        local target = id and crc16(id) % to
+        if id and tonumber(p) ~= target and call('EXISTS', key) == 1 then
+            moved = moved + rename_device(prefix .. ':{' .. p .. '}:',
+                                          prefix .. ':{' .. target .. '}:', id)
+        end
+    end
+    if got[1] == '0' then
+        call('HSET', keys[1], 'partitions', args[2])
+    end
+    return { got[1], moved }
+end
+
+
+-- find
+
+--[[
+  A filter is an object: tag, oui, class, version (a text, or its beginning and
+  a *), seenAfter, seenBefore, firstAfter, firstBefore (Unix seconds).  One
+  index leads, the record of each device decides.  The cursor is the member of
+  the index where the last page ended.
+]]
+local function a_text(v) return type(v) == 'string' and #v <= 1024 end
+local function a_time(v) return type(v) == 'number' and v == v
+                                and v >= 0 and v <= 1e11 end
+local FILTER = { tag = a_text, oui = a_text, class = a_text, version = a_text,
+                 seenAfter = a_time, seenBefore = a_time, firstAfter = a_time,
+                 firstBefore = a_time }
+
+local function parse_filter(json)
+    local f, why = decode(json)
+    if not f then
+        return nil, 'filter: ' .. why
+    end
+    for name, v in pairs(f) do
+        if not FILTER[name] then
+            return nil, 'filter: ' .. shown(name, 64) .. ' is none of class, '
+                   .. 'firstAfter, firstBefore, oui, seenAfter, seenBefore, '
+                   .. 'tag, version'
+        elseif not FILTER[name](v) then
+            return nil, 'filter: ' .. name .. ' is not '
+                   .. (FILTER[name] == a_text and 'a text of at most 1024 bytes'
+                       or 'a Unix time in seconds')
+        end
+    end
+    f.oui = f.oui and string.upper(f.oui)
+    return f
+end
+
+-- is it this text, or does it begin as it says?
+local function is_like(wanted, text)
+    if string.sub(wanted, -1) == '*' then
+        return string.sub(text, 1, #wanted - 1) == string.sub(wanted, 1, -2)
+    end
+    return text == wanted
+end
+
+local function matches(f, d)
+    local seen, first = tonumber(d.seen), tonumber(d.first)
+    if not first or not seen
+       or f.oui and not is_like(f.oui, d.oui or '')
+       or f.class and not is_like(f.class, d.class or '')
+       or f.version and not is_like(f.version, d.version or '')
+       or seen < (f.seenAfter or 0) or seen > (f.seenBefore or seen)
+       or first < (f.firstAfter or 0) or first > (f.firstBefore or first)
+    then
+        return false
+    end
+    return not f.tag or string.find(',' .. (d.tags or '') .. ',',
+                                    ',' .. f.tag .. ',', 1, true) ~= nil
+end
+
+-- bounds in an index of texts: of this text, or of what begins as it says
+local function lexical(name, text, before)
+    before = before or ''
+    if string.sub(text, -1) == '*' then
+        local stem = before .. plain(string.sub(text, 1, -2))
+        return { name, '[' .. stem, '(' .. stem .. '\255' }
+    end
+    text = before .. plain(text)
+    return { name, '[' .. text .. '\t', '(' .. text .. '\n' }
+end
+
+-- the index that leads, and its bounds
+local function leader(f)
+    if f.tag then
+        return lexical('index:tag', f.tag)
+    elseif f.oui and f.class and string.sub(f.oui, -1) ~= '*' then
+        return lexical('index:model', f.class, f.oui .. ' ')
+    elseif f.version then
+        return lexical('index:version', f.version)
+    elseif f.oui then
+        return lexical('index:model', (string.gsub(f.oui, '%*$', '')) .. '*')
+    elseif f.firstAfter or f.firstBefore then
+        return { 'index:first', f.firstAfter or '-inf', f.firstBefore or '+inf',
+                 score = true }
+    elseif f.class then
+        return { 'index:model', '-', '+' }
+    end
+    return { 'index:seen', f.seenAfter and f.seenAfter - BOUND.seen - 1
+                           or '-inf', f.seenBefore or '+inf', score = true }
+end
+
+-- A class alone: the next entry that may be of it, past the others of this OUI.
+local function skip_class(f, member)
+    local oui, class = string.match(member, '^(%S*) ([^\t]*)\t')
+    local stem = plain((string.gsub(f.class, '%*$', '')))
+    if not oui or string.sub(class, 1, #stem) == stem then
+        return nil
+    end
+    return class < stem and '[' .. oui .. ' ' .. stem or '[' .. oui .. '!'
+end
+
+-- the members that follow the one where it ended, at most n
+local function page(key, by, after, n)
+    if not by.score then
+        return call('ZRANGEBYLEX', key, after and after or by[2], by[3],
+                    'LIMIT', 0, n)
+    end
+    local from, skip = by[2], 0
+    local score, member = string.match(after or '', '^(%S+) (.*)$')
+    if score then
+        from = score
+        local rank = call('ZRANK', key, member)
+        if rank and call('ZSCORE', key, member) + 0 == score + 0 then
+            skip = rank + 1 - call('ZCOUNT', key, '-inf', '(' .. score)
+        end
+    end
+    return call('ZRANGEBYSCORE', key, from, by[3], 'LIMIT', skip, n)
+end
+
+-- FCALL_RO cwmp_find 1 cwmp:{0}:index:seen FILTER [LIMIT [CURSOR]]: cursor (''
+-- when that was all), ID, ID, ...
+local function cwmp_find(keys, args)
+    local base = base_of(keys[1])
+    if not base then
+        return no_partition(keys[1])
+    end
+    local f, wrong = parse_filter(args[1] or '{}')
+    local limit = tonumber(args[2] or 100)
+    if not f then
+        return redis.error_reply('ERR ' .. wrong)
+    elseif not whole(limit, 1, FIND.most) then
+        return redis.error_reply('ERR LIMIT is not a whole number from 1 to '
+                                 .. FIND.most)
+    end
+    local by = leader(f)
+    local key, found_ids, looks = base .. by[1], {}, 0
+    local after = args[3] ~= '' and args[3] or nil
+    if after and not (by.score and string.find(after, '^[%d.]+ ')
+                      or not by.score and string.find(after, '^[[(].'))
+    then
+        return redis.error_reply('ERR CURSOR is not one of this filter')
+    end
+    local function cursor_at(member)
+        return by.score and call('ZSCORE', key, member) .. ' ' .. member
+               or '(' .. member
+    end
+    while looks < FIND.looks do
+        local members = page(key, by, after, math.min(limit, 100))
+        local jump
+        for _, member in ipairs(members) do
+            looks = looks + 1
+            jump = f.class and not f.oui and not by.score
+                   and by[1] == 'index:model' and skip_class(f, member)
+            if jump then
+                break
+            end
+            local id = string.match(member, '([^\t]*)$')
+            if matches(f, hash_fields(base .. id, RECORD)) then
+                found_ids[#found_ids + 1] = id
+                if #found_ids == limit then
+                    return { cursor_at(member), unpack(found_ids) }
+                end
+            end
+        end
+        if #members == 0 then
+            return { '', unpack(found_ids) }
+        end
+        after = jump or cursor_at(members[#members])
+    end
+    return { after, unpack(found_ids) }
+end
+
+redis.register_function('cwmp_reconcile', cwmp_reconcile)
+redis.register_function('cwmp_setting', cwmp_setting)
+redis.register_function('cwmp_delete', cwmp_delete)
+redis.register_function('cwmp_tag', cwmp_tag)
+redis.register_function('cwmp_leave', cwmp_leave)
+redis.register_function('cwmp_join', cwmp_join)
+redis.register_function('cwmp_left', cwmp_left)
+redis.register_function('cwmp_repartition', cwmp_repartition)
+redis.register_function{ function_name = 'cwmp_find', callback = cwmp_find,
+                         flags = { 'no-writes' } }
+
+end
+
+
+--[[
+  The same; who holds the lock also makes the partition's pass of mend, a slice
+  a call, when nothing else is to be done.  The token that the lock holds (empty:
+  it is another's), what is due, in how many ms to ask for the next slice (0: as
+  usual), and what was mended.
+]]
+local function cwmp_due_2(keys, args)
+    local lock = call('GET', keys[2])
+    if lock and string.match(lock, '^(%S+) ') ~= args[1] then
+        return { '', {}, 0, {} }
+    end
+    local second, us = clock()
+    lock = lock or args[1] .. ' ' .. second .. us
+    call('SET', keys[2], lock, 'PX', args[2])
+    local now = second .. string.sub(us, 1, 3)
+    local members = call('ZRANGEBYSCORE', keys[1], '-inf', now, 'LIMIT', 0,
+                         args[3])
+    if members[1] then
+        return { lock, members, 0, {} }
+    end
+    return { lock, members, house.pass(string.sub(keys[1], 1, -4),
+                                       tonumber(second)) }
 end
 
 -- FCALL cwmp_push 1 cwmp:{0}:ID:tasks JSON: the task's id
 local function cwmp_push(keys, args)
     local k, id = device_keys(keys[1])
     if not k then
-        return wrong_key(keys[1])
+        return house.wrong_key(keys[1])
     end
     if not string.find(id, '^[A-Z0-9_%%]+%-[%w_%%]+$')
        and not string.find(id, '^[A-Z0-9_%%]+%-[%w_%%]+%-[%w_%%]+$')
     then
-        return wrong_key(keys[1])
+        return house.wrong_key(keys[1])
     end
     local json = args[1] or ''
     local task, field, reason = parse_task(json)
@@ -4544,13 +5659,13 @@ local function cwmp_push(keys, args)
     end
     check_keys(c)
     -- what was pushed plainly before comes first
-    local left = take_inbox(c)
+    local left = house.take_inbox(c)
     if room(c) <= 0 then
         return redis.error_reply('ERR the queue of ' .. id .. ' is full: '
                                  .. QUEUE_MAX .. ' tasks')
     end
     if left then
-        return inbox_long(c)
+        return house.inbox_long(c)
     end
     local got
     got, field, reason = accept(c, task, json)
@@ -4568,12 +5683,12 @@ end
 local function cwmp_cancel(keys, args)
     local k, id = device_keys(keys[1])
     if not k then
-        return wrong_key(keys[1])
+        return house.wrong_key(keys[1])
     end
     local c = context(k, id)
     local task = args[1] or ''
     check_keys(c)
-    local left = take_inbox(c)
+    local left = house.take_inbox(c)
     if call('HGET', k[RUNNING], 'id') == task then
         return redis.error_reply('ERR task ' .. task .. ' was sent and awaits '
                .. 'its answer: it cannot be cancelled now')
@@ -4593,7 +5708,7 @@ local function cwmp_cancel(keys, args)
         return 'waiting'
     end
     if left then
-        return inbox_long(c)
+        return house.inbox_long(c)
     end
     return redis.error_reply('ERR no task ' .. task .. ' of ' .. id
                              .. ' lives')
@@ -4603,7 +5718,10 @@ end
 local function cwmp_meta_1(keys, args)
     call('HSETNX', keys[1], 'partitions', args[1])
     local n = call('HGET', keys[1], 'partitions')
-    if n ~= args[1] then
+    if string.find(n, '>', 1, true) then
+        return redis.error_reply('ERR the devices are being moved between '
+               .. 'partitions (' .. n .. '): run cwmp-partitions to its end')
+    elseif n ~= args[1] then
         return redis.error_reply('ERR ' .. keys[1] .. ' says ' .. n
                .. ' partitions: set partitions=' .. n .. ' in cwmp_redis')
     end
@@ -4622,14 +5740,11 @@ end)
 redis.register_function('cwmp_step_2', function(keys, args)
     return cwmp_step(keys, args, true)
 end)
-redis.register_function('cwmp_chunk_1', cwmp_chunk_1)
-redis.register_function('cwmp_chunk_2', cwmp_chunk_2)
-redis.register_function('cwmp_broke_1', cwmp_broke_1)
-redis.register_function('cwmp_deadline_1', cwmp_deadline_1)
-redis.register_function('cwmp_due_1', cwmp_due_1)
+redis.register_function('cwmp_due_2', cwmp_due_2)
 redis.register_function('cwmp_meta_1', cwmp_meta_1)
 redis.register_function('cwmp_push', cwmp_push)
 redis.register_function('cwmp_cancel', cwmp_cancel)
+house.keeping()
 redis.register_function{ function_name = 'cwmp_params',
                          callback = cwmp_params, flags = { 'no-writes' } }
 redis.register_function{ function_name = 'cwmp_version',

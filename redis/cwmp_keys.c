@@ -200,5 +200,12 @@ cwmp_keys(cwmp_arena_t *arena, const cwmp_str_t *prefix, unsigned partitions,
 
     model.len -= (model.len > 0);
 
-    return cwmp_key(arena, &head, "model:", &model, "", &keys[CWMP_KEYS - 1]);
+    if (cwmp_key(arena, &head, "model:", &model, "", &keys[CWMP_KEYS - 2])
+        != CWMP_OK)
+    {
+        return CWMP_ERROR;
+    }
+
+    return cwmp_key(arena, &head, "index:first", &cwmp_nobody, "",
+                    &keys[CWMP_KEYS - 1]);
 }

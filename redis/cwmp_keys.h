@@ -9,10 +9,10 @@
 #include "cwmp_types.h"
 
 
-/* of a device, of its partition, of its model; the order is cwmp.lua's */
+/* of a device, of its partition, of its model, and one more; the order is cwmp.lua's */
 #define CWMP_DEVICE_KEYS     9
 #define CWMP_PARTITION_KEYS  6
-#define CWMP_KEYS            (CWMP_DEVICE_KEYS + CWMP_PARTITION_KEYS + 1)
+#define CWMP_KEYS            (CWMP_DEVICE_KEYS + CWMP_PARTITION_KEYS + 2)
 
 
 /* CRC16(ID) mod the number of partitions; CRC16 as in Redis Cluster */

@@ -153,7 +153,8 @@ test_names(void)
         "cwmp:{0}:" ID ":session", "cwmp:{0}:" ID ":results",
         "cwmp:{0}:due", "cwmp:{0}:events", "cwmp:{0}:index:seen",
         "cwmp:{0}:index:model", "cwmp:{0}:index:version",
-        "cwmp:{0}:quirks", "cwmp:{0}:model:00D09E-Box%203000"
+        "cwmp:{0}:quirks", "cwmp:{0}:model:00D09E-Box%203000",
+        "cwmp:{0}:index:first"
     };
 
     prefix = (cwmp_str_t) cwmp_string("cwmp");

@@ -1,0 +1,284 @@
+#!/usr/bin/perl
+
+# A partition in which things disagree, after a crash or somebody's hand, is in
+# order after one pass: each thing is broken here by hand, a pass that only
+# looks tells it and changes nothing, one that mends mends it, and the next finds
+# nothing.  The pass is made by the nodes, too.  And who works off the
+# deadlines: one, and not one that was stopped meanwhile.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+
+use CWMP::Script;
+use CWMP::Test qw(wait_for);
+
+my $t = CWMP::Test->new;
+my $redis = $t->redis;
+my $n = 0;
+my $DUE = 'cwmp:{0}:due';
+
+my $GET = { method => 'GetParameterValues', ParameterNames => ['Device.A'] };
+my $LOAD = { method => 'Download', URL => 'http://fs.example/f',
+             FileType => '1 Firmware Upgrade Image' };
+
+sub device { return CWMP::Script->new($t, 'C' . ++$n, @_) }
+
+
+# All slices of a pass: what was found, and of how many devices.
+sub pass {
+    my (@how) = @_;
+    my ($at, @found) = ('0');
+    my $devices = 0;
+    for (1 .. 1000) {
+        my $r = $redis->cmd('FCALL', 'cwmp_reconcile', 1, $DUE, $at, @how);
+        $at = shift @$r;
+        $devices += shift @$r;
+        push @found, @$r;
+        last if $at eq '0';
+    }
+    return ($devices, @found);
+}
+
+sub found { my (undef, @found) = pass(@_); return @found }
+
+
+# Broken by hand: told, mended, and found no more.
+sub broken {
+    my ($d, $like, $name) = @_;
+    my $id = $d->id;
+    my @told = found('dry');
+    is scalar(grep { /$like/ && /device: \Q$id\E$/ } @told), 1,
+        "$name: told" or diag explain \@told;
+    is_deeply [sort(found('dry'))], [sort @told],
+        "$name: looking changes nothing";
+    found();
+    is_deeply [found()], [], "$name: a second pass finds nothing";
+}
+
+
+sub known {
+    my $d = device();
+    $d->session;
+    return $d;
+}
+
+
+subtest 'nothing is wrong' => sub {
+    my $d = known();
+    $d->give({ %$GET, id => 'a', expires => time + 1000 },
+             { %$GET, id => 'b', after => 8 });
+    $d->inform;
+    my ($devices, @found) = pass();
+    is_deeply \@found, [], 'nothing is found';
+    is $devices, $n, 'all devices were looked at';
+    $d->raw->reset;
+};
+
+
+subtest 'indexes' => sub {
+    for my $index (qw(seen first model version)) {
+        my $d = known();
+        my $key = "cwmp:{0}:index:$index";
+        my ($member) = grep { /(?:^|\t)\Q${\$d->id}\E$/ }
+                       $redis->list('ZRANGE', $key, 0, -1);
+        my $score = $redis->cmd('ZSCORE', $key, $member);
+        $redis->cmd('ZREM', $key, $member);
+        broken($d, qr/is missing in index:$index/, "no entry in $index");
+        is $redis->cmd('ZSCORE', $key, $member) + 0, $score + 0,
+            'it is there as it was' if $index ne 'seen';
+
+        my $other = device();
+        $redis->cmd('ZADD', $key, 7, ($index =~ /model|version/ ? "x y\t" : '')
+                    . $other->id);
+        broken($other, qr/index:$index has .*which the device has not/,
+               "an entry in $index without a device");
+    }
+    my $d = known();
+    $redis->cmd('ZADD', 'cwmp:{0}:index:version', 0, "0.1\t" . $d->id);
+    broken($d, qr/index:version has "0.1/, 'an entry of an old version');
+};
+
+
+subtest 'a task runs, and its session is over' => sub {
+    my $d = known();
+    $d->give({ %$GET, id => 'r' });
+    $d->begin;
+    $redis->cmd('DEL', $d->key('session'));
+    $redis->cmd('ZREM', $DUE, 's ' . $d->id);
+    broken($d, qr/task r runs, and its session is over/, 'no session');
+    is $d->has('running'), 0, 'it runs no longer';
+    $d->session;
+    is $d->status('r'), 'done', 'it was sent again, and has one result';
+    is scalar($d->results), 1, 'and no other';
+};
+
+
+subtest 'a deadline is missing' => sub {
+    my $d = known();
+    $d->give({ %$LOAD, id => 'w' });
+    $d->session;
+    $redis->cmd('ZREM', $DUE, 'w ' . $d->id . ' w');
+    broken($d, qr/task w waits without a deadline/, 'of what waits');
+    ok $redis->cmd('ZSCORE', $DUE, 'w ' . $d->id . ' w'), 'it has one again';
+
+    my $waits = $redis->cmd('HGET', $d->key('waiting'), 'w');
+    (my $past = $waits) =~ s/("deadline":)\d+/${1}1000/;
+    $redis->cmd('HSET', $d->key('waiting'), 'w', $past);
+    $redis->cmd('ZREM', $DUE, 'w ' . $d->id . ' w');
+    broken($d, qr/task w waits without a deadline/, 'that is over');
+    is $d->status('w'), 'lost', 'the task has ended';
+
+    $d = known();
+    $d->give({ %$GET, id => 'x', expires => time + 1000, after => 8 });
+    $d->session;
+    $redis->cmd('ZREM', $DUE, 'x ' . $d->id . ' x');
+    broken($d, qr/task x expires without a deadline/, 'of what expires');
+};
+
+
+subtest 'queue, live, running and waiting disagree' => sub {
+    my $d = known();
+    $redis->fcall_push($d->id, { %$GET, id => 'q' });
+    $redis->cmd('ZREM', $d->key('queue'), 'q');
+    broken($d, qr/task q is neither in queue, running nor waiting/, 'nowhere');
+    $d->session;
+    is $d->status('q'), 'done', 'it was carried out';
+
+    $d = known();
+    $d->give({ %$LOAD, id => 'sent' });
+    $d->begin;
+    $redis->cmd('DEL', $d->key('running'));
+    broken($d, qr/task sent is neither/, 'nowhere, and sent');
+    is $d->status('sent'), 'lost', 'what may not happen twice is lost';
+
+    for my $place (qw(queue running waiting)) {
+        $d = known();
+        if ($place eq 'queue') {
+            $redis->fcall_push($d->id, { %$GET, id => 'gone' });
+        } elsif ($place eq 'running') {
+            $d->give({ %$GET, id => 'gone' });
+            $d->begin;
+        } else {
+            $d->give({ %$LOAD, id => 'gone' });
+            $d->session;
+        }
+        $redis->cmd('HDEL', $d->key('live'), 'gone');
+        broken($d, qr/task gone .*not in live/, "$place, and not in live");
+        is $d->status('gone'), 'lost', 'it has ended';
+        is $d->leftovers, '', 'nothing is left of it';
+    }
+
+    $d = known();
+    $d->give({ %$LOAD, id => 'both' });
+    $d->session;
+    $redis->cmd('ZADD', $d->key('queue'), 1, 'both');
+    broken($d, qr/task both is in the queue and waiting/, 'in two places');
+    is $redis->cmd('HEXISTS', $d->key('waiting'), 'both'), 1, 'it waits';
+
+    $d = known();
+    $redis->cmd('HSET', $d->key('live'), '=k old', 'gone', '=a gone', 1);
+    broken($d, qr/field "=a gone" of live is of no task/, 'what is left over');
+};
+
+
+subtest '"free" is wrong' => sub {
+    my $d = known();
+    $d->session;
+    $redis->fcall_push($d->id, { %$GET, id => 'f' });
+    $redis->cmd('HSET', $d->key(undef), 'free', 1);
+    broken($d, qr/tasks live, and "free" says none does/, 'free');
+    is_deeply [$d->session], ['GetParameterValues'], 'the task is found';
+};
+
+
+subtest 'what cannot be mended is told' => sub {
+    my $d = known();
+    $redis->cmd('SET', $d->key('queue'), 'x');
+    my ($told) = grep { /cannot be mended/ } found();
+    like $told, qr/:queue is a string, but must be a zset/, 'which key';
+    $redis->cmd('DEL', $d->key('queue'));
+};
+
+
+subtest 'results are kept for 90 days' => sub {
+    my $d = known();
+    $redis->cmd('XADD', $d->key('results'), (time - 91 * 86400) . '000-0',
+                'id', 'old');
+    $redis->cmd('XADD', $d->key('results'), (time - 89 * 86400) . '000-0',
+                'id', 'kept');
+    found();
+    is_deeply [map { $_->{id} } $d->results], ['kept'], 'by a pass';
+    $redis->cmd('DEL', $d->key('results'));
+    $redis->cmd('XADD', $d->key('results'), (time - 91 * 86400) . '000-0',
+                'id', 'old');
+    $d->give({ %$GET, id => 'new' });
+    $d->session;
+    is_deeply [map { $_->{id} } $d->results], ['new'], 'and by a new one';
+};
+
+
+subtest 'a device that was silent for long is forgotten' => sub {
+    my $d = known();
+    my $kept = known();
+    $redis->cmd('HSET', $_->key(undef), 'seen', time - 40 * 86400)
+        for $d, $kept;
+    $redis->cmd('HSET', $kept->key(undef), 'seen', time - 29 * 86400);
+    $redis->fcall_push($d->id, { %$GET, id => 'p' });
+    is scalar(grep { /forgotten/ } found('dry')), 0, 'not unless it is set';
+    $redis->cmd('FCALL', 'cwmp_setting', 1, 'cwmp:{0}:settings', 'silence',
+                30 * 86400);
+    broken($d, qr/is forgotten: silent for 40 days/, '30 days');
+    is $redis->cmd('KEYS', '*' . $d->id . '*')->[0], undef, 'nothing is left';
+    ok $kept->has(undef), 'the other one is there';
+    my ($e) = grep { $_->{type} eq 'deleted' } $redis->events;
+    is "$e->{device} $e->{reason} $e->{tasks}", $d->id . ' silent 1',
+        'an event tells it';
+    $redis->cmd('FCALL', 'cwmp_setting', 1, 'cwmp:{0}:settings', 'silence', '');
+};
+
+
+subtest 'nodes do it by themselves' => sub {
+    $redis->cmd('FCALL', 'cwmp_setting', 1, 'cwmp:{0}:settings', 'reconcile', 1);
+    $redis->cmd('HSET', 'cwmp:{0}:reconcile', 'next', 0);
+    my $d = known();
+    $redis->cmd('ZREM', 'cwmp:{0}:index:first', $d->id);
+    ok $t->wait_log(qr/is missing in index:first, device: \Q${\$d->id}\E/),
+        'the log tells what was mended';
+    ok wait_for(sub { $redis->cmd('ZSCORE', 'cwmp:{0}:index:first', $d->id) }),
+        'the entry is there';
+    $redis->cmd('FCALL', 'cwmp_setting', 1, 'cwmp:{0}:settings', 'reconcile', '');
+};
+
+
+# The calls of a worker, made by hand in a partition that no node asks.
+subtest 'who works off the deadlines' => sub {
+    my @lock = ('cwmp:{9}:due', 'cwmp:{9}:due:lock');
+    my $ask = sub { $redis->cmd('FCALL', 'cwmp_due_2', 2, @lock, @_, 64) };
+    my $do = sub { $redis->cmd('FCALL', 'cwmp_deadline_2', 2,
+                               'cwmp:{9}:00D09E-Box-1', $lock[1],
+                               '00D09E-Box-1', 'w 00D09E-Box-1 x', @_)->[0] };
+    $redis->cmd('ZADD', $lock[0], 5, 'w 00D09E-Box-1 x');
+    my $r = $ask->('aa', 200);
+    is_deeply $r->[1], ['w 00D09E-Box-1 x'], 'one worker is told';
+    my $token = $r->[0];
+    is_deeply $ask->('bb', 200), ['', [], 0, []], 'another one is not';
+    is_deeply $redis->cmd('FCALL', 'cwmp_due_1', 2, @lock, 'cc', 200, 64), [],
+        'nor one of an older version';
+    is $ask->('aa', 200)->[0], $token, 'the first one holds it by asking';
+    select undef, undef, undef, 0.3;            # it is stopped for so long
+    is $do->($token, 200), 'fenced', 'it goes on: too late';
+    my $new = $ask->('bb', 5000)->[0];
+    is $do->($token, 200), 'fenced', 'and another one has the lock';
+    is $redis->cmd('ZCARD', $lock[0]), 1, 'nothing was done';
+    is $do->($new, 5000), 'ok', 'who has it works';
+    is $redis->cmd('ZCARD', $lock[0]), 0, 'it is done';
+    $redis->cmd('DEL', @lock);
+};
+
+$t->finish;
+done_testing;
