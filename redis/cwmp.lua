@@ -3615,7 +3615,7 @@ local function too_often(c, known)
     if n > most then
         most = call('HGET', string.gsub(c.k[EVENTS], 'events$', 'settings'),
                     'sessions') or most
-        most = tonumber(most) == 0 and BOUND.none or tonumber(most)
+        most = tonumber(most)
     end
     if n <= most then
         known.burst = start .. ' ' .. n
@@ -5080,7 +5080,7 @@ local function cwmp_reconcile(keys, args)
 end
 
 local SETTINGS = {                  -- least and most
-    silence = { DAY, 3650 * DAY }, sessions = { 0, 1000000 },
+    silence = { DAY, 3650 * DAY }, sessions = { BOUND.burst, BOUND.none },
     reconcile = { 1, 30 * DAY },
 }
 
@@ -5255,7 +5255,7 @@ local function cwmp_leave(keys, args)
         if call('HGET', c.k[DEVICE], 'replaced') == new then
             return ''
         end
-        if not house.take_inbox(c) then
+        if house.take_inbox(c) then
             return house.inbox_long(c)
         end
         leave_all(c, new)

@@ -1,0 +1,245 @@
+#!/usr/bin/perl
+
+# What an admin does with a device: delete it, replace it by another, tag it; and
+# with all: move them to another number of partitions, have those forgotten that
+# were silent for long.  By the tools, as the docs have it.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use Test::More;
+
+use CWMP::Redis;
+use CWMP::Script;
+use CWMP::Test qw(wait_for);
+
+my $t = CWMP::Test->new;
+my $redis = $t->redis;
+my $n = 0;
+my $TOOLS = "$FindBin::Bin/../redis";
+
+my $GET = { method => 'GetParameterValues', ParameterNames => ['Device.A'] };
+my $LOAD = { method => 'Download', URL => 'http://fs.example/f',
+             FileType => '1 Firmware Upgrade Image' };
+
+sub device { return CWMP::Script->new($t, 'H' . ++$n, @_) }
+
+
+sub known {
+    my $d = device(@_);
+    $d->session;
+    return $d;
+}
+
+
+# What a tool prints, on either, and its exit code.
+sub tool {
+    my ($name, @args) = @_;
+    my $socket = $t->redis_server->socket;
+    my $text = join ' ', map { s/'/'\\''/gr =~ s/(.*)/'$1'/sr }
+               "$TOOLS/$name", '-s', $socket, @args;
+    my $out = `$text 2>&1`;
+    chomp $out;
+    return wantarray ? ($out, $? >> 8) : $out;
+}
+
+
+sub keys_of { my ($d) = @_; return grep { /:\Q${\$d->id}\E(?::|$)/ }
+                                   $redis->list('KEYS', '*') }
+
+# entries of indexes and deadlines
+sub entries {
+    my ($d, $p) = @_;
+    return join ' ', map {
+        my $key = $_;
+        map { "$key" } grep { /(?:^|[\t ])\Q${\$d->id}\E(?: |$)/ }
+                       $redis->list('ZRANGE', 'cwmp:{' . ($p // 0) . "}:$key",
+                                    0, -1)
+    } qw(due index:first index:model index:seen index:tag index:version);
+}
+
+
+subtest 'delete' => sub {
+    my $d = known();
+    $d->give({ %$LOAD, id => 'w' }, { %$GET, id => 'x', after => 8,
+                                      expires => time + 1000 });
+    $d->session;
+    tool('cwmp-device', 'tags', $d->id, '+vip');
+    is entries($d), 'due due index:first index:model index:seen index:tag '
+                    . 'index:version', 'it is in all indexes';
+    is tool('cwmp-device', 'delete', $d->id), '', 'delete';
+    is_deeply [keys_of($d)], [], 'no key is left';
+    is entries($d), '', 'no entry is left';
+    my ($e) = grep { $_->{type} eq 'deleted' } $redis->events;
+    is "$e->{device} $e->{tasks}", $d->id . ' 2', 'an event tells it';
+    is_deeply [tool('cwmp-device', 'delete', $d->id)],
+        ['cwmp-device: ERR no device ' . $d->id . ' is known', 1], 'again';
+    $d->session;
+    is entries($d), 'index:first index:model index:seen index:version',
+        'it comes back with its next Inform';
+};
+
+
+subtest 'delete in the middle of a session' => sub {
+    my $d = known();
+    $d->give({ %$GET, id => 'a' });
+    my $r = $d->begin;
+    tool('cwmp-device', 'delete', $d->id);
+    is $d->respond($r)->status, 400, 'its session is over';
+    is_deeply [keys_of($d)], [], 'nothing was written';
+    is_deeply [$d->session], [], 'it begins anew';
+};
+
+
+subtest 'replace' => sub {
+    my ($old, $new) = (known(), known());
+    tool('cwmp-device', 'tags', $old->id, '+vip', '+a');
+    tool('cwmp-device', 'tags', $new->id, '+b');
+    $old->give({ %$LOAD, id => 'w' });
+    $old->session;
+    $old->give({ %$GET, id => 'first' }, { %$GET, id => 'urgent',
+               priority => JSON::PP::true, note => "line\n\x{e9}'\"" },
+               { %$GET, id => 'later', after => 8, expires => time + 1000 });
+    $redis->fcall_push($old->id, { %$GET });
+    is tool('cwmp-device', 'replace', $old->id, $new->id), '4 tasks moved',
+        'replace';
+    is $old->status('w'), 'lost', 'what was sent is lost';
+    is $old->leftovers, '', 'nothing lives with the old one';
+    is tool('cwmp-device', 'tags', $new->id), "a\nb\nvip", 'the tags moved';
+    my @methods = $new->session;
+    is_deeply [map { $_->{id} =~ s/^t\w+-/made-/r } $new->results],
+        ['urgent', 'first', 'made-' . ($new->results)[2]{id} =~ s/.*-//r],
+        'the tasks are carried out, in order';
+    $new->session('8 DIAGNOSTICS COMPLETE');
+    is $new->status('later'), 'done', 'what waits for an event waited';
+    is tool('cwmp-device', 'replace', $old->id, $new->id), '0 tasks moved',
+        'again: nothing';
+    is_deeply [map { "$_->{device} $_->{type}" }
+               grep { $_->{type} =~ /^replace/ } $redis->events],
+        [$old->id . ' replaced', $new->id . ' replaces'], 'events tell it';
+    is_deeply [tool('cwmp-reconcile', '--dry-run') =~ /(\d+) found/], [0],
+        'nothing disagrees';
+};
+
+
+# The tool is killed after each of its calls, and run again.
+subtest 'replace, with a crash at each step' => sub {
+    for my $crash (1 .. 6) {
+        my ($old, $new) = (known(), known());
+        $redis->fcall_push($old->id, { %$GET, id => $_ }) for qw(a b);
+        my ($calls, $part) = (0, undef);
+        CALLS: for (1 .. 2) {
+            for my $step (sub { $part = $redis->cmd('FCALL', 'cwmp_leave', 1,
+                                    $old->key(undef), $new->id) },
+                          sub { $redis->cmd('FCALL', 'cwmp_join', 1,
+                                    $new->key(undef), $old->id, $part) },
+                          sub { $redis->cmd('FCALL', 'cwmp_left', 1,
+                                    $old->key(undef), $part =~ /^(\d+)/) }) {
+                last CALLS if ++$calls > $crash;
+                $step->();
+            }
+        }
+        is_deeply [$old->session], [], 'the old one gets nothing meanwhile';
+        like tool('cwmp-reconcile'), qr/its replacement was begun.*${\$old->id}/,
+            "crash after call $crash: a pass tells it";
+        like tool('cwmp-device', 'replace', $old->id, 'X-Y'),
+            qr/is being replaced by ${\$new->id}/, 'by another: not now';
+        tool('cwmp-device', 'replace', $old->id, $new->id);
+        $new->session;
+        is_deeply [map { "$_->{id} $_->{status}" } $new->results],
+            ['a done', 'b done'], 'each task once';
+    }
+};
+
+
+subtest 'other partitions' => sub {
+    my @d = map { known(class => "P$_") } 1 .. 8;
+    tool('cwmp-device', 'tags', $d[0]->id, '+moved');
+    $d[0]->give({ %$LOAD, id => 'w' }, { %$GET, id => 'x', after => 8,
+                                         expires => time + 1000 });
+    $d[0]->session;
+    $redis->cmd('FCALL', 'cwmp_quirk', 1, 'cwmp:{0}:quirks', '00D09E/P1/*',
+                '{"prefix":"soap"}');
+    like tool('cwmp-partitions', 1, 4), qr/a node is at work: stop nginx/,
+        'not while nginx works';
+    $t->quit;
+    wait_for(sub { !$redis->cmd('EXISTS', 'cwmp:{0}:due:lock') }, 10);
+    my $all = () = $redis->list('KEYS', '*');
+    like tool('cwmp-partitions', 1, 4), qr/^\d+ devices moved$/, '1 to 4';
+    is $redis->cmd('HGET', 'cwmp:meta', 'partitions'), 4, 'cwmp:meta says so';
+    for my $d (@d) {
+        my $p = CWMP::Redis::crc16($d->id) % 4;
+        is scalar(grep { !/\{$p\}/ } keys_of($d)), 0, "all keys are in {$p}";
+        like entries($d, $p), qr/index:first index:model index:seen/, 'indexes';
+    }
+    my $p = CWMP::Redis::crc16($d[0]->id) % 4;
+    is entries($d[0], $p), 'due due index:first index:model index:seen '
+        . 'index:tag index:version', 'deadlines, tags';
+    is $redis->cmd('HLEN', 'cwmp:{3}:quirks'), 2, 'quirks are everywhere';
+    is_deeply [tool('cwmp-reconcile') =~ /in 4 partitions, (\d+) found/], [0],
+        'nothing disagrees';
+    my ($left) = grep { CWMP::Redis::crc16($_->id) % 4 } @d[1 .. 7];
+    my ($other) = grep { CWMP::Redis::crc16($_->id) % 4
+                         != CWMP::Redis::crc16($left->id) % 4 } @d[1 .. 7];
+    like tool('cwmp-device', 'replace', $left->id, $other->id),
+        qr/tasks moved/, 'a device is replaced by one of another partition';
+    like tool('cwmp-partitions', 4, 1), qr/devices moved$/, '4 to 1';
+    is_deeply [grep { /\{[123]\}/ && !/:events$/ } $redis->list('KEYS', '*')],
+        [], 'all are back, but for events';
+    is_deeply [tool('cwmp-reconcile') =~ /in 1 partitions, (\d+) found/], [0],
+        'nothing disagrees';
+    $redis->cmd('HSET', 'cwmp:meta', 'partitions', '1>4');
+    like tool('cwmp-device', 'tags', $d[0]->id), qr/run cwmp-partitions to its end/,
+        'in the middle of it tools refuse to work';
+    tool('cwmp-partitions', 1, 4);
+    tool('cwmp-partitions', 4, 1);
+    $t->start;
+    $d[0]->session('8 DIAGNOSTICS COMPLETE');
+    is $d[0]->status('x'), 'done', 'nginx works with it again';
+};
+
+
+subtest 'settings' => sub {
+    is tool('cwmp-reconcile', '--forget', 365), '', 'forget';
+    is $redis->cmd('HGET', 'cwmp:{0}:settings', 'silence'), 365 * 86400, 'is set';
+    tool('cwmp-reconcile', '--forget', 'off');
+    is $redis->cmd('EXISTS', 'cwmp:{0}:settings'), 0, 'is off';
+    like tool('cwmp-reconcile', '--forget', 'x'), qr/number of days, or off/,
+        'what is none';
+    for my $bad (['x', 1], ['silence', 5], ['sessions', 'x'], ['reconcile', 0]) {
+        ok ref $redis->try('FCALL', 'cwmp_setting', 1, 'cwmp:{0}:settings',
+                           @$bad), "refused: @$bad";
+    }
+};
+
+
+subtest 'a CPE that informs without end' => sub {
+    my ($d, $other) = (device(), device());
+    $d->session;
+    $redis->cmd('HSET', $d->key(undef), 'burst', time . ' 990');
+    my @got = map { $d->post($d->inform_text)->status } 1 .. 40;
+    is_deeply [@got[0 .. 9]], [(200) x 10], 'the first ones are answered';
+    is_deeply [@got[10 .. 39]], [(503) x 30], 'the others are refused';
+    is scalar(grep { $_->{type} eq 'session' && $_->{device} eq $d->id }
+              $redis->events), 1, 'one event';
+    is scalar(grep { $_->{type} eq 'inform' && $_->{device} eq $d->id }
+              $redis->events), 11, 'of the others nothing is written';
+    my @lines = grep { /informs without end/ } split /\n/, $t->error_log;
+    is scalar(@lines), 1, 'one line in the log';
+    is $other->inform->status, 200, 'another device is served';
+    $redis->cmd('HSET', $d->key(undef), 'seen', time - 6);
+    is $d->inform->status, 200, 'so is this one, if it waits as CWMP says';
+    is $d->post($d->inform_text)->status, 503, 'but not at once again';
+    $redis->cmd('HSET', $d->key(undef), 'burst', (time - 901) . ' 1001');
+    is $d->inform->status, 200, 'and after a quarter of an hour';
+    $redis->cmd('HSET', $d->key(undef), 'burst', time . ' 1001');
+    $redis->cmd('FCALL', 'cwmp_setting', 1, 'cwmp:{0}:settings', 'sessions', 1e6);
+    is $d->inform->status, 200, 'nor when more are allowed';
+    $redis->cmd('FCALL', 'cwmp_setting', 1, 'cwmp:{0}:settings', 'sessions', '');
+};
+
+$t->finish;
+done_testing;
