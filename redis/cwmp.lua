@@ -4650,7 +4650,7 @@ local GRACE = 10000                 -- ms that deadlines may be late
 local DAY = 86400
 local EXPIRING = { tasks = 64, bytes = 1048576 }  -- looked at for "expires"
 local TAGS_MAX, TAG_BYTES = 32, 64
-local FIND = { most = 1000, looks = 5000 }
+local FIND = { most = 1000, looks = 500 }
 local PHASES = { 'keys', 'index:seen', 'index:first', 'index:model',
                  'index:version', 'index:tag' }
 local RECORD = { 'first', 'seen', 'oui', 'class', 'version', 'tags', 'free' }
