@@ -199,6 +199,8 @@ subtest 'a bootstrap forgets what was read' => sub {
 subtest 'an Inform that brings nothing new' => sub {
     my $d = device(params => params_of(%FORCED));
     $d->session('2 PERIODIC');
+    # one that comes within 5 seconds is counted
+    $redis->cmd('HINCRBYFLOAT', $d->key(undef), 'seen', -10);
     my $before = record($d);
     my $param = 'Device.DeviceInfo.SoftwareVersion';
     my ($object) = $param =~ /^(.+\.)/;
