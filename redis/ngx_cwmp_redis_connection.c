@@ -21,6 +21,7 @@
 static const char *ngx_cwmp_redis_text(ngx_cwmp_redis_t *redis,
     const char *fmt, ...);
 static ngx_int_t ngx_cwmp_redis_peer(ngx_cwmp_redis_t *redis);
+static void ngx_cwmp_redis_keepalive(ngx_cwmp_redis_t *redis);
 static void ngx_cwmp_redis_close(ngx_cwmp_redis_t *redis);
 static void ngx_cwmp_redis_shout(ngx_cwmp_redis_t *redis, ngx_uint_t level);
 
@@ -222,6 +223,8 @@ ngx_cwmp_redis_connected(ngx_cwmp_redis_t *redis)
         return NGX_ERROR;
     }
 
+    ngx_cwmp_redis_keepalive(redis);
+
 #if (NGX_SSL)
     if (redis->conf->ssl) {
         rc = ngx_cwmp_redis_tls(redis);
@@ -246,6 +249,40 @@ ngx_cwmp_redis_talk(ngx_cwmp_redis_t *redis)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * A host that vanished says nothing, and the system asks after two hours.  Of
+ * a connection in use timeout= tells sooner; one that is idle is asked for
+ * here, lest the next CPE finds out, and lest a firewall forgets it.  Without
+ * these it works as well: a failure is of no interest.
+ */
+
+static void
+ngx_cwmp_redis_keepalive(ngx_cwmp_redis_t *redis)
+{
+#if (NGX_HAVE_KEEPALIVE_TUNABLE)
+    int           value;
+    ngx_uint_t    i;
+    ngx_socket_t  fd = redis->peer.connection->fd;
+
+    static const int  options[][2] = {
+        { TCP_KEEPIDLE, NGX_CWMP_REDIS_KEEPIDLE },
+        { TCP_KEEPINTVL, NGX_CWMP_REDIS_KEEPINTVL },
+        { TCP_KEEPCNT, NGX_CWMP_REDIS_KEEPCNT }
+    };
+
+    if (redis->peer.sockaddr->sa_family == AF_UNIX) {
+        return;
+    }
+
+    for (i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+        value = options[i][1];
+        (void) setsockopt(fd, IPPROTO_TCP, options[i][0], (void *) &value,
+                          sizeof(int));
+    }
+#endif
 }
 
 

@@ -46,6 +46,9 @@
 #define NGX_CWMP_REDIS_BACKOFF     100          /* ms, */
 #define NGX_CWMP_REDIS_DOUBLED     6            /* so often, then */
 #define NGX_CWMP_REDIS_BACKOFF_MAX 5000
+#define NGX_CWMP_REDIS_KEEPIDLE    30           /* s, then every */
+#define NGX_CWMP_REDIS_KEEPINTVL   5            /* s, so often: */
+#define NGX_CWMP_REDIS_KEEPCNT     3
 #define NGX_CWMP_REDIS_RECENT      60000        /* reconnect for demand of */
 #define NGX_CWMP_REDIS_SLOTS       16384        /* of a Cluster */
 #define NGX_CWMP_REDIS_NODES       1024         /* of a Cluster, at most */
