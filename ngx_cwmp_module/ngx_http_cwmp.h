@@ -9,6 +9,8 @@
  *   step      calls the state table in Redis, takes its verb
  *   reply     turns it into an HTTP response
  *
+ * Beside it: overload (Redis is slow), ready (what a balancer asks).
+ *
  * Everything of a POST lives in its request's pool; commands to Redis outlive
  * it and are told so (cleanup in ngx_http_cwmp_post.c).
  */
@@ -37,17 +39,35 @@
 #define NGX_HTTP_CWMP_RANDOM  64    /* tokens' bytes: drawn at once, since each
                                        time costs as much as parsing */
 
-/* one cwmp_redis directive; client and deadlines are this worker's */
+/* how fast Redis answers: of this second, and what follows from those before */
+typedef struct {
+    ngx_msec_t                  limit;      /* 0: it does not matter */
+    time_t                      second;
+    ngx_uint_t                  answers;
+    ngx_uint_t                  over;       /* of them, the limit or more */
+    ngx_uint_t                  half;       /* half of it or more */
+    ngx_msec_t                  longest;
+    ngx_uint_t                  slow;       /* seconds, in succession */
+    ngx_uint_t                  good;
+    time_t                      since;      /* sessions end early; or 0 */
+    ngx_uint_t                  deferred;   /* of them, that did */
+} ngx_http_cwmp_pace_t;
+
+
+/* one cwmp_redis directive; all but conf is this worker's */
 typedef struct {
     ngx_cwmp_redis_conf_t      *conf;
     ngx_http_core_loc_conf_t   *core;       /* of its context: resolver */
     ngx_cwmp_redis_t           *client;
     void                       *deadlines;
+    ngx_msec_t                  heard;      /* its last answer to a step */
+    ngx_http_cwmp_pace_t        pace;
 } ngx_http_cwmp_redis_t;
 
 
 typedef struct {
     ngx_array_t                 redis;      /* of ngx_http_cwmp_redis_t * */
+    ngx_msec_t                  slow;       /* Redis is, from this on; or 0 */
     uint64_t                    worker;     /* random: no other has it */
     uint64_t                    nonce;      /* grows with each call */
     ngx_uint_t                  nrandom;    /* tokens that are left of */
@@ -58,6 +78,8 @@ typedef struct {
 typedef struct {
     ngx_http_cwmp_redis_t      *redis;
     ngx_flag_t                  acs;
+    ngx_flag_t                  ready;
+    ngx_str_t                   drain;
     ngx_msec_t                  session_timeout;
     ngx_msec_t                  outstanding_timeout;
     size_t                      max_envelope;
@@ -141,6 +163,7 @@ struct ngx_http_cwmp_ctx_s {
     unsigned                    paused:2;   /* NGX_HTTP_CWMP_FOR_*: no more of
                                                the body is read */
     unsigned                    done:1;     /* it was answered */
+    unsigned                    deferred:1; /* no RPC may follow */
 };
 
 
@@ -200,6 +223,15 @@ ngx_int_t ngx_http_cwmp_add_header(ngx_http_request_t *r, const char *name,
 /* ngx_http_cwmp_carry.c: how a session is carried from POST to POST */
 ngx_int_t ngx_http_cwmp_carried(ngx_http_cwmp_ctx_t *ctx);
 ngx_int_t ngx_http_cwmp_carry(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *cookie);
+
+/* ngx_http_cwmp_overload.c: is Redis slow? */
+char *ngx_http_cwmp_overload(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+void ngx_http_cwmp_overload_note(ngx_http_cwmp_redis_t *redis,
+    ngx_msec_t took);
+ngx_uint_t ngx_http_cwmp_overloaded(ngx_http_cwmp_redis_t *redis);
+
+/* ngx_http_cwmp_ready.c: should this node get traffic? */
+char *ngx_http_cwmp_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* ngx_http_cwmp_variables.c */
 ngx_int_t ngx_http_cwmp_add_variables(ngx_conf_t *cf);

@@ -158,8 +158,9 @@ ngx_http_cwmp_keys(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t n)
 
 
 /*
- * token, nonce, digest, kind, idle, outstanding; most RPCs of a session, bytes of
- * this POST and how many of its values were repaired, words of one argument.
+ * token, nonce, digest, kind, idle, outstanding; most RPCs of a session (0: no
+ * more, Redis is slow), bytes of this POST and how many of its values were
+ * repaired, words of one argument.
  * The nonce is worker.connection.call: no other call has it, and POSTs of one
  * connection are known by its beginning.
  */
@@ -183,7 +184,9 @@ ngx_http_cwmp_common_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
         return NGX_ERROR;
     }
 
-    last = ngx_sprintf(most, "%ui %O", conf->max_rpcs,
+    ctx->deferred = ngx_http_cwmp_overloaded(conf->redis);
+
+    last = ngx_sprintf(most, "%ui %O", ctx->deferred ? 0 : conf->max_rpcs,
                        ctx->facts->kind == CWMP_EMPTY
                        ? 0 : ctx->request->request_length);
 

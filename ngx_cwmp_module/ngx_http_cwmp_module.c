@@ -17,6 +17,7 @@
 static ngx_int_t ngx_http_cwmp_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_cwmp_postconfiguration(ngx_conf_t *cf);
 static void *ngx_http_cwmp_create_main_conf(ngx_conf_t *cf);
+static char *ngx_http_cwmp_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_http_cwmp_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -87,6 +88,20 @@ static ngx_command_t  ngx_http_cwmp_commands[] = {
       0,
       NULL },
 
+    { ngx_string("cwmp_overload"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_cwmp_overload,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("cwmp_ready"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
+      ngx_http_cwmp_ready,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -96,7 +111,7 @@ static ngx_http_module_t  ngx_http_cwmp_module_ctx = {
     ngx_http_cwmp_postconfiguration,       /* postconfiguration */
 
     ngx_http_cwmp_create_main_conf,        /* create main configuration */
-    NULL,                                  /* init main configuration */
+    ngx_http_cwmp_init_main_conf,          /* init main configuration */
 
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
@@ -173,7 +188,20 @@ ngx_http_cwmp_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
+    cmcf->slow = NGX_CONF_UNSET_MSEC;
+
     return cmcf;
+}
+
+
+static char *
+ngx_http_cwmp_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_cwmp_main_conf_t  *cmcf = conf;
+
+    ngx_conf_init_msec_value(cmcf->slow, 500);
+
+    return NGX_CONF_OK;
 }
 
 
@@ -217,15 +245,20 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->fallback, prev->fallback,
                               NGX_HTTP_CWMP_FALLBACK_OFF);
 
-    if (!conf->acs) {
+    if (!conf->acs && !conf->ready) {
         return NGX_CONF_OK;
     }
 
     if (conf->redis == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"cwmp_acs\" needs \"cwmp_redis\": say where Redis "
-                           "is, e.g. cwmp_redis 127.0.0.1:6379;");
+                           "\"%s\" needs \"cwmp_redis\": say where Redis "
+                           "is, e.g. cwmp_redis 127.0.0.1:6379;",
+                           conf->acs ? "cwmp_acs" : "cwmp_ready");
         return NGX_CONF_ERROR;
+    }
+
+    if (!conf->acs) {
+        return NGX_CONF_OK;
     }
 
     conf->limits = cwmp_default_limits;
@@ -249,6 +282,10 @@ ngx_http_cwmp_acs(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (clcf->acs) {
         return "is duplicate";
+    }
+
+    if (clcf->ready) {
+        return "and \"cwmp_ready\" are in one location: use two";
     }
 
     clcf->acs = 1;
@@ -485,6 +522,8 @@ ngx_http_cwmp_init_process(ngx_cycle_t *cycle)
         if (redis[i]->client == NULL) {
             return NGX_ERROR;
         }
+
+        redis[i]->pace.limit = cmcf->slow;
 
         if (ngx_cwmp_deadlines_start(cycle, redis[i]) != NGX_OK) {
             return NGX_ERROR;

@@ -24,6 +24,7 @@ static void ngx_http_cwmp_verb_rpc(ngx_http_cwmp_ctx_t *ctx,
     redisReply *reply);
 static void ngx_http_cwmp_verb_end(ngx_http_cwmp_ctx_t *ctx,
     redisReply *reply);
+static void ngx_http_cwmp_end(ngx_http_cwmp_ctx_t *ctx);
 static void ngx_http_cwmp_verb_unknown(ngx_http_cwmp_ctx_t *ctx,
     redisReply *reply);
 static void ngx_http_cwmp_verb_later(ngx_http_cwmp_ctx_t *ctx,
@@ -43,7 +44,7 @@ static const struct {
     { "inform", 3, ngx_http_cwmp_verb_inform, ngx_http_cwmp_reply_inform, 1, 1 },
     { "answer", 2, ngx_http_cwmp_verb_answer, NULL, 1, 0 },
     { "rpc", 9, ngx_http_cwmp_verb_rpc, NULL, 0, 0 },
-    { "end", 2, ngx_http_cwmp_verb_end, ngx_http_cwmp_reply_empty, 0, 0 },
+    { "end", 2, ngx_http_cwmp_verb_end, ngx_http_cwmp_end, 0, 0 },
     { "unknown", 2, ngx_http_cwmp_verb_unknown, NULL, 0, 0 },
     { "later", 2, ngx_http_cwmp_verb_later, NULL, 1, 1 }
 };
@@ -210,11 +211,16 @@ ngx_http_cwmp_step_done(void *data, redisReply *reply, const char *error)
 {
     ngx_http_cwmp_ctx_t  *ctx = data;
 
+    ngx_msec_t         took;
     ngx_connection_t  *c;
 
     c = ctx->request->connection;
     ctx->step = NULL;
-    ctx->redis_time += ngx_current_msec - ctx->redis_start;
+    took = ngx_current_msec - ctx->redis_start;
+    ctx->redis_time += took;
+
+    ngx_http_cwmp_overload_note(ctx->conf->redis, took);
+    ctx->conf->redis->heard = reply ? ngx_current_msec : 0;
 
     ngx_http_set_log_request(c->log, ctx->request);
 
@@ -416,6 +422,15 @@ ngx_http_cwmp_verb_answer(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 static void
 ngx_http_cwmp_verb_end(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 {
+    ngx_http_cwmp_end(ctx);
+}
+
+
+static void
+ngx_http_cwmp_end(ngx_http_cwmp_ctx_t *ctx)
+{
+    ctx->conf->redis->pace.deferred += ctx->deferred;
+
     ngx_http_cwmp_reply_empty(ctx);
 }
 

@@ -121,6 +121,19 @@ ngx_http_cwmp_var_task(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *value)
 }
 
 
+/* ended without a look at the tasks, since Redis is slow */
+
+static void
+ngx_http_cwmp_var_deferred(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *value)
+{
+    if (ctx->deferred
+        && ctx->request->headers_out.status == NGX_HTTP_NO_CONTENT)
+    {
+        ngx_str_set(value, "1");
+    }
+}
+
+
 static const struct {
     ngx_str_t                   name;
     ngx_http_cwmp_variable_pt   get;
@@ -134,6 +147,7 @@ static const struct {
     { ngx_string("cwmp_events"), ngx_http_cwmp_var_events },
     { ngx_string("cwmp_fault"), ngx_http_cwmp_var_fault },
     { ngx_string("cwmp_task"), ngx_http_cwmp_var_task },
+    { ngx_string("cwmp_deferred"), ngx_http_cwmp_var_deferred },
     { ngx_string("cwmp_redis_time"), NULL },
     { ngx_null_string, NULL }
 };

@@ -2500,7 +2500,7 @@ function several.resume(c, s, run, task)
     return true
 end
 
--- RPCs at most, bytes of the POST ('' from older nodes), values repaired in it
+-- RPCs at most (0: the node defers work), bytes of the POST ('' from older nodes), values repaired in it
 several.counts_of = remembered('^(%d+) ?(%d*) ?(%d*)')
 
 -- how many values of an Inform are not quite what was sent, for an event
@@ -2524,7 +2524,7 @@ end
 -- May this session have one more RPC?  If not, why, for people; '' when that is
 -- as it should be.
 function several.may_send(c, s)
-    if s.last or s.l == '1' then
+    if s.last or s.l == '1' or s.most == '0' then
         return false, ''
     elseif tonumber(s.c) >= tonumber(s.most) then
         return false, 'more tasks than cwmp_max_rpcs'
@@ -4342,8 +4342,8 @@ local function is_resent(s, digest, nonce)
 end
 
 --[[
-  args: id, token, nonce, digest, kind, idle ms, outstanding ms, RPCs at most and
-  bytes of the POST, and values in it that were repaired, if any ("256 4711 2";
+  args: id, token, nonce, digest, kind, idle ms, outstanding ms, RPCs at most (0 while
+  Redis is slow) and bytes of the POST, and values in it that were repaired, if any ("256 4711 2";
   older nodes tell the first only), ...
   The nonce is the call's: a call that is repeated since its reply was lost
   gets the same answer.  The digest is the POST's: the same bytes get the same

@@ -17,6 +17,9 @@ package CWMP::RedisProxy;
 #   lose-reply   Redis carries it out, its reply goes nowhere
 #   cut-reply    nginx gets the first half of the reply
 #   say TEXT     Redis never sees it, nginx gets this line as the reply
+#   swallow      it and all that follows go nowhere, and nobody is told: the
+#                connection stays, as when a host vanishes
+#   delay S      Redis has it S seconds later, and what follows in its order
 #
 # commands() are the words of all that came from nginx, each as one string;
 # reads() tells how many commands each read brought.
@@ -28,6 +31,7 @@ use IO::Select;
 use IO::Socket::UNIX;
 use JSON::PP ();
 use POSIX ();
+use Time::HiRes qw(time);
 
 my $JSON = JSON::PP->new->latin1;
 
@@ -119,7 +123,7 @@ sub serve {
     my $select = $self->{select} = IO::Select->new($listen);
 
     while (getppid() == $parent) {
-        for my $ready ($select->can_read(0.5)) {
+        for my $ready ($select->can_read($self->pass_due)) {
             if ($ready == $listen) {
                 $self->accept_pair($listen);
                 next;
@@ -140,7 +144,7 @@ sub accept_pair {
     $self->tell(connection => 1);
     return close($nginx) unless $redis;
     my $pair = { nginx => $nginx, redis => $redis, in => '', out => '',
-                 pending => [] };
+                 pending => [], late => [] };
     for my $end ($nginx, $redis) {
         $self->{of}{ fileno($end) } = $pair;
         $self->{select}->add($end);
@@ -220,11 +224,33 @@ sub from_nginx {
         $n++;
         $self->tell(command => $words);
         return $self->drop($pair) if $action eq 'lose-call';
+        $pair->{swallows} ||= $action eq 'swallow';
+        next if $pair->{swallows};
         push @{ $pair->{pending} }, $action;
         $command = "*1\r\n\$4\r\nPING\r\n" if $action =~ /^say /;
-        $self->pass($pair->{redis}, $command);
+        my $due = time() + ($action =~ /^delay (.*)/ ? $1 : 0);
+        my $last = @{ $pair->{late} } ? $pair->{late}[-1][0] : 0;
+        push @{ $pair->{late} }, [$due > $last ? $due : $last, $command];
+        $self->pass_due;
     }
     $self->tell(read => $n);
+}
+
+
+# Passes on what was delayed until now; how long until there is more.
+sub pass_due {
+    my ($self) = @_;
+    my $wait = 0.5;
+    for my $pair (values %{ $self->{of} }) {
+        my $late = $pair->{late};
+        while (@$late && $late->[0][0] <= time()) {
+            $self->pass($pair->{redis}, shift(@$late)->[1]);
+        }
+        next if !@$late;
+        my $left = $late->[0][0] - time();
+        $wait = $left < 0 ? 0 : $left if $left < $wait;
+    }
+    return $wait;
 }
 
 
@@ -232,6 +258,7 @@ sub from_redis {
     my ($self, $pair) = @_;
     sysread($pair->{redis}, $pair->{out}, 1 << 20, length $pair->{out})
         or return $self->drop($pair);
+    return if $pair->{swallows};
 
     while (defined(my $length = value_length($pair->{out}))) {
         my $reply = substr($pair->{out}, 0, $length, '');
