@@ -45,7 +45,8 @@ static const conn_ops_t  exchange_idle_ops = {
 
 static struct {
     conn_t    *idle;
-    target_t  *first;
+    target_t  *targets[URLS_MAX];
+    unsigned   turn;                    /* of these */
     int        other;                   /* kind: no answer to the message */
     int        connect;
 } exchange;
@@ -54,12 +55,15 @@ static struct {
 void
 exchange_init(void)
 {
+    unsigned     i;
     const char  *error = NULL;
 
-    exchange.first = net_target(settings.url, &error);
+    for (i = 0; i < settings.urls_n; i++) {
+        exchange.targets[i] = net_target(settings.urls[i], &error);
 
-    if (exchange.first == NULL) {
-        die("%s: %s", settings.url, error);
+        if (exchange.targets[i] == NULL) {
+            die("%s: %s", settings.urls[i], error);
+        }
     }
 
     exchange.connect = stats_kind("(connection)");
@@ -163,8 +167,13 @@ exchange_post(session_t *s, int kind)
     s->resends = 0;
 
     if (s->target == NULL) {
-        s->target = exchange.first;
+        s->target = exchange.targets[0];
         timer_init(&s->timer, exchange_late, s);
+    }
+
+    if (settings.urls_n > 1) {
+        exchange_drop(s);
+        s->target = exchange.targets[exchange.turn++ % settings.urls_n];
     }
 
     s->sent = clock_ns();

@@ -272,7 +272,7 @@ static void
 value_acs(buf_t *b, uint32_t number)
 {
     (void) number;
-    buf_text(b, settings.url);
+    buf_text(b, settings.urls[0]);
 }
 
 

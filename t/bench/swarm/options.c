@@ -152,6 +152,8 @@ static const option_t  options[] = {
       &settings.tolerate, 0, NULL },
     { "json", "FILE", "write the result there as well; -: only this, to "
       "stdout", TEXT, &settings.json, 0, NULL },
+    { "journal", "FILE", "a line for each RPC that a CPE carried out: number "
+      "of the CPE, method, key, fault or 0", TEXT, &settings.journal, 0, NULL },
     { "quiet", NULL, "no line each second", SET, &settings.quiet, 1, NULL },
     { "help", NULL, "this", CALL, NULL, 0, option_help }
 };
@@ -194,9 +196,9 @@ option_help(const char *value)
 
     (void) value;
 
-    printf("usage: swarm [options] URL\n\n"
+    printf("usage: swarm [options] URL...\n\n"
            "Simulated CPEs against an ACS, by CWMP (TR-069) at http:// or "
-           "https:// URL.\n"
+           "https:// URL.\nPOSTs go to several URLs in turn.\n"
            "The exit status is 0 if no session failed, 1 if one did, 2 for "
            "an error.\n");
 
@@ -371,7 +373,7 @@ option_find(const char *name, size_t n, const char *value)
 static void
 option_defaults(void)
 {
-    if (settings.url == NULL && !settings.print_ids) {
+    if (settings.urls_n == 0 && !settings.print_ids) {
         die("a URL is needed; see --help");
     }
 
@@ -432,11 +434,11 @@ options_read(int argc, char **argv)
 
     for (i = 1; i < argc; i++) {
         if (strncmp(argv[i], "--", 2) != 0) {
-            if (settings.url) {
-                die("more than one URL: %s", argv[i]);
+            if (settings.urls_n == URLS_MAX) {
+                die("more than %d URLs: %s", URLS_MAX, argv[i]);
             }
 
-            settings.url = argv[i];
+            settings.urls[settings.urls_n++] = argv[i];
             continue;
         }
 

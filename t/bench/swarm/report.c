@@ -473,7 +473,7 @@ stats_json(const char *file)
     }
 
     fputc('{', j.f);
-    json_text(&j, "url", settings.url);
+    json_text(&j, "url", settings.urls[0]);
     json_counts(&j);
     json_failed(&j);
     json_times(&j);

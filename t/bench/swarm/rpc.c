@@ -5,6 +5,7 @@
  * function that writes what is inside of the response.
  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +47,8 @@ static rpc_t  rpcs[] = {
 
 #define RPCS  (sizeof(rpcs) / sizeof(rpcs[0]))
 
-static int  rpc_fault_kind;
+static int    rpc_fault_kind;
+static FILE  *rpc_journal_file;
 
 
 void
@@ -63,6 +65,16 @@ rpc_init(void)
     }
 
     rpc_fault_kind = stats_kind("Fault");
+
+    if (settings.journal) {
+        rpc_journal_file = fopen(settings.journal, "a");
+
+        if (rpc_journal_file == NULL) {
+            die("%s: %s", settings.journal, strerror(errno));
+        }
+
+        setvbuf(rpc_journal_file, NULL, _IOLBF, 0);
+    }
 }
 
 
@@ -81,6 +93,28 @@ rpc_find(str_t name)
 }
 
 
+/*
+ * What was really carried out, for those who must know that it was not done
+ * twice; a line is in the file when its response is sent.
+ */
+
+static void
+rpc_journal(cpe_t *cpe, const xml_node_t *request, unsigned fault)
+{
+    str_t  key;
+
+    if (rpc_journal_file == NULL) {
+        return;
+    }
+
+    key = xml_text(request, xml_child(request, "CommandKey") ? "CommandKey"
+                                                             : "ParameterKey");
+    fprintf(rpc_journal_file, "%u\t%.*s\t%.*s\t%u\n", cpe->number,
+            (int) request->name.len, request->name.p,
+            (int) key.len, key.p, fault);
+}
+
+
 int
 rpc_answer(cpe_t *cpe, const xml_node_t *request, str_t id, buf_t *out)
 {
@@ -92,6 +126,7 @@ rpc_answer(cpe_t *cpe, const xml_node_t *request, str_t id, buf_t *out)
     inside.len = 0;
     fault = rpc ? rpc->run(cpe, request, &inside) : 9000;
     out->len = 0;
+    rpc_journal(cpe, request, fault);
 
     if (fault) {
         stats.faults++;

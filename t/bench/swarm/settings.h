@@ -13,13 +13,16 @@ enum { CONNECT_KEEP, CONNECT_SESSION, CONNECT_POST };
 enum { ARRIVE_CLOSED, ARRIVE_CONSTANT, ARRIVE_POISSON, ARRIVE_STORM,
        ARRIVE_IDLE };
 
+#define URLS_MAX  16
+
 typedef struct {
     struct sockaddr_storage   addr;
     socklen_t                 len;
 } source_t;
 
 typedef struct {
-    const char   *url;
+    const char   *urls[URLS_MAX];   /* POSTs go to each in turn */
+    unsigned      urls_n;
 
     /* who */
     uint64_t      cpes;
@@ -77,6 +80,7 @@ typedef struct {
     int           verify;
     uint64_t      tolerate;
     const char   *json;
+    const char   *journal;
     int           quiet;
     int           print_ids;
 } settings_t;
