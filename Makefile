@@ -10,6 +10,9 @@
 #   run       a server to try things with, in the foreground
 #   test      deps, build, unit; then all tests
 #   check     the same tests under AddressSanitizer and UBSan
+#   soak      the fault experiments of t/fault/, COUNT times (10)
+#   matrix    the tests on Debian 12 and 13, with Redis 7, Redis 8 and Valkey
+#             8; needs root; MATRIX='trixie-valkey8': some of these
 #   fuzz      each of t/fuzz/ for TIME seconds (60), TARGET=repair: that one
 #   mutate    whether the tests notice small changes; M=name: that one
 #   install   the module into MODULESDIR
@@ -21,15 +24,16 @@
 #   T=t/unit.t      these tests only;  PROVE=-v: options for prove;  V=1: show
 #                   the compiler's command lines
 
+COUNT = 10
 MODULESDIR = /usr/lib/nginx/modules
-T = $(if $(SANITIZED),$(filter-out t/build.t,$(wildcard t/*.t)),t/*.t)
+T = $(if $(SANITIZED),$(filter-out t/build.t,$(wildcard t/*.t)),t/*.t t/fault/*.t)
 
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc) --no-print-directory
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: build unit swarm limits bench deps run test tested prove check fuzz fuzz-seeds fuzz-corpus \
+.PHONY: build unit swarm limits bench deps run test tested prove soak matrix check fuzz fuzz-seeds fuzz-corpus \
         mutate install clean FORCE
 
 
@@ -290,6 +294,13 @@ tested: build unit swarm limits
 
 prove:
 	@perl build-aux/prove.pl $(PROVE) $(T)
+
+soak: build swarm
+	@for i in $$(seq $(COUNT)); do echo "$$i of $(COUNT)"; \
+	    perl build-aux/prove.pl $(PROVE) t/fault/*.t || exit 1; done
+
+matrix:
+	@sh build-aux/matrix.sh $(MATRIX)
 
 
 # Whether the tests notice small changes, t/mutants; M='name other-*': these

@@ -25,4 +25,18 @@ experiment('worker', what => '`kill -9` of a worker, 20 times', workers => 2,
         $x->recover;
     });
 
+experiment('reload', what => '`nginx -s reload`, 50 times', workers => 2,
+    lost => 0,
+    harm => sub {
+        my ($x) = @_;
+        for (1 .. 50) {
+            $x->t->reload;
+            $x->pause(0.05);
+        }
+        $x->recover;
+    });
+
+experiment('nodes', what => 'three nodes, each POST to another one',
+    nodes => 3, lost => 0, failed => 0, harm => sub { $_[0]->pause(4) });
+
 done_testing;
