@@ -17,7 +17,7 @@ ALL='bookworm-redis7 trixie-redis8 trixie-valkey8'
 }
 
 leave() {
-    for what in dev/pts dev/shm dev proc; do
+    for what in dev/shm dev proc; do
         mountpoint -q "$DIR/$what" && umount -l "$DIR/$what" || :
     done
 }
@@ -32,6 +32,7 @@ enter() {
     trap 'exit 1' HUP INT TERM
     mount -t proc proc "$DIR/proc"
     mount --bind /dev "$DIR/dev"
+    mount --make-private "$DIR/dev"     # or what is mounted below is ours, too
     mount -t tmpfs shm "$DIR/dev/shm"
     cp /etc/resolv.conf "$DIR/etc/"
     echo '127.0.0.1 localhost' > "$DIR/etc/hosts"
@@ -45,7 +46,7 @@ enter() {
 }
 
 inside() {
-    chroot "$DIR" /bin/sh -ec "cd /src; $1"
+    env -u CWMP_SHARED chroot "$DIR" /bin/sh -ec "cd /src; $1"
 }
 
 suite() {
