@@ -112,7 +112,8 @@ ngx_http_cwmp_overload_begin(ngx_http_cwmp_redis_t *redis)
     ngx_log_error(NGX_LOG_WARN, redis->conf->log, 0,
                   "Redis at %V is slow: %ui of %ui answers in a second took "
                   "%M ms or more, the longest %M ms: sessions end after the "
-                  "Inform, and tasks wait", &redis->conf->name, pace->over,
+                  "Inform, and tasks wait",
+                  &((ngx_addr_t *) redis->conf->addrs.elts)->name, pace->over,
                   pace->answers, pace->limit, pace->longest);
 }
 
@@ -126,7 +127,7 @@ ngx_http_cwmp_overload_end(ngx_http_cwmp_redis_t *redis)
         ngx_log_error(NGX_LOG_WARN, redis->conf->log, 0,
                       "Redis at %V is slow no more, after %T s: tasks are sent "
                       "again; %ui sessions ended without a look at theirs",
-                      &redis->conf->name,
+                      &((ngx_addr_t *) redis->conf->addrs.elts)->name,
                       (time_t) (ngx_current_msec / 1000) - pace->since,
                       pace->deferred);
     }

@@ -52,6 +52,10 @@ sub start {
     if (!$self->{redis}) {
         $self->{server} = CWMP::RedisServer->new(dir => $self->{home})->start;
         $self->{redis} = $self->{server}->address;
+        # few CPEs inform without end here, and no pass shall be measured
+        $self->redis->cmd('HSET', 'cwmp:{0}:settings', 'sessions', 1_000_000_000,
+                          'reconcile', 1e16);
+        $self->redis->cmd('HSET', 'cwmp:{0}:reconcile', 'next', 1e15);
     }
     local @ENV{qw(LD_PRELOAD BENCH_HEAP)} = @ENV{qw(LD_PRELOAD BENCH_HEAP)};
     $self->preload_heap if $self->{heap};
