@@ -30,7 +30,7 @@ sub device { return CWMP::Script->new($t, 'C' . ++$n, @_) }
 
 
 # All slices of a pass: what was found, and of how many devices.
-sub pass {
+sub run_pass {
     my (@how) = @_;
     my ($at, @found) = ('0');
     my $devices = 0;
@@ -44,7 +44,7 @@ sub pass {
     return ($devices, @found);
 }
 
-sub found { my (undef, @found) = pass(@_); return @found }
+sub found { my (undef, @found) = run_pass(@_); return @found }
 
 
 # Broken by hand: told, mended, and found no more.
@@ -73,7 +73,7 @@ subtest 'nothing is wrong' => sub {
     $d->give({ %$GET, id => 'a', expires => time + 1000 },
              { %$GET, id => 'b', after => 8 });
     $d->inform;
-    my ($devices, @found) = pass();
+    my ($devices, @found) = run_pass();
     is_deeply \@found, [], 'nothing is found';
     is $devices, $n, 'all devices were looked at';
     $d->raw->reset;
