@@ -363,13 +363,23 @@ subtest 'RULE-10 what waits is bounded' => sub {
 
 
 subtest 'RULE-11 calls wait for the handshake' => sub {
-    my $t = with_tcp(workers => 2, redis => { password => 'geheim' },
+    my $t = with_tcp(redis => { password => 'geheim' },
                      redis_words => 'password=geheim db=3');
+    my $lost = 0;
+
+    serves($t, 'connected');
 
     for my $turn (1 .. 5) {
         my @raws = map { $t->raw } 1 .. 20;
-        $t->redis->cmd(qw(CLIENT KILL TYPE normal SKIPME yes));
+        $lost += $t->redis->cmd(qw(CLIENT KILL TYPE normal SKIPME yes));
+        $t->redis_sigstop;              # so that the handshake takes its time
+        # (a call that is under way when its connection is lost is a 503)
+        wait_for(sub {
+            my $n = () = $t->error_log =~ /Redis at \S+: lost/g;
+            $n == $lost;
+        }) or diag 'the workers do not see that';
         $raws[$_]->post(inform(serial => "S$_"), no_read => 1) for 0 .. $#raws;
+        $t->redis_server->cont;
         is join(' ', map { $_->read_response({})->status } @raws),
             join(' ', (200) x @raws), 'RULE-11 all are answered';
     }
