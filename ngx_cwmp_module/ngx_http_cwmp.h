@@ -7,6 +7,7 @@
  *   body      reads the body into the parser
  *   rows      gathers facts and rows
  *   step      calls the state table in Redis, takes its verb
+ *   hold      an RPC that replicas have to know of, before it is sent
  *   reply     turns it into an HTTP response
  *
  * Beside it: overload (Redis is slow), ready (what a balancer asks).
@@ -100,7 +101,15 @@ typedef struct {
 #define NGX_HTTP_CWMP_FOR_REDIS   1 /* so many chunks are unconfirmed */
 #define NGX_HTTP_CWMP_FOR_OTHERS  2 /* it is their turn */
 
-typedef struct ngx_http_cwmp_ctx_s  ngx_http_cwmp_ctx_t;
+typedef struct ngx_http_cwmp_ctx_s   ngx_http_cwmp_ctx_t;
+typedef struct ngx_http_cwmp_held_s  ngx_http_cwmp_held_t;
+
+/* of an RPC that was ordered, and is not sent */
+typedef struct {
+    const char                 *is;         /* rejected, split, done, unsent */
+    cwmp_str_t                  what;
+    const char                 *reason;
+} ngx_http_cwmp_verdict_t;
 
 struct ngx_http_cwmp_ctx_s {
     ngx_http_request_t         *request;
@@ -152,6 +161,7 @@ struct ngx_http_cwmp_ctx_s {
     /* calls under way */
     ngx_cwmp_redis_cmd_t       *step;
     ngx_cwmp_redis_cmd_t       *chunks[NGX_HTTP_CWMP_CHUNKS];
+    ngx_http_cwmp_held_t       *held;
     ngx_uint_t                  calls;
     ngx_msec_t                  redis_start;
     ngx_msec_t                  redis_time;
@@ -196,6 +206,13 @@ void ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx);
 ngx_int_t ngx_http_cwmp_chunk(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_broke(ngx_http_cwmp_ctx_t *ctx, const char *why);
 void ngx_http_cwmp_forget(ngx_http_cwmp_ctx_t *ctx);
+void ngx_http_cwmp_verdict(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
+    const ngx_http_cwmp_verdict_t *verdict);
+
+/* ngx_http_cwmp_hold.c: what must not happen twice */
+void ngx_http_cwmp_hold(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
+    ngx_chain_t *envelope);
+void ngx_http_cwmp_unhold(ngx_http_cwmp_ctx_t *ctx);
 
 /* ngx_http_cwmp_args.c: what a step is called with */
 ngx_array_t *ngx_http_cwmp_call(ngx_http_cwmp_ctx_t *ctx, ngx_pool_t *pool,
@@ -204,15 +221,18 @@ ngx_int_t ngx_http_cwmp_arg(ngx_array_t *args, const void *data, size_t len);
 ngx_int_t ngx_http_cwmp_arg_number(ngx_array_t *args, uint64_t n);
 ngx_int_t ngx_http_cwmp_step_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args);
 ngx_int_t ngx_http_cwmp_verdict_args(ngx_http_cwmp_ctx_t *ctx,
-    ngx_array_t *args, const cwmp_str_t *id, const cwmp_task_rpc_t *rpc);
+    ngx_array_t *args, const cwmp_str_t *id,
+    const ngx_http_cwmp_verdict_t *verdict);
 
-/* ngx_http_cwmp_reply.c: each finalizes the request */
+/* ngx_http_cwmp_reply.c: each finalizes the request, but for this: NULL then */
+ngx_chain_t *ngx_http_cwmp_write_rpc(ngx_http_cwmp_ctx_t *ctx, cwmp_ns_t ns,
+    const cwmp_str_t *id, const cwmp_task_rpc_t *rpc);
+void ngx_http_cwmp_reply_envelope(ngx_http_cwmp_ctx_t *ctx,
+    ngx_chain_t *envelope);
 void ngx_http_cwmp_reply_inform(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_reply_answer(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_reply_fault(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t code);
 void ngx_http_cwmp_reply_not_understood(ngx_http_cwmp_ctx_t *ctx);
-void ngx_http_cwmp_reply_rpc(ngx_http_cwmp_ctx_t *ctx, cwmp_ns_t ns,
-    const cwmp_str_t *id, const cwmp_task_rpc_t *rpc);
 void ngx_http_cwmp_reply_empty(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_reply_away(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_reply_error(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t status,

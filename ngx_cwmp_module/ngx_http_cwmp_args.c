@@ -593,34 +593,13 @@ ngx_http_cwmp_arg_rows(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
 
 ngx_int_t
 ngx_http_cwmp_verdict_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
-    const cwmp_str_t *id, const cwmp_task_rpc_t *rpc)
+    const cwmp_str_t *id, const ngx_http_cwmp_verdict_t *verdict)
 {
     if (ngx_http_cwmp_common_args(ctx, args, "verdict", 0) != NGX_OK
-        || ngx_http_cwmp_arg(args, ctx->task.data, ctx->task.len) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (rpc->reason) {
-        if (ngx_http_cwmp_arg_text(args, "rejected") != NGX_OK
-            || ngx_http_cwmp_arg_str(args, &rpc->field) != NGX_OK
-            || ngx_http_cwmp_arg_text(args, rpc->reason) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-    } else if (rpc->split.len) {
-        if (ngx_http_cwmp_arg_text(args, "split") != NGX_OK
-            || ngx_http_cwmp_arg_str(args, &rpc->split) != NGX_OK
-            || ngx_http_cwmp_arg(args, "", 0) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-    } else if (ngx_http_cwmp_arg_text(args, "done") != NGX_OK
-               || ngx_http_cwmp_arg_text(args, "{\"verified\":\"read\"}")
-                  != NGX_OK
-               || ngx_http_cwmp_arg(args, "", 0) != NGX_OK)
+        || ngx_http_cwmp_arg(args, ctx->task.data, ctx->task.len) != NGX_OK
+        || ngx_http_cwmp_arg_text(args, verdict->is) != NGX_OK
+        || ngx_http_cwmp_arg_str(args, &verdict->what) != NGX_OK
+        || ngx_http_cwmp_arg_text(args, verdict->reason) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -19,6 +19,8 @@ typedef struct {
 static void ngx_http_cwmp_out_init(ngx_http_cwmp_ctx_t *ctx, cwmp_out_t *out,
     ngx_http_cwmp_out_t *data);
 static cwmp_rc_t ngx_http_cwmp_out_more(cwmp_out_t *out);
+static ngx_chain_t *ngx_http_cwmp_out_end(ngx_http_cwmp_ctx_t *ctx,
+    cwmp_out_t *out, cwmp_rc_t rc);
 static void ngx_http_cwmp_out_send(ngx_http_cwmp_ctx_t *ctx, cwmp_out_t *out,
     cwmp_rc_t rc);
 static const cwmp_str_t *ngx_http_cwmp_echo(ngx_http_cwmp_ctx_t *ctx);
@@ -116,17 +118,20 @@ ngx_http_cwmp_reply_not_understood(ngx_http_cwmp_ctx_t *ctx)
 }
 
 
-void
-ngx_http_cwmp_reply_rpc(ngx_http_cwmp_ctx_t *ctx, cwmp_ns_t ns,
+/* NULL: there was no memory, and the request has ended */
+
+ngx_chain_t *
+ngx_http_cwmp_write_rpc(ngx_http_cwmp_ctx_t *ctx, cwmp_ns_t ns,
     const cwmp_str_t *id, const cwmp_task_rpc_t *rpc)
 {
     cwmp_out_t           out;
     ngx_http_cwmp_out_t  data;
 
     ngx_http_cwmp_out_init(ctx, &out, &data);
-    ngx_http_cwmp_out_send(ctx, &out,
-                           cwmp_write_request(&out, ns, id, rpc->rpc,
-                                              rpc->args));
+
+    return ngx_http_cwmp_out_end(ctx, &out,
+                                 cwmp_write_request(&out, ns, id, rpc->rpc,
+                                                    rpc->args));
 }
 
 
@@ -356,31 +361,52 @@ ngx_http_cwmp_out_more(cwmp_out_t *out)
 }
 
 
-static void
-ngx_http_cwmp_out_send(ngx_http_cwmp_ctx_t *ctx, cwmp_out_t *out, cwmp_rc_t rc)
+static ngx_chain_t *
+ngx_http_cwmp_out_end(ngx_http_cwmp_ctx_t *ctx, cwmp_out_t *out, cwmp_rc_t rc)
 {
-    off_t                 len;
-    ngx_int_t             rv;
-    ngx_chain_t          *cl;
-    ngx_http_request_t   *r;
     ngx_http_cwmp_out_t  *data;
 
     data = out->data;
-    r = ctx->request;
 
     if (rc != CWMP_OK || data->buf == NULL) {
         ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
                                   "out of memory");
-        return;
+        return NULL;
     }
-
-    ctx->done = 1;
 
     data->buf->last = out->pos;
     data->buf->last_buf = 1;
     data->buf->last_in_chain = 1;
 
-    for (len = 0, cl = data->first; cl; cl = cl->next) {
+    return data->first;
+}
+
+
+static void
+ngx_http_cwmp_out_send(ngx_http_cwmp_ctx_t *ctx, cwmp_out_t *out, cwmp_rc_t rc)
+{
+    ngx_chain_t  *envelope;
+
+    envelope = ngx_http_cwmp_out_end(ctx, out, rc);
+
+    if (envelope) {
+        ngx_http_cwmp_reply_envelope(ctx, envelope);
+    }
+}
+
+
+void
+ngx_http_cwmp_reply_envelope(ngx_http_cwmp_ctx_t *ctx, ngx_chain_t *envelope)
+{
+    off_t                len;
+    ngx_int_t            rv;
+    ngx_chain_t         *cl;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+    ctx->done = 1;
+
+    for (len = 0, cl = envelope; cl; cl = cl->next) {
         len += cl->buf->last - cl->buf->pos;
     }
 
@@ -395,7 +421,7 @@ ngx_http_cwmp_out_send(ngx_http_cwmp_ctx_t *ctx, cwmp_out_t *out, cwmp_rc_t rc)
     rv = ngx_http_send_header(r);
 
     if (rv == NGX_OK) {
-        rv = ngx_http_output_filter(r, data->first);
+        rv = ngx_http_output_filter(r, envelope);
     }
 
     ngx_http_finalize_request(r, rv);

@@ -29,7 +29,7 @@ static void ngx_http_cwmp_verb_unknown(ngx_http_cwmp_ctx_t *ctx,
     redisReply *reply);
 static void ngx_http_cwmp_verb_later(ngx_http_cwmp_ctx_t *ctx,
     redisReply *reply);
-static void ngx_http_cwmp_verdict(ngx_http_cwmp_ctx_t *ctx,
+static void ngx_http_cwmp_judge(ngx_http_cwmp_ctx_t *ctx,
     const cwmp_str_t *id, const cwmp_task_rpc_t *rpc);
 
 
@@ -195,6 +195,10 @@ ngx_http_cwmp_forget(ngx_http_cwmp_ctx_t *ctx)
     if (ctx->step) {
         ngx_cwmp_redis_forget(ctx->step);
         ctx->step = NULL;
+    }
+
+    if (ctx->held) {
+        ngx_http_cwmp_unhold(ctx);
     }
 
     for (i = 0; i < NGX_HTTP_CWMP_CHUNKS; i++) {
@@ -551,6 +555,7 @@ ngx_http_cwmp_verb_rpc(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
     cwmp_rc_t         rc;
     cwmp_ns_t         ns;
     cwmp_str_t        id, task, spoken;
+    ngx_chain_t      *envelope;
     cwmp_order_t      order;
     cwmp_task_rpc_t   rpc;
 
@@ -577,7 +582,7 @@ ngx_http_cwmp_verb_rpc(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
     rc = cwmp_task_rpc(&ctx->arena, &order, &rpc);
 
     if (rc == CWMP_REFUSED || (rc == CWMP_OK && (rpc.done || rpc.split.len))) {
-        ngx_http_cwmp_verdict(ctx, &id, &rpc);
+        ngx_http_cwmp_judge(ctx, &id, &rpc);
         return;
     }
 
@@ -587,17 +592,28 @@ ngx_http_cwmp_verb_rpc(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
         return;
     }
 
-    ngx_http_cwmp_reply_rpc(ctx, ns, &id, &rpc);
+    envelope = ngx_http_cwmp_write_rpc(ctx, ns, &id, &rpc);
+
+    if (envelope == NULL) {
+        return;
+    }
+
+    if (ctx->conf->redis->conf->wait && (rpc.rpc->from & CWMP_ONCE)) {
+        ngx_http_cwmp_hold(ctx, &id, envelope);
+        return;
+    }
+
+    ngx_http_cwmp_reply_envelope(ctx, envelope);
 }
 
 
-/* the RPC is not sent; what is sent instead comes by another call */
-
 static void
-ngx_http_cwmp_verdict(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
+ngx_http_cwmp_judge(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
     const cwmp_task_rpc_t *rpc)
 {
-    ngx_array_t  *args;
+    ngx_http_cwmp_verdict_t  verdict;
+
+    static const cwmp_str_t  verified = cwmp_string("{\"verified\":\"read\"}");
 
     /* the last one was told to be the last */
 
@@ -606,9 +622,36 @@ ngx_http_cwmp_verdict(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
         return;
     }
 
+    verdict.reason = rpc->reason ? rpc->reason : "";
+
+    if (rpc->reason) {
+        verdict.is = "rejected";
+        verdict.what = rpc->field;
+
+    } else if (rpc->split.len) {
+        verdict.is = "split";
+        verdict.what = rpc->split;
+
+    } else {
+        verdict.is = "done";
+        verdict.what = verified;
+    }
+
+    ngx_http_cwmp_verdict(ctx, id, &verdict);
+}
+
+
+/* the RPC is not sent; what is sent instead comes by another call */
+
+void
+ngx_http_cwmp_verdict(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
+    const ngx_http_cwmp_verdict_t *verdict)
+{
+    ngx_array_t  *args;
+
     args = ngx_http_cwmp_call(ctx, ctx->request->pool, "cwmp_step_2");
 
-    if (args && ngx_http_cwmp_verdict_args(ctx, args, id, rpc) != NGX_OK) {
+    if (args && ngx_http_cwmp_verdict_args(ctx, args, id, verdict) != NGX_OK) {
         args = NULL;
     }
 

@@ -2252,7 +2252,8 @@ end
   status and JSON; parts: 1 when there is progress; strayed: the
   ID of another RPC with which a long answer came: it was not stored; takes: how
   many answers were ignored since they had such an ID; made: Status of the
-  AddObject whose values are set.
+  AddObject whose values are set; "held RPC": how often this one was held until
+  replicas had it.
 
   phase of a task of more than one RPC, passed on to whoever writes the RPC:
     ''       the task's own RPC
@@ -2642,16 +2643,21 @@ local function part_of_it(run)
            .. broke .. ')') .. ', ' .. came .. ' parameters of it are stored'
 end
 
--- back to its old place in the queue; unknown: what was sent, what it did
-function several.requeue(c, run, task, phase, unknown)
+-- to its old place in the queue
+function several.put_back(c, run, task)
     call('ZADD', c.k[QUEUE], run.score, run.id)
+    if task.expires then
+        due(c, 'x', run.id, task.expires * 1000)
+    end
+end
+
+-- the same for what was sent; unknown: what it did
+function several.requeue(c, run, task, phase, unknown)
+    several.put_back(c, run, task)
     call('HSET', c.k[LIVE], '=p ' .. run.id, phase, '=u ' .. run.id,
          unknown and '1' or '0')
     if not only_types(c, run) then
         call('HSET', c.k[LIVE], '=s ' .. run.id, run.sent)
-    end
-    if task.expires then
-        due(c, 'x', run.id, task.expires * 1000)
     end
 end
 
@@ -4276,15 +4282,36 @@ function several.on_known(c, s, run, task, json, response)
                   not confirmed and 'read' or nil)
 end
 
+-- The RPC outstanding was held until replicas have it, which they did not in
+-- time.  Nobody has sent it but who has held it, too: then nobody knows.
+function several.on_unsent(c, s, run, why)
+    local held = run and call('HGET', c.k[RUNNING], 'held ' .. run.rpc)
+    local task = run and load_task(c, run.id)
+    if task and (tonumber(held) or 0) <= 1 and METHODS[run.method] then
+        call('DEL', c.k[RUNNING])
+        call('HINCRBY', c.k[LIVE], '=a ' .. run.id, -1)
+        several.put_back(c, run, task)
+        note(c, 'task ' .. run.id .. ' (' .. run.method
+                .. ') waits for the next session')
+    elseif run then
+        lose(c, why)
+    end
+    return close(c, s)
+end
+
 -- The caller could not send it, or not at once, or found it done: args from 9:
--- task's id, 'rejected' with field and reason, 'split' with places, or 'done'
--- with a response; 'last' when no call may follow; the RPC's ID
+-- task's id, 'rejected' with field and reason, 'split' with places, 'done'
+-- with a response, or 'unsent' with a reason; 'last' when no call may follow;
+-- the RPC's ID
 local function on_verdict(c, s, args)
     check_keys(c)
     local run = load_running(c)
     s.last = args[13] == 'last'
     if run and (run.id ~= args[9] or args[14] and args[14] ~= run.rpc) then
         return same_rpc(c, s)       -- another worker had this POST, too
+    end
+    if args[10] == 'unsent' then
+        return several.on_unsent(c, s, run, args[11])
     end
     local task, json
     if run and args[10] ~= 'rejected' and not several.damaged(c, run) then
@@ -4459,6 +4486,16 @@ local function cwmp_chunk_2(keys, args)
     return chunk(keys, args, 5, args[4])
 end
 
+-- The RPC is not sent until replicas know that it may have been: what the WAIT
+-- that follows is for, since it asks for the caller's own writes.  keys: running;
+-- args: the RPC's ID.  How often it was held; 0: it is not outstanding here.
+local function cwmp_hold_1(keys, args)
+    if call('HGET', keys[1], 'rpc') ~= args[1] then
+        return 0
+    end
+    return call('HINCRBY', keys[1], 'held ' .. args[1], 1)
+end
+
 -- An answer that was refused, or whose end did not come: the RPC stays
 -- outstanding.  keys as for the step; args: id, token, why
 local function cwmp_broke_1(keys, args)
@@ -4476,6 +4513,7 @@ end
 redis.register_function('cwmp_chunk_1', cwmp_chunk_1)
 redis.register_function('cwmp_chunk_2', cwmp_chunk_2)
 redis.register_function('cwmp_broke_1', cwmp_broke_1)
+redis.register_function('cwmp_hold_1', cwmp_hold_1)
 
 end
 

@@ -25,6 +25,8 @@
 #define NGX_CWMP_REDIS_HEAD  (sizeof("$\r\n") - 1 + NGX_SIZE_T_LEN)
 
 
+static ngx_cwmp_redis_t *ngx_cwmp_redis_client(ngx_cycle_t *cycle,
+    ngx_cwmp_redis_conf_t *conf);
 static ngx_int_t ngx_cwmp_redis_reload(ngx_cwmp_redis_t *redis,
     ngx_cwmp_redis_cmd_t *cmd);
 static void ngx_cwmp_redis_deadline_handler(ngx_event_t *ev);
@@ -44,6 +46,24 @@ static u_char *ngx_cwmp_redis_log_error(ngx_log_t *log, u_char *buf,
 
 ngx_cwmp_redis_t *
 ngx_cwmp_redis_create(ngx_cycle_t *cycle, ngx_cwmp_redis_conf_t *conf)
+{
+    ngx_cwmp_redis_t  *redis;
+
+    redis = ngx_cwmp_redis_client(cycle, conf);
+
+    if (redis && conf->wait) {
+        redis->second = ngx_cwmp_redis_client(cycle, conf);
+        if (redis->second == NULL) {
+            return NULL;
+        }
+    }
+
+    return redis;
+}
+
+
+static ngx_cwmp_redis_t *
+ngx_cwmp_redis_client(ngx_cycle_t *cycle, ngx_cwmp_redis_conf_t *conf)
 {
     ngx_cwmp_redis_t    *redis;
     ngx_pool_cleanup_t  *cln;
@@ -94,6 +114,7 @@ ngx_cwmp_redis_init(ngx_cwmp_redis_t *redis, ngx_cwmp_redis_conf_t *conf,
 
     ngx_queue_init(&redis->waiting);
     ngx_queue_init(&redis->line);
+    ngx_queue_init(&redis->holds);
     redis->next = ngx_queue_sentinel(&redis->line);
 
     ngx_cwmp_redis_timer(redis, &redis->deadline,
@@ -108,6 +129,10 @@ ngx_cwmp_redis_init(ngx_cwmp_redis_t *redis, ngx_cwmp_redis_conf_t *conf,
 void
 ngx_cwmp_redis_destroy(ngx_cwmp_redis_t *redis)
 {
+    if (redis->second) {
+        ngx_cwmp_redis_destroy(redis->second);
+    }
+
     if (redis->closing && redis->peer.connection == NULL) {
         return;
     }
@@ -352,6 +377,12 @@ ngx_cwmp_redis_detach(ngx_cwmp_redis_t *redis, ngx_uint_t again,
     ngx_cwmp_redis_cmd_t  *cmd;
 
     front = ngx_cwmp_redis_is_node(redis) && !redis->closing;
+
+    if (redis->wait) {                  /* for what this connection wrote */
+        ngx_cwmp_redis_unlink(redis->wait);
+        ngx_queue_insert_tail(failed, &redis->wait->queue);
+        redis->wait = NULL;
+    }
 
     while (!ngx_queue_empty(&redis->line)) {
         q = ngx_queue_last(&redis->line);

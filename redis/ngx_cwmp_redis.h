@@ -31,6 +31,7 @@
 
 typedef struct ngx_cwmp_redis_s       ngx_cwmp_redis_t;
 typedef struct ngx_cwmp_redis_cmd_s   ngx_cwmp_redis_cmd_t;
+typedef struct ngx_cwmp_redis_hold_s  ngx_cwmp_redis_hold_t;
 
 /*
  * reply: valid during the call only; may be of type REDIS_REPLY_ERROR (Redis
@@ -49,7 +50,7 @@ typedef void (*ngx_cwmp_redis_pt)(void *data, redisReply *reply,
  *       [password=WORD | password_file=PATH] [sentinel_password=WORD]
  *       [tls [tls_ca=FILE] [tls_name=NAME] [tls_cert=FILE tls_key=FILE]]
  *       [db=N] [prefix=NAME] [timeout=TIME] [connect_timeout=TIME]
- *       [max_pending=N] [partitions=N];
+ *       [max_pending=N] [partitions=N] [wait=N];
  */
 typedef struct {
     ngx_array_t      addrs;         /* ngx_addr_t, named as written */
@@ -74,6 +75,7 @@ typedef struct {
     ngx_msec_t       timeout;       /* of a command: 2s */
     ngx_msec_t       connect_timeout;   /* 1s */
     ngx_uint_t       max_pending;   /* commands: 10000 */
+    ngx_uint_t       wait;          /* for so many replicas: 0 */
     ngx_str_t        library;       /* source of the function library */
     ngx_uint_t       library_version;   /* of that source */
     ngx_uint_t       warned;        /* of its persistence, by this worker */
@@ -113,5 +115,27 @@ ngx_cwmp_redis_cmd_t *ngx_cwmp_redis_send(ngx_cwmp_redis_t *redis,
 
 /* the owner of "data" is going away; what was not written yet never will be */
 void ngx_cwmp_redis_forget(ngx_cwmp_redis_cmd_t *cmd);
+
+
+/*
+ * A write, and a wait for as many replicas as wait= says to have it, with all
+ * that the primary of its key wrote before.  handler is called once, later,
+ * with NULL, or with why it is not so, a sentence that is valid during the
+ * call.  The write's reply must be a number, other than 0 when it was made.
+ * NGX_ERROR: refused now, *error says why.  Only where wait= is not 0.
+ */
+struct ngx_cwmp_redis_hold_s {
+    ngx_queue_t             queue;
+    ngx_cwmp_redis_cmd_t   *cmd;        /* the write; NULL: it was answered */
+    void                  (*handler)(void *data, const char *error);
+    void                   *data;
+};
+
+ngx_int_t ngx_cwmp_redis_hold(ngx_cwmp_redis_t *redis,
+    ngx_cwmp_redis_hold_t *hold, const ngx_str_t *argv, ngx_uint_t argc,
+    const char **error);
+
+/* of one whose handler was not called yet, and will not be */
+void ngx_cwmp_redis_unhold(ngx_cwmp_redis_hold_t *hold);
 
 #endif

@@ -125,6 +125,10 @@ static ngx_cwmp_redis_param_t  ngx_cwmp_redis_params[] = {
       offsetof(ngx_cwmp_redis_conf_t, max_pending), 1, 1000000,
       "a number from 1 to 1000000" },
 
+    { ngx_string("wait="), ngx_cwmp_redis_number,
+      offsetof(ngx_cwmp_redis_conf_t, wait), 0, 16,
+      "a number of replicas from 0 to 16" },
+
     { ngx_null_string, NULL, 0, 0, 0, NULL }
 };
 
@@ -331,8 +335,8 @@ ngx_cwmp_redis_parameter(ngx_conf_t *cf, ngx_str_t *arg,
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "unknown parameter \"%*s\" of cwmp_redis: use user=, "
                        "password=, password_file=, db=, prefix=, timeout=, "
-                       "connect_timeout=, max_pending=, partitions=, cluster, "
-                       "sentinel=, sentinel_password=, tls, tls_ca=, "
+                       "connect_timeout=, max_pending=, partitions=, wait=, "
+                       "cluster, sentinel=, sentinel_password=, tls, tls_ca=, "
                        "tls_name=, tls_cert= or tls_key=", len, arg->data);
 
     return NGX_CONF_ERROR;

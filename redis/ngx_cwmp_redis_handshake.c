@@ -45,6 +45,7 @@ static void ngx_cwmp_redis_load(ngx_cwmp_redis_t *redis, ngx_uint_t older);
 static ngx_int_t ngx_cwmp_redis_info(ngx_cwmp_redis_t *redis);
 static void ngx_cwmp_redis_info_reply(void *data, redisReply *reply,
     const char *error);
+static void ngx_cwmp_redis_replicas(ngx_cwmp_redis_t *redis, u_char *info);
 static ngx_int_t ngx_cwmp_redis_role(ngx_cwmp_redis_t *redis);
 static void ngx_cwmp_redis_partitions(ngx_cwmp_redis_t *redis);
 
@@ -254,10 +255,12 @@ static ngx_int_t
 ngx_cwmp_redis_info(ngx_cwmp_redis_t *redis)
 {
     static ngx_str_t  argv[] = {
-        ngx_string("INFO"), ngx_string("memory"), ngx_string("persistence")
+        ngx_string("INFO"), ngx_string("memory"), ngx_string("persistence"),
+        ngx_string("replication")
     };
 
-    return ngx_cwmp_redis_ask(redis, argv, 3, ngx_cwmp_redis_info_reply);
+    return ngx_cwmp_redis_ask(redis, argv, redis->conf->wait ? 4 : 3,
+                              ngx_cwmp_redis_info_reply);
 }
 
 
@@ -303,6 +306,37 @@ ngx_cwmp_redis_info_reply(void *data, redisReply *reply, const char *error)
                       "Redis at %V: its append-only file is off: when it ends, "
                       "tasks since its last snapshot are lost, or all: set "
                       "\"appendonly yes\"", ngx_cwmp_redis_name(redis));
+    }
+
+    ngx_cwmp_redis_replicas(redis, (u_char *) reply->str);
+}
+
+
+/* with too few of them, what must not be repeated is never sent */
+
+static void
+ngx_cwmp_redis_replicas(ngx_cwmp_redis_t *redis, u_char *info)
+{
+    u_char     *p;
+    ngx_int_t   n;
+
+    static const char  key[] = "\r\nconnected_slaves:";
+
+    p = (u_char *) ngx_strstr(info, key);
+
+    if (redis->conf->wait == 0 || p == NULL || ngx_worker != 0) {
+        return;
+    }
+
+    p += sizeof(key) - 1;
+    n = ngx_atoi(p, strspn((char *) p, "0123456789"));
+
+    if (n < (ngx_int_t) redis->conf->wait) {
+        ngx_log_error(NGX_LOG_ERR, redis->parent, 0,
+                      "Redis at %V: has %i replicas, wait=%ui of cwmp_redis "
+                      "asks for more: until it has them nothing that must not "
+                      "be repeated, as Reboot or AddObject, is sent",
+                      ngx_cwmp_redis_name(redis), n, redis->conf->wait);
     }
 }
 

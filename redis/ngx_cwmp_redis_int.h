@@ -10,6 +10,7 @@
  *   ngx_cwmp_redis_resolve.c      names for addresses
  *   ngx_cwmp_redis_set.c          several connections, of Cluster or Sentinel
  *   ngx_cwmp_redis_map.c          what these say about who is where
+ *   ngx_cwmp_redis_wait.c         writes that replicas have to confirm
  *
  * A connection:
  *
@@ -121,6 +122,9 @@ struct ngx_cwmp_redis_s {
     ngx_resolver_ctx_t      *resolving;     /* this name: */
     ngx_uint_t               host;
     ngx_cwmp_redis_set_t    *set;           /* that it is of, or NULL */
+    ngx_cwmp_redis_t        *second;        /* for "wait=", or NULL */
+    ngx_queue_t              holds;         /* of it: for what wait is */
+    ngx_cwmp_redis_cmd_t    *wait;          /* under way, or NULL */
     ngx_queue_t              nodes;         /* link in the set's nodes */
     ngx_log_t               *parent;        /* our own lines */
     ngx_log_t                log;           /* nginx' lines, with our name */

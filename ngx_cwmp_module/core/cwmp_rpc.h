@@ -92,10 +92,11 @@ struct cwmp_arg_s {
 
 #define CWMP_FROM_CPE  0x01         /* requests that the ACS serves */
 #define CWMP_FROM_ACS  0x02         /* requests that the ACS can send */
+#define CWMP_ONCE      0x04         /* of these, what must not happen twice */
 
 typedef struct {
     const char        *name;        /* "GetParameterValues" */
-    unsigned           from;        /* CWMP_FROM_*, may be both */
+    unsigned           from;        /* CWMP_FROM_*, may be both; CWMP_ONCE */
     const cwmp_arg_t  *request;     /* ends with name NULL */
     const cwmp_arg_t  *response;
 } cwmp_rpc_t;
