@@ -11,6 +11,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use File::Path qw(make_path);
+use File::Temp ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -222,4 +223,79 @@ subtest 'redis/cwmp-push --wait' => sub {
 };
 
 $t->finish;
+
+
+subtest 'in a Cluster' => sub {
+    my $dir = File::Temp->newdir('cwmp-cluster-XXXXXX', TMPDIR => 1);
+    my $cluster = CWMP::RedisCluster->new(dir => $dir, replicas => 1)->start;
+    my @server = $cluster->servers;
+    $t = CWMP::Test->new(redis => 0,
+        cwmp_redis => $cluster->address . ' timeout=1500ms wait=1',
+        acs => 'cwmp_session_timeout 2s outstanding=2s;');
+    my $key = sub { '{' . $cluster->slot_of($_[0]->id) % 64 . '}' };
+    my @device = map { CWMP::Script->new($t, "C$_") } 1 .. 12;
+    my %of;
+    for my $d (@device) {
+        my ($i) = grep { $server[$_] == $cluster->owner($key->($d)) } 0 .. 2;
+        push @{ $of{$i} }, $d;
+        $d->{inbox} = 'cwmp:' . $key->($d) . ':' . $d->id . ':tasks';
+        $d->inform;
+    }
+    my $give = sub {
+        my ($i, $id) = @_;
+        $server[$i]->client->cmd('RPUSH', $_->{inbox},
+            qq({"method":"Reboot","id":"$id"})) for @{ $of{$i} };
+    };
+    my $said = sub {
+        my ($i, @events) = @_;
+        $_->inform(@events) for @{ $of{$i} };
+        $_->post('', no_read => 1) for @{ $of{$i} };
+        my %said = map { ($_->raw->read_response->method // '204' => 1) }
+                   @{ $of{$i} };
+        return join(' ', sort keys %said);
+    };
+
+    is keys %of, 3, 'devices of each primary';
+    $give->($_, 'a') for 0 .. 2;
+    is $said->($_), 'Reboot', "RPCs of primary $_ are sent" for 0 .. 2;
+    ok $server[$_]->client->cmd('INFO', 'commandstats') =~ /cmdstat_wait:/,
+        "primary $_ was asked for its replica" for 0 .. 2;
+
+    $give->($_, 'b') for 0 .. 2;
+    $server[3]->sigstop;
+    is $said->(0, '1 BOOT', ['M Reboot', 'a']), '204',
+        'of a primary whose replica is frozen none is sent';
+    is $said->($_, '1 BOOT', ['M Reboot', 'a']), 'Reboot', 'others are'
+        for 1, 2;
+
+    my $push = sub {
+        my $text = qx{redis/cwmp-push -c -p ${\ $server[1]->port} @_ 2>&1};
+        return [$? >> 8, $text];
+    };
+    my $reboot = q('{"method":"Reboot","id":"c"}');
+    is $push->('--wait', 1, $of{0}[0]->id, $reboot)->[0], 2,
+        'cwmp-push --wait asks the primary of the device';
+    is_deeply $push->('--wait', 1, $of{2}[0]->id, $reboot), [0, "c\n"],
+        'whichever that is';
+    $server[3]->cont;
+
+    # killed while RPCs are held; the replica takes over, and needs one
+    $server[3]->sigstop;
+    my ($d) = @{ $of{0} };
+    $d->inform;
+    $d->post('', no_read => 1);
+    sleep(0.2);
+    $server[0]->kill9;
+    isnt $d->raw->read_response->status, 200, 'a primary is killed: not sent';
+    $server[3]->cont;
+    ok wait_for(sub { ($cluster->owner($key->($d)) // 0) == $server[3] }, 20),
+        'its replica takes over';
+    $server[0]->start;
+    ok wait_for(sub { $server[3]->client->cmd('INFO', 'replication')
+                      =~ /state=online/ }, 20), 'and has a replica again';
+    ok wait_for(sub { eval { $said->(0) eq 'Reboot' } }, 20),
+        'RPCs are sent again';
+    $t->finish;
+};
+
 done_testing;
