@@ -1,5 +1,6 @@
 # What the tools of this directory have in common; to be read by them, which
-# set $tool and $usage first.  Options are taken off: the rest is in $1, $2...
+# set $tool, $usage and $own, the options that not all have, first.  Options are
+# taken off: the rest is in $1, $2...
 
 fail() {
     echo "$tool: $*" >&2
@@ -19,7 +20,8 @@ options='  -s SOCKET      Redis'"'"' unix socket; else $REDIS_SOCKET, else run/r
   --help         this text'
 
 socket=${REDIS_SOCKET-} host=${REDIS_HOST-} port=${REDIS_PORT-}
-user='' db='' cluster='' tls='' prefix=cwmp dry='' forget='' rest=''
+user='' db='' cluster='' tls='' prefix=cwmp rest=''
+dry='' forget='' wake='' new='' wait=''
 left=$#
 
 while [ "$left" -gt 0 ]; do
@@ -31,7 +33,14 @@ while [ "$left" -gt 0 ]; do
         continue
     fi
     case $word in
-    -s|-h|-p|-a|-n|--user|--prefix|--forget)
+    --forget|--dry-run|--wake|--new|--wait)
+        case " ${own-} " in
+        *" $word "*) ;;
+        *) fail "unknown option $word; see --help" ;;
+        esac ;;
+    esac
+    case $word in
+    -s|-h|-p|-a|-n|--user|--prefix|--forget|--wait)
         [ "$left" -gt 0 ] || fail "$word needs a value; see --help"
         value=$1
         shift
@@ -47,6 +56,9 @@ while [ "$left" -gt 0 ]; do
     --prefix) prefix=$value ;;
     --forget) forget=$value ;;
     --dry-run) dry=dry ;;
+    --wake) wake=1 ;;
+    --new) new=1 ;;
+    --wait) wait=$value ;;
     -c) cluster=1 ;;
     --tls) tls=1 ;;
     --help) printf '%s\n\n%s\n' "$usage" "$options"; exit 0 ;;

@@ -465,6 +465,12 @@ subtest 'cwmp-push' => sub {
         'the task, in the right partition';
     is +($push->('a b', '{}'))[0], 1, 'a bad id';
     is +($push->($id, '{', '}'))[0], 1, 'too many words';
+    is_deeply [$push->($id, '{}', '--dry-run')], [1, 'cwmp-push: unknown '
+        . "option --dry-run; see --help\n"], 'an option of another tool';
+    $r->cmd('HSET', 'cwmp:meta', 'partitions', '64>256');
+    like +($push->($id, '{}'))[1], qr/being moved.*run cwmp-partitions/,
+        'not while devices are moved';
+    $r->cmd('HSET', 'cwmp:meta', 'partitions', 64);
 
     is $r->fcall_push($id, { method => 'Reboot' }), 'id-1', 'fcall_push';
     is_deeply $r->params($id), { 'Device.A' => { type => 'xsd:int',
