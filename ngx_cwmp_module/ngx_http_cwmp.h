@@ -78,8 +78,7 @@ typedef struct {
 
 typedef struct {
     ngx_http_cwmp_redis_t      *redis;
-    ngx_flag_t                  acs;
-    ngx_flag_t                  ready;
+    ngx_str_t                   serves;     /* this directive */
     ngx_str_t                   drain;
     ngx_msec_t                  session_timeout;
     ngx_msec_t                  outstanding_timeout;
@@ -224,6 +223,11 @@ ngx_int_t ngx_http_cwmp_verdict_args(ngx_http_cwmp_ctx_t *ctx,
     ngx_array_t *args, const cwmp_str_t *id,
     const ngx_http_cwmp_verdict_t *verdict);
 
+/* ngx_http_cwmp_module.c: what directives share */
+char *ngx_http_cwmp_serves(ngx_conf_t *cf, ngx_http_cwmp_loc_conf_t *clcf,
+    ngx_http_handler_pt handler);
+char *ngx_http_cwmp_invalid(ngx_conf_t *cf, const char *use);
+
 /* ngx_http_cwmp_reply.c: each finalizes the request, but for this: NULL then */
 ngx_chain_t *ngx_http_cwmp_write_rpc(ngx_http_cwmp_ctx_t *ctx, cwmp_ns_t ns,
     const cwmp_str_t *id, const cwmp_task_rpc_t *rpc);
@@ -237,6 +241,10 @@ void ngx_http_cwmp_reply_empty(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_reply_away(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_reply_error(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t status,
     const char *reason);
+
+/* but these */
+ngx_int_t ngx_http_cwmp_send_line(ngx_http_request_t *r, ngx_uint_t status,
+    const char *what, const char *text);
 ngx_int_t ngx_http_cwmp_add_header(ngx_http_request_t *r, const char *name,
     const ngx_str_t *value);
 

@@ -245,20 +245,16 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->fallback, prev->fallback,
                               NGX_HTTP_CWMP_FALLBACK_OFF);
 
-    if (!conf->acs && !conf->ready) {
+    if (conf->serves.len == 0) {
         return NGX_CONF_OK;
     }
 
     if (conf->redis == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%s\" needs \"cwmp_redis\": say where Redis "
+                           "\"%V\" needs \"cwmp_redis\": say where Redis "
                            "is, e.g. cwmp_redis 127.0.0.1:6379;",
-                           conf->acs ? "cwmp_acs" : "cwmp_ready");
+                           &conf->serves);
         return NGX_CONF_ERROR;
-    }
-
-    if (!conf->acs) {
-        return NGX_CONF_OK;
     }
 
     conf->limits = cwmp_default_limits;
@@ -276,22 +272,36 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 static char *
 ngx_http_cwmp_acs(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_http_cwmp_loc_conf_t  *clcf = conf;
+    return ngx_http_cwmp_serves(cf, conf, ngx_http_cwmp_handler);
+}
 
+
+/* this directive's handler serves the location, and no other of ours does */
+
+char *
+ngx_http_cwmp_serves(ngx_conf_t *cf, ngx_http_cwmp_loc_conf_t *clcf,
+    ngx_http_handler_pt handler)
+{
+    ngx_str_t                 *value;
     ngx_http_core_loc_conf_t  *core;
 
-    if (clcf->acs) {
-        return "is duplicate";
-    }
-
-    if (clcf->ready) {
-        return "and \"cwmp_ready\" are in one location: use two";
-    }
-
-    clcf->acs = 1;
-
+    value = cf->args->elts;
     core = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    core->handler = ngx_http_cwmp_handler;
+
+    if (clcf->serves.len) {
+
+        if (core->handler == handler) {
+            return "is duplicate";
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" directive and \"%V\" "
+                           "are in one location: use two", &value[0],
+                           &clcf->serves);
+        return NGX_CONF_ERROR;
+    }
+
+    clcf->serves = value[0];
+    core->handler = handler;
 
     return NGX_CONF_OK;
 }
@@ -392,7 +402,7 @@ ngx_http_cwmp_session_timeout(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static char *
+char *
 ngx_http_cwmp_invalid(ngx_conf_t *cf, const char *use)
 {
     ngx_str_t  *value;

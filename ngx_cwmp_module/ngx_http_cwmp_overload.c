@@ -172,9 +172,5 @@ ngx_http_cwmp_overload(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\" in "
-                       "\"cwmp_overload\": use off or e.g. latency=500ms",
-                       &value[1]);
-
-    return NGX_CONF_ERROR;
+    return ngx_http_cwmp_invalid(cf, "off or e.g. latency=500ms");
 }

@@ -175,44 +175,15 @@ static ngx_int_t
 ngx_http_cwmp_ready_send(ngx_http_request_t *r, const char *why,
     const char *what)
 {
-    ngx_buf_t    *b;
-    ngx_int_t     rc;
-    ngx_str_t     no_store = ngx_string("no-store");
-    ngx_chain_t   out;
+    ngx_str_t  no_store = ngx_string("no-store");
 
-    b = ngx_create_temp_buf(r->pool, (why ? ngx_strlen(why) : 0)
-                                     + ngx_strlen(what) + 1);
-
-    if (b == NULL
-        || ngx_http_cwmp_add_header(r, "Cache-Control", &no_store) != NGX_OK)
-    {
+    if (ngx_http_cwmp_add_header(r, "Cache-Control", &no_store) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (why) {
-        b->last = ngx_cpymem(b->last, why, ngx_strlen(why));
-    }
-
-    b->last = ngx_cpymem(b->last, what, ngx_strlen(what));
-    *b->last++ = LF;
-    b->last_buf = 1;
-    b->last_in_chain = 1;
-
-    out.buf = b;
-    out.next = NULL;
-
-    r->headers_out.status = why ? NGX_HTTP_SERVICE_UNAVAILABLE : NGX_HTTP_OK;
-    r->headers_out.content_length_n = b->last - b->pos;
-    ngx_str_set(&r->headers_out.content_type, "text/plain");
-    r->headers_out.content_type_len = r->headers_out.content_type.len;
-
-    rc = ngx_http_send_header(r);
-
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
-        return rc;
-    }
-
-    return ngx_http_output_filter(r, &out);
+    return ngx_http_cwmp_send_line(r, why ? NGX_HTTP_SERVICE_UNAVAILABLE
+                                          : NGX_HTTP_OK,
+                                   why ? why : "", what);
 }
 
 
@@ -223,33 +194,19 @@ ngx_http_cwmp_ready(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_cwmp_loc_conf_t  *clcf = conf;
 
-    ngx_str_t                 *value;
-    ngx_http_core_loc_conf_t  *core;
+    char       *rv;
+    ngx_str_t  *value;
 
-    if (clcf->ready) {
-        return "is duplicate";
-    }
+    rv = ngx_http_cwmp_serves(cf, clcf, ngx_http_cwmp_ready_handler);
 
-    if (clcf->acs) {
-        return "and \"cwmp_acs\" are in one location: use two";
-    }
-
-    clcf->ready = 1;
-
-    core = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    core->handler = ngx_http_cwmp_ready_handler;
-
-    if (cf->args->nelts == 1) {
-        return NGX_CONF_OK;
+    if (rv != NGX_CONF_OK || cf->args->nelts == 1) {
+        return rv;
     }
 
     value = cf->args->elts;
 
     if (ngx_strncmp(value[1].data, "drain=", 6) != 0 || value[1].len == 6) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\" in "
-                           "\"cwmp_ready\": use e.g. drain=/run/cwmp.drain",
-                           &value[1]);
-        return NGX_CONF_ERROR;
+        return ngx_http_cwmp_invalid(cf, "e.g. drain=/run/cwmp.drain");
     }
 
     clcf->drain.data = value[1].data + 6;

@@ -161,10 +161,7 @@ void
 ngx_http_cwmp_reply_error(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t status,
     const char *reason)
 {
-    ngx_buf_t           *b;
-    ngx_int_t            rc;
     ngx_str_t            retry = ngx_string("30");
-    ngx_chain_t          out;
     ngx_http_request_t  *r;
 
     r = ctx->request;
@@ -181,11 +178,8 @@ ngx_http_cwmp_reply_error(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t status,
                       reason);
     }
 
-    b = ngx_create_temp_buf(r->pool, ngx_strlen(reason) + 1);
-
-    if (b == NULL
-        || (status == NGX_HTTP_SERVICE_UNAVAILABLE
-            && ngx_http_cwmp_add_header(r, "Retry-After", &retry) != NGX_OK))
+    if (status == NGX_HTTP_SERVICE_UNAVAILABLE
+        && ngx_http_cwmp_add_header(r, "Retry-After", &retry) != NGX_OK)
     {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
@@ -195,8 +189,29 @@ ngx_http_cwmp_reply_error(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t status,
 
     ngx_http_cwmp_free(ctx);
 
-    b->last = ngx_cpymem(b->last, reason, ngx_strlen(reason));
-    *b->last++ = '\n';
+    ngx_http_finalize_request(r, ngx_http_cwmp_send_line(r, status, "",
+                                                         reason));
+}
+
+
+/* a line of text, in two parts */
+
+ngx_int_t
+ngx_http_cwmp_send_line(ngx_http_request_t *r, ngx_uint_t status,
+    const char *what, const char *text)
+{
+    ngx_buf_t    *b;
+    ngx_int_t     rc;
+    ngx_chain_t   out;
+
+    b = ngx_create_temp_buf(r->pool, ngx_strlen(what) + ngx_strlen(text) + 1);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->last = ngx_cpymem(b->last, what, ngx_strlen(what));
+    b->last = ngx_cpymem(b->last, text, ngx_strlen(text));
+    *b->last++ = LF;
     b->last_buf = 1;
     b->last_in_chain = 1;
 
@@ -210,11 +225,11 @@ ngx_http_cwmp_reply_error(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t status,
 
     rc = ngx_http_send_header(r);
 
-    if (rc == NGX_OK) {
-        rc = ngx_http_output_filter(r, &out);
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
     }
 
-    ngx_http_finalize_request(r, rc);
+    return ngx_http_output_filter(r, &out);
 }
 
 

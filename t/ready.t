@@ -32,8 +32,8 @@ sub touch { open(my $fh, '>', $_[0]) or die "$_[0]: $!\n"; close($fh) }
 
 subtest 'READY what nginx -t refuses' => sub {
     for (['location /r { cwmp_ready on; }',
-          qr/invalid parameter "on" in "cwmp_ready": use e.g. drain=/],
-         ['location /r { cwmp_ready drain=; }', qr/invalid parameter "drain="/],
+          qr/invalid value "on" in "cwmp_ready": use e.g. drain=/],
+         ['location /r { cwmp_ready drain=; }', qr/invalid value "drain="/],
          ['location /r { cwmp_ready; cwmp_ready; }', qr/is duplicate/],
          ['location /r { cwmp_ready; cwmp_acs; }', qr/in one location: use two/],
          ['location /r { cwmp_acs; cwmp_ready; }', qr/in one location: use two/],
