@@ -133,11 +133,11 @@ cmp_ok $refused, '<=', 3, "SES-02 at most 3 Informs are refused: $refused";
 
 # --- all others, without a session -----------------------------------------
 
-# Everything in Redis, as one text.
+# Everything in Redis, as one text, but what nodes do by themselves.
 sub everything {
     return join("\n", map {
         $_ . '=' . unpack('H*', $redis->cmd('DUMP', $_) // '')
-    } sort grep { !/:lock$/ } $redis->list('KEYS', '*'));
+    } sort grep { !/:(?:due:lock|reconcile)$/ } $redis->list('KEYS', '*'));
 }
 
 
