@@ -15,7 +15,8 @@
 #             8; needs root; MATRIX='trixie-valkey8': some of these
 #   fuzz      each of t/fuzz/ for TIME seconds (60), TARGET=repair: that one
 #   mutate    whether the tests notice small changes; M=name: that one
-#   install   the module into MODULESDIR
+#   install   the module into MODULESDIR, what is for Redis into DATADIR, its
+#             tools into BINDIR
 #   clean     remove build/
 #
 #   NGINX_SRC=DIR   any nginx source tree instead: builds that nginx as well
@@ -26,7 +27,9 @@
 
 COUNT = 10
 MODULESDIR = /usr/lib/nginx/modules
-T = $(if $(SANITIZED),$(filter-out t/build.t,$(wildcard t/*.t)),t/*.t t/fault/*.t)
+DATADIR = /usr/share/cwmp
+BINDIR = /usr/bin
+T = $(if $(SANITIZED),$(filter-out t/build.t t/install.t,$(wildcard t/*.t)),t/*.t t/fault/*.t)
 
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc) --no-print-directory
@@ -310,9 +313,16 @@ M =
 mutate:
 	@perl t/mutate $(foreach m,$(M),'$(m)')
 
+TOOLS := $(filter-out %.sh,$(wildcard redis/cwmp-*))
+
 install: build
 	install -D -m 644 $(MODULE) \
 	    $(DESTDIR)$(MODULESDIR)/ngx_http_cwmp_module.so
+	install -d $(DESTDIR)$(DATADIR) $(DESTDIR)$(BINDIR)
+	install -m 644 redis/cwmp.lua redis/redis.conf redis/cwmp-cli.sh \
+	    $(DESTDIR)$(DATADIR)
+	install $(TOOLS) $(DESTDIR)$(DATADIR)
+	ln -sfr $(TOOLS:redis/%=$(DESTDIR)$(DATADIR)/%) $(DESTDIR)$(BINDIR)
 
 clean:
 	rm -rf build
