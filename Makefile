@@ -10,7 +10,8 @@
 #   run       a server to try things with, in the foreground
 #   test      deps, build, unit; then all tests
 #   check     the same tests under AddressSanitizer and UBSan
-#   soak      the fault experiments of t/fault/, COUNT times (10)
+#   soak      the fault experiments of t/fault/, the long ones too, COUNT times
+#             (10)
 #   matrix    the tests on Debian 12 and 13, with Redis 7, Redis 8 and Valkey
 #             8; needs root; MATRIX='trixie-valkey8': some of these
 #   fuzz      each of t/fuzz/ for TIME seconds (60), TARGET=repair: that one
@@ -300,7 +301,7 @@ prove:
 
 soak: build swarm
 	@for i in $$(seq $(COUNT)); do echo "$$i of $(COUNT)"; \
-	    perl build-aux/prove.pl $(PROVE) t/fault/*.t || exit 1; done
+	    TEST_SOAK=1 perl build-aux/prove.pl $(PROVE) t/fault/*.t || exit 1; done
 
 matrix:
 	@sh build-aux/matrix.sh $(MATRIX)

@@ -11,7 +11,9 @@ use lib "$FindBin::Bin/../lib";
 
 use Test::More;
 
+use CWMP::Daemon qw(children_of);
 use CWMP::Fault qw(experiment);
+use CWMP::Test qw(slurp wait_for);
 
 experiment('worker', what => '`kill -9` of a worker, 20 times', workers => 2,
     lost => 0,
@@ -33,6 +35,38 @@ experiment('reload', what => '`nginx -s reload`, 50 times', workers => 2,
             $x->t->reload;
             $x->pause(0.05);
         }
+        $x->recover;
+    });
+
+# Who served, by the log: workers of both masters while there are two.
+sub serve_both {
+    my ($t, @masters) = @_;
+    my $log = $t->prefix . '/logs/served.log';
+    my $from = -s $log;
+
+    return wait_for(sub {
+        my %served = map { ($_ => 1) } split(/\n/, substr(slurp($log), $from));
+        return @masters == grep {
+            grep { $served{$_} } children_of($_)
+        } @masters;
+    });
+}
+
+
+experiment('upgrade', what => 'a new binary (USR2, WINCH, QUIT), 5 times',
+    workers => 2, daemon => 'on', lost => 0,
+    http => 'log_format served "$pid";',
+    server => 'access_log logs/served.log served;',
+    harm => sub {
+        my ($x) = @_;
+        my $both = 0;
+        for (1 .. 5) {
+            my @masters = $x->t->node->upgrade_begin;
+            $both++ if serve_both($x->t, @masters);
+            $x->t->node->upgrade_end;
+            $x->pause(0.2);
+        }
+        is $both, 5, 'the workers of both masters serve while there are two';
         $x->recover;
     });
 

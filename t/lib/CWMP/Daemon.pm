@@ -218,11 +218,26 @@ sub spawn {
         $self->become($argv, %opt);
     }
 
+    @$self{qw(status adopted)} = ();
+    $self->own($pid);
+    return $pid;
+}
+
+
+sub own {
+    my ($self, $pid) = @_;
     $self->{pid} = $pid;
-    $self->{status} = undef;
     $running{$pid} = $self;
     guard_tell("+$pid");
-    return $pid;
+}
+
+
+# It goes on as another process, which is no child of ours: a daemon.
+sub adopt {
+    my ($self, $pid) = @_;
+    delete $running{ $self->{pid} // 0 };
+    $self->{adopted} = 1;
+    $self->own($pid);
 }
 
 
@@ -254,7 +269,8 @@ sub alive {
 
     return kill(0, $pid) ? 1 : 0 if $$ != $owner;
 
-    my $got = waitpid($pid, POSIX::WNOHANG());
+    my $got = $self->{adopted} ? (pid_runs($pid) ? 0 : -1)
+                               : waitpid($pid, POSIX::WNOHANG());
     return 1 if $got == 0;
 
     $self->{status} = $? if $got == $pid;

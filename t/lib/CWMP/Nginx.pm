@@ -9,6 +9,7 @@ package CWMP::Nginx;
 #       http => '...', main => '...');
 #   $node->start; $node->reload; $node->workers; $node->quit;
 #
+# daemon => 'on' lets it be one, which an upgrade needs (upgrade_begin, _end).
 # module: the file for load_module; '' for a static build; not given, it is
 # $TEST_NGINX_MODULE, or else the one below build/.  redis => '' leaves the
 # cwmp_redis line out.  acs => undef leaves the location out.
@@ -24,14 +25,14 @@ use IO::Socket::INET;
 use POSIX ();
 
 use CWMP::Daemon qw(wait_for find_binary patience project_root children_of
-                    slurp);
+                    pid_runs slurp);
 
 use parent -norequire, 'CWMP::Daemon';
 
 my $TEMPLATE = <<'CONF';
 %%LOAD%%
 %%USER%%
-daemon off;
+daemon %%DAEMON%%;
 worker_processes %%WORKERS%%;
 error_log logs/error.log %%LEVEL%%;
 pid nginx.pid;
@@ -66,7 +67,7 @@ sub new {
     my ($class, %opt) = @_;
     return $class->SUPER::new(
         name => 'nginx', workers => 1, level => $ENV{TEST_LOG_LEVEL} || 'info',
-        access => 'off', connections => 1024, acs => '', %opt);
+        access => 'off', daemon => 'off', connections => 1024, acs => '', %opt);
 }
 
 
@@ -112,6 +113,7 @@ sub conf_text {
         MAIN => $self->{main}, EVENTS => $self->{events},
         HTTP => $self->{http}, SERVER => $self->{server},
         WORKERS => $self->{workers}, LEVEL => $self->{level},
+        DAEMON => $self->{daemon},
         CONNECTIONS => $self->{connections}, ACCESS => $self->{access},
         CWMP_REDIS => length($redis // '') ? "cwmp_redis $redis;" : '',
         LOCATION => defined $self->{acs}
@@ -207,6 +209,9 @@ sub start {
     $self->spawn([$self->argv], output => $self->stderr_log, own_group => 1,
                  env => $self->sanitizer_env);
 
+    if ($self->{daemon} eq 'on' && wait_for(sub { $self->pid_file })) {
+        $self->adopt($self->pid_file);
+    }
     wait_for(sub { !$self->alive || $self->ready }, 10);
     return $self if $self->alive && $self->ready;
 
@@ -218,10 +223,16 @@ sub start {
 }
 
 
+sub pid_file {
+    my ($self) = @_;
+    return (slurp("$self->{prefix}/nginx.pid") =~ /^(\d+)\n/)[0];
+}
+
+
 sub ready {
     my ($self) = @_;
 
-    return unless -s "$self->{prefix}/nginx.pid";
+    return unless $self->pid_file;
     return unless $self->workers >= $self->worker_count;
     return IO::Socket::INET->new(PeerAddr => '127.0.0.1', Timeout => 1,
                                  PeerPort => $self->{port});
@@ -259,6 +270,41 @@ sub reload {
     }, 10) or die "nginx did not reload:\n" . last_lines($self->error_log, 5);
 
     return $self;
+}
+
+
+# A new binary is started beside the old one, and both serve until the old one
+# is told to leave.  Needs daemon => 'on': nginx takes a parent that stays for
+# the old binary's.
+sub upgrade_begin {
+    my ($self) = @_;
+    my $old = $self->{old} = $self->{pid};
+
+    $self->signal('USR2') or die "nginx is not running\n";
+    wait_for(sub { ($self->pid_file // $old) != $old }, 10)
+        or die "no new nginx:\n" . last_lines($self->error_log, 5);
+    $self->adopt($self->pid_file);
+    wait_for(sub { $self->ready }, 10) or die "the new nginx is not ready\n";
+    return ($old, $self->{pid});
+}
+
+
+sub upgrade_end {
+    my ($self) = @_;
+    my $old = delete $self->{old};
+
+    kill('WINCH', $old);
+    wait_for(sub { !children_of_old($old, $self->{pid}) }, 20)
+        or die "the old workers do not leave\n";
+    kill('QUIT', $old);
+    wait_for(sub { !pid_runs($old) }, 5) or die "the old master stays\n";
+}
+
+
+# The new master is a child of the old one.
+sub children_of_old {
+    my ($old, $new) = @_;
+    return grep { $_ != $new && pid_runs($_) } children_of($old);
 }
 
 

@@ -100,7 +100,7 @@ sub make_nodes {
             expand => { %port_of, DIR => "$self->{dir}",
                         NODE => $_, %{ $self->{expand} || {} } },
             map { exists $self->{$_} ? ($_ => $self->{$_}) : () }
-                qw(acs server http main events conf module level access
+                qw(acs server http main events conf module level access daemon
                    connections))
     } 0 .. $#ports];
 }
