@@ -16,71 +16,8 @@ use Test::More;
 
 use CWMP::Raw ':build';
 use CWMP::Sockets qw(unread);
+use CWMP::Steps qw(session_with undisturbed $POSTS $WORKER);
 use CWMP::Test qw(wait_for);
-
-my $RULES = 'Device.NAT.PortMapping.';
-my $WORKER = 'add_header X-Worker $pid always;';
-
-
-# What must not happen twice, and what may not be lost.
-sub tasks {
-    return (
-        { id => 'add', method => 'AddObject', ObjectName => $RULES,
-          values => { ExternalPort => { value => 8080,
-                                        type => 'xsd:unsignedInt' } } },
-        { id => 'set', method => 'SetParameterValues', ParameterList => {
-          'Device.Time.NTPServer1' => { value => 'ntp.test',
-                                        type => 'xsd:string' } } },
-        { id => 'get', method => 'GetParameterValues',
-          ParameterNames => ['Device.Time.'] },
-        { id => 'delete', method => 'DeleteObject',
-          ObjectName => "${RULES}1." },
-    );
-}
-
-my $RPCS = 'AddObject SetParameterValues SetParameterValues '
-           . 'GetParameterValues DeleteObject';
-my $POSTS = 7;                      # Inform, empty, and an answer for each RPC
-
-
-# One device with these tasks has its session; $harm is done before POST k.
-sub session_with {
-    my ($t, $serial, $k, $harm) = @_;
-    my $worker;
-
-    my $cpe = $t->cpe(serial => $serial,
-        before_post => sub {
-            my ($cpe, $post) = @_;
-            $harm->($cpe, $post, $worker) if $post->{n} == $k;
-            return;
-        },
-        after_post => sub { $worker = $_[2]->header('X-Worker') });
-
-    $t->redis->push_task($cpe->id, tasks());
-    my $trace = $cpe->run_session('2 PERIODIC');
-    return ($cpe, $trace);
-}
-
-
-# A session that went as if nothing had happened.
-sub undisturbed {
-    my ($t, $cpe, $trace, $name) = @_;
-    my $r = $t->redis;
-
-    subtest $name => sub {
-        ok $trace->{ok}, 'the session ends well' or diag $trace->{error};
-        is scalar(@{ $trace->{steps} }), $POSTS, 'with no POST more than usual';
-        is join(' ', map { $_->{method} } $cpe->done), $RPCS,
-            'each RPC was carried out once';
-        is_deeply [map { "$_->{id} $_->{status}" } $r->results($cpe->id)],
-            ['add done', 'set done', 'get done', 'delete done'],
-            'each task has its one result';
-        is_deeply [grep { $r->cmd('EXISTS', $r->device_key($cpe->id, $_)) }
-                   qw(tasks queue live running waiting)], [],
-            'nothing is left over';
-        is_deeply $cpe->complaints, [], 'a strict CPE does not complain';
-    };
-}
 
 
 # --- between two POSTs -----------------------------------------------------

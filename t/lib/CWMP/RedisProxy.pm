@@ -15,6 +15,8 @@ package CWMP::RedisProxy;
 # that matches the pattern, or the next several:
 #   lose-call    the connection is closed, Redis never sees the command
 #   lose-reply   Redis carries it out, its reply goes nowhere
+#   hold-reply   Redis carries it out; its reply and all after it go nowhere,
+#                the connection stays
 #   cut-reply    nginx gets the first half of the reply
 #   say TEXT     Redis never sees it, nginx gets this line as the reply
 #   swallow      it and all that follows go nowhere, and nobody is told: the
@@ -77,8 +79,7 @@ sub rule {
 sub told {
     my ($self, $kind) = @_;
     open(my $fh, '<', $self->{log}) or die "$self->{log}: $!\n";
-    return map { $_->[1] } grep { $_->[0] eq $kind }
-           map { $JSON->decode($_) } readline($fh);
+    return map { $JSON->decode($_)->[1] } grep { /^\["$kind"/ } readline($fh);
 }
 
 
@@ -89,6 +90,7 @@ sub hits {
 }
 
 
+sub held { return scalar $_[0]->told('held') }
 sub commands { return $_[0]->told('command') }
 sub reads { return $_[0]->told('read') }
 sub connections { return scalar $_[0]->told('connection') }
@@ -264,6 +266,10 @@ sub from_redis {
         my $reply = substr($pair->{out}, 0, $length, '');
         my $action = shift @{ $pair->{pending} } // '';
 
+        if ($action eq 'hold-reply') {
+            $pair->{swallows} = 1;
+            return $self->tell(held => 1);
+        }
         $reply = "$1\r\n" if $action =~ /^say (.*)/s;
         substr($reply, length($reply) / 2) = '' if $action eq 'cut-reply';
         $self->pass($pair->{nginx}, $reply) if $action ne 'lose-reply';
