@@ -176,7 +176,7 @@ SWARM := $(OUT)/bench/swarm
 SWARM_OBJ := $(patsubst %.c,$(OUT)/bench/obj/%.o,$(wildcard t/bench/swarm/*.c))
 SWARM_CFLAGS := -std=gnu11 -g $(if $(SANITIZED),-O1 $(san),-O2)
 
-swarm: $(SWARM)
+swarm: $(SWARM) $(OUT)/bench/clock.so
 
 $(SWARM): $(SWARM_OBJ)
 	$(if $(V),,@)$(CC) $(SWARM_CFLAGS) -o $@ $^ -lssl -lcrypto -lm
@@ -187,6 +187,12 @@ $(OUT)/bench/obj/%.o: %.c Makefile
 	    -c -o $@ $<
 
 -include $(SWARM_OBJ:.o=.d)
+
+# for the fault experiments: a program's clock, set wrong
+$(OUT)/bench/clock.so: t/fault/clock.c Makefile
+	@mkdir -p $(@D)
+	$(if $(V),,@)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror -fPIC \
+	    -shared -o $@ $<
 
 
 # The benchmark; limits are programs of one file that need nothing of ours
@@ -262,6 +268,7 @@ export TEST_NGINX_BINARY = $(abspath $(NGINX))
 export TEST_NGINX_MODULE = $(abspath $(MODULE))
 export TEST_UNIT_DIR = $(abspath $(OUT)/unit)
 export TEST_SWARM = $(abspath $(SWARM))
+export TEST_CLOCK = $(abspath $(OUT)/bench/clock.so)
 export TEST_LIMITS = $(abspath $(OUT)/bench)
 ifneq ($(wildcard ../shared),)
 export CWMP_SHARED ?= $(abspath ../shared)

@@ -10,6 +10,8 @@ package CWMP::Nginx;
 #   $node->start; $node->reload; $node->workers; $node->quit;
 #
 # daemon => 'on' lets it be one, which an upgrade needs (upgrade_begin, _end).
+# env => {}: more of its environment.
+#
 # module: the file for load_module; '' for a static build; not given, it is
 # $TEST_NGINX_MODULE, or else the one below build/.  redis => '' leaves the
 # cwmp_redis line out.  acs => undef leaves the location out.
@@ -207,7 +209,7 @@ sub start {
     unlink("$self->{prefix}/nginx.pid");
     my $said = -s $self->stderr_log || 0;
     $self->spawn([$self->argv], output => $self->stderr_log, own_group => 1,
-                 env => $self->sanitizer_env);
+                 env => { %{ $self->sanitizer_env }, %{ $self->{env} || {} } });
 
     if ($self->{daemon} eq 'on' && wait_for(sub { $self->pid_file })) {
         $self->adopt($self->pid_file);

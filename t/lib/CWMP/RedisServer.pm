@@ -64,7 +64,7 @@ sub start {
     unlink($self->{socket});
     $self->spawn([find_binary('redis-server', 'TEST_REDIS_BINARY'),
                   $self->arguments], dir => $self->{dir},
-                 output => $self->log_file, own_group => 1);
+                 output => $self->log_file, own_group => 1, env => $self->{env});
 
     return $self if wait_for(sub { !$self->alive || $self->ready }, 10)
                     && $self->alive;

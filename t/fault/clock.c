@@ -1,0 +1,89 @@
+/*
+ * A wrong clock: LD_PRELOAD=clock.so CLOCK_FILE=file program.  The file holds
+ * an int64, the seconds that the program's clock is ahead; it is looked at in
+ * each call, so that the clock jumps when somebody writes there.  Monotonic
+ * time is right, as when an admin sets the date.
+ */
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+static const volatile int64_t  *ahead;
+
+
+__attribute__((constructor)) static void
+clock_open(void)
+{
+    int          fd;
+    void        *p;
+    const char  *file;
+
+    file = getenv("CLOCK_FILE");
+    fd = file ? open(file, O_RDONLY) : -1;
+
+    if (fd == -1) {
+        return;
+    }
+
+    p = mmap(NULL, sizeof(int64_t), PROT_READ, MAP_SHARED, fd, 0);
+    close(fd);
+
+    if (p != MAP_FAILED) {
+        ahead = p;
+    }
+}
+
+
+int
+clock_gettime(clockid_t id, struct timespec *ts)
+{
+    int  rc;
+
+    rc = syscall(SYS_clock_gettime, id, ts);
+
+    if (rc == 0 && ahead
+        && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE))
+    {
+        ts->tv_sec += *ahead;
+    }
+
+    return rc;
+}
+
+
+int
+gettimeofday(struct timeval *restrict tv, void *restrict tz)
+{
+    struct timespec  ts;
+
+    (void) tz;
+
+    if (clock_gettime(CLOCK_REALTIME, &ts) == -1) {
+        return -1;
+    }
+
+    tv->tv_sec = ts.tv_sec;
+    tv->tv_usec = ts.tv_nsec / 1000;
+    return 0;
+}
+
+
+time_t
+time(time_t *t)
+{
+    struct timespec  ts;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+
+    if (t) {
+        *t = ts.tv_sec;
+    }
+
+    return ts.tv_sec;
+}
