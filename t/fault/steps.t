@@ -15,7 +15,8 @@ use Test::More;
 use CWMP::Fault qw(experiment);
 use CWMP::RedisProxy;
 use CWMP::Sockets qw(unread);
-use CWMP::Steps qw(session_with undisturbed $POSTS $WORKER);
+use CWMP::Steps qw(session_with undisturbed big_list $BIG $POSTS
+                   $WORKER);
 use CWMP::Test qw(wait_for);
 
 my $proxy;
@@ -99,21 +100,13 @@ experiment('steps', what => '`kill -9` of a worker at each step of a session',
 
 # --- 2 MB ------------------------------------------------------------------
 
-my $LEAVES = 12_000;
-my $BIG = '<ParameterList>' . join('', map {
-    "<ParameterValueStruct><Name>Device.Hosts.Host.$_.PhysAddress</Name>"
-    . '<Value xsi:type="xsd:string">00:00:5E:00:53:0' . $_ % 10 . '</Value>'
-    . '</ParameterValueStruct>'
-} 1 .. $LEAVES) . '</ParameterList>';
-
-
 # The worker dies when it has read half of the answer; the CPE sends it again,
 # or comes with another session, in which it is asked again, for less at once.
 sub kill_in_body {
     my ($x, $n) = @_;
     my ($t, $asked, $size) = ($x->t, 0);
-    my $cpe = $t->cpe(serial => "M$n", max_posts => 20,
-        on_rpc => { GetParameterValues => sub { $asked++; return $BIG } },
+    my $cpe = $t->cpe(serial => "M$n",
+        on_rpc => { GetParameterValues => sub { $asked++; return big_list() } },
         before_post => sub {
             my ($cpe, $post) = @_;
             my $worker = $cpe->{worker};
@@ -136,7 +129,7 @@ sub kill_in_body {
                map { $_->{status} } $t->redis->results($cpe->id)],
         [1, $n % 2 ? 'again' : 'once', 'done'],
         'KILL in the middle of 2 MB' . ($n % 2 ? ': asked again' : '');
-    is scalar(keys %$params), $LEAVES, 'all of it is there' or diag $trace->{error};
+    is scalar(keys %$params), $BIG, 'all of it is there' or diag $trace->{error};
 }
 
 

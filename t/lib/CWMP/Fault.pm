@@ -190,7 +190,7 @@ sub feed {
                 $redis->fcall_push(device($n), $task);
             };
             my $how = defined $said && "$said" eq $task->{id} ? 'taken'
-                      : $@ . ($said // '') =~ /ERR|OOM|refused|LOADING/ ? 'refused' : 'unknown';
+                      : $@ . ($said // '') =~ /ERR|OOM|MISCONF|refused|LOADING/ ? 'refused' : 'unknown';
             undef $redis if $how eq 'unknown';
             print $out "$n $r $task->{id} $how\n";
         }

@@ -19,10 +19,11 @@ use warnings;
 use Exporter 'import';
 use Test::More;
 
-our @EXPORT_OK = qw(session_with undisturbed leftovers step_tasks $POSTS
+our @EXPORT_OK = qw(session_with undisturbed leftovers big_list $BIG $POSTS
                     $WORKER);
 
 our $POSTS = 7;                     # Inform, empty, and an answer for each RPC
+our $BIG = 14_000;                  # parameters of a big_list()
 our $WORKER = 'add_header X-Worker $pid always;';
 
 my $RULES = 'Device.NAT.PortMapping.';
@@ -61,6 +62,16 @@ sub session_with {
     $t->redis->push_task($cpe->id, step_tasks());
     my $trace = $cpe->run_session('2 PERIODIC');
     return ($cpe, $trace);
+}
+
+
+# A list of 2 MB.
+sub big_list {
+    return '<ParameterList>' . join('', map {
+        "<ParameterValueStruct><Name>Device.Hosts.Host.$_.PhysAddress</Name>"
+        . '<Value xsi:type="xsd:string">00:00:5E:00:53:01</Value>'
+        . '</ParameterValueStruct>'
+    } 1 .. $BIG) . '</ParameterList>';
 }
 
 
