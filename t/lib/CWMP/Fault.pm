@@ -47,7 +47,8 @@ my $CLASS = 'Swarm';
 my $VALUE = 'Device.DeviceInfo.ProvisioningCode';
 my $SERIAL = 'Device.DeviceInfo.SerialNumber';
 my %ONCE = map { ($_ => 1) } qw(AddObject Reboot Download);
-my %METHOD = (add => 'AddObject', boot => 'Reboot', dl => 'Download');
+my %METHOD = (set => 'SetParameterValues', add => 'AddObject', boot => 'Reboot',
+              dl => 'Download');
 
 
 sub experiment {
@@ -280,6 +281,14 @@ sub read_journal {
 
 sub judge {
     my ($self) = @_;
+    $self->look;
+    $self->verdict;
+    $self->tell;
+}
+
+
+sub look {
+    my ($self) = @_;
     my $pushed = $self->read_pushed;
     my ($times, $foreign) = $self->read_journal;
     my $sum = $self->{sum} = { tasks => 0, refused => 0, done => 0,
@@ -293,8 +302,6 @@ sub judge {
             if $ONCE{$method} && $times->{$_} > 1;
     }
     $self->judge_device($_, $pushed->{$_} || [], $times) for 1 .. $self->{devices};
-    $self->verdict;
-    $self->tell;
 }
 
 
@@ -307,7 +314,10 @@ sub judge_device {
         push @{ $result{ $result->{id} } }, $result;
         push @{ $sum->{foreign} }, "result $result->{id} of $n"
             if $result->{id} !~ /^d$n-/;
+        $self->judge_serial($n, "$result->{id} of $n", serial_in($result));
     }
+    my $stored = $self->t->redis->params(device($n))->{$SERIAL};
+    $self->judge_serial($n, "what is stored of $n", $stored && $stored->{value});
     for my $task (@$pushed) {
         $self->judge_task($task, $result{ $task->{id} } || [], $times);
     }
@@ -337,6 +347,22 @@ sub judge_task {
 }
 
 
+# Whom a read says that it is about; undef when it does not.
+sub serial_in {
+    my ($result) = @_;
+    my $list = ref $result->{response} && $result->{response}{ParameterList};
+    return ref $list eq 'ARRAY' ? map { $_->{Value} }
+           grep { $_->{Name} eq $SERIAL } @$list : ();
+}
+
+
+sub judge_serial {
+    my ($self, $n, $what, $serial) = @_;
+    push @{ $self->{sum}{foreign} }, "$what is about $serial"
+        if defined $serial && $serial ne sprintf('%08d', $n);
+}
+
+
 # The last value that was set for certain; or of one whose outcome is unknown.
 sub judge_state {
     my ($self, $n, $check, @sets) = @_;
@@ -351,8 +377,6 @@ sub judge_state {
     my $value = $has{$VALUE} // 'nothing';
     push @{ $self->{sum}{state} }, "$n has $value"
         if @sets && %want && !$want{$value};
-    push @{ $self->{sum}{foreign} }, "$n is told to be "
-        . ($has{$SERIAL} // 'nobody') if ($has{$SERIAL} // '') ne sprintf('%08d', $n);
 }
 
 
