@@ -24,6 +24,9 @@ my @keys_says = ask('test_keys');
     my %row = rows('METHODS');
     my @rpcs = map { /^rpc (\w+)$/ ? $1 : () } @task_says;
 
+    my %once = map { ($_ => 1) } slurp('ngx_cwmp_module/core/cwmp_rpc.c')
+               =~ /\{ "(\w+)", [\w|]*\bCWMP_ONCE\b/g;
+
     ok(@rpcs >= 9, 'TABLES the RPCs that can be sent are known');
 
     same([sort keys %row], [sort @rpcs],
@@ -36,6 +39,9 @@ my @keys_says = ask('test_keys');
         is($row{$rpc} =~ /\bwait = \d+/ ? 1 : 0,
            $row{$rpc} =~ /\bevent = '/ ? 1 : 0,
            "TABLES $rpc: what waits for an event does so for a time");
+        my $once = $lost ne 'again' && $rpc ne 'SetParameterValues';
+        is($once{$rpc} // 0, $once ? 1 : 0, "TABLES $rpc is held for replicas, "
+           . 'as it must not be repeated: ' . ($once ? 'yes' : 'no'));
     }
 }
 
