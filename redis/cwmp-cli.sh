@@ -125,10 +125,10 @@ count_partitions() {
     partitions=$(cli HGET "$prefix:meta" partitions 2>&1) || fail "$partitions"
     case $partitions in
     '') partitions=1 ;;
+    0 | *[!0-9'>']*) fail "$partitions" ;;
     *'>'*) [ "$tool" = cwmp-partitions ] \
            || fail "devices are being moved between partitions ($partitions):" \
                    "run cwmp-partitions to its end" ;;
-    0 | *[!0-9]*) fail "$partitions" ;;
     esac
 }
 

@@ -470,6 +470,8 @@ subtest 'cwmp-push' => sub {
     $r->cmd('HSET', 'cwmp:meta', 'partitions', '64>256');
     like +($push->($id, '{}'))[1], qr/being moved.*run cwmp-partitions/,
         'not while devices are moved';
+    like +($push->($id, '{}', '-a', 'x'))[1], qr/^cwmp-push: AUTH failed: /,
+        'a password that Redis does not have';
     $r->cmd('HSET', 'cwmp:meta', 'partitions', 64);
 
     is $r->fcall_push($id, { method => 'Reboot' }), 'id-1', 'fcall_push';
