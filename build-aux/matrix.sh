@@ -56,8 +56,10 @@ inside() {
     env -u CWMP_SHARED chroot "$DIR" /bin/sh -ec "cd /src; $1"
 }
 
-# how many jobs, and that there is a make above, is for that one to know
-unset MAKEFLAGS MFLAGS MAKELEVEL
+# of the make above only its variables: how many jobs is for each to know
+unset MFLAGS MAKELEVEL
+MAKEFLAGS=${MAKEFLAGS-}
+export MAKEFLAGS="${MAKEFLAGS#"${MAKEFLAGS%%-- *}"}"
 export CI=true
 
 test='make deps
