@@ -411,7 +411,7 @@ end
   generation grows with each read; where not all are of the same one there is
   one for each, with commas.  A pack is small (PACK), since it is written as a
   whole: what has no room in it is a field of its own, path to "GENERATION
-  TYPE-LETTER value" without blanks in between, as all were up to version 7.  A
+  TYPE-LETTER value" without blanks in between, as all were before version 7.  A
   parameter is in one of both, and comes into the pack when it is written next.
 
   Nothing is shared with other devices.  A dictionary of names would save
