@@ -29,7 +29,7 @@ my $JSON = JSON::PP->new->utf8->canonical->allow_nonref;
 sub new {
     my ($class, %opt) = @_;
     $opt{port} ||= 6379 unless $opt{path};
-    return bless { host => '127.0.0.1', timeout => 10, prefix => 'cwmp',
+    return bless { host => '127.0.0.1', timeout => 30, prefix => 'cwmp',
                    buffer => '', %opt }, $class;
 }
 
