@@ -41,9 +41,9 @@ sub agrees {
     my ($id, $status) = @$result{qw(id status)};
     my $did = $method{$id} && $cpe->count($method{$id});
 
+    return $status eq 'done' if !defined $did;
     return 0 if $status !~ /^(?:done|lost)$/
                 && !($id eq 'delete' && $status eq 'fault');
-    return 1 if !defined $did;
     return $did <= 1 && !($status eq 'done' && !$did)
            && !($status eq 'fault' && $did);
 }
