@@ -199,6 +199,8 @@ void ngx_http_cwmp_go_on(ngx_http_cwmp_ctx_t *ctx, unsigned why);
 
 /* ngx_http_cwmp_rows.c */
 cwmp_rc_t ngx_http_cwmp_row(void *data, const cwmp_row_t *row);
+ngx_int_t ngx_http_cwmp_arg_objects(ngx_http_cwmp_ctx_t *ctx,
+    ngx_array_t *args);
 
 /* ngx_http_cwmp_step.c: ends in exactly one of the replies */
 void ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx);

@@ -16,6 +16,10 @@ static cwmp_rc_t ngx_http_cwmp_fact(ngx_http_cwmp_ctx_t *ctx,
 static cwmp_rc_t ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx,
     const cwmp_row_t *row);
 static ngx_int_t ngx_http_cwmp_begin_rows(ngx_http_cwmp_ctx_t *ctx);
+static ngx_uint_t ngx_http_cwmp_alike(ngx_str_t *first, ngx_str_t *end,
+    ngx_str_t *four);
+static ngx_int_t ngx_http_cwmp_join(ngx_pool_t *pool, ngx_str_t *row,
+    ngx_uint_t n, ngx_str_t *four);
 static void ngx_http_cwmp_twice(ngx_http_cwmp_ctx_t *ctx,
     const ngx_str_t *path);
 static uint64_t *ngx_http_cwmp_slot(uint64_t *seen, ngx_uint_t slots,
@@ -31,6 +35,8 @@ static cwmp_rc_t ngx_http_cwmp_copy(ngx_pool_t *pool, const cwmp_str_t *from,
 #define NGX_HTTP_CWMP_CODE_MAX     64       /* of an EventCode */
 #define NGX_HTTP_CWMP_KEY_MAX      128      /* of a CommandKey: 32 characters */
 #define NGX_HTTP_CWMP_NAME_MAX     1024     /* of a path: 256 characters */
+#define NGX_HTTP_CWMP_LEAF_MAX     256      /* of a name in its object and its
+                                               value, to be kept with others */
 #define NGX_HTTP_CWMP_SEEN_MIN     32       /* slots for paths, half of them */
 #define NGX_HTTP_CWMP_SEEN_MAX     131072   /* are used; 1 MB */
 
@@ -292,6 +298,130 @@ ngx_http_cwmp_keep(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
     }
 
     return CWMP_OK;
+}
+
+
+/*
+ * All rows as cwmp_chunk_3 takes them, so that Redis, which all have to share,
+ * need not take 500 paths apart: of rows that follow each other and are of one
+ * object its path, how many, their names in it and their values; 0 for a row
+ * that is to be kept by itself.
+ */
+
+ngx_int_t
+ngx_http_cwmp_arg_objects(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
+{
+    ngx_str_t   *row, *end, four[4];
+    ngx_uint_t   n;
+
+    row = ctx->rows->elts;
+    end = row + ctx->rows->nelts;
+
+    for ( /* void */ ; row < end; row += 2 * ngx_max(n, 1)) {
+
+        n = ngx_http_cwmp_alike(row, end, four);
+
+        if (n == 0) {
+            four[0] = row[0];
+            ngx_str_null(&four[2]);
+            four[3] = row[1];
+
+        } else if (ngx_http_cwmp_join(args->pool, row, n, four) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (ngx_http_cwmp_arg(args, four[0].data, four[0].len) != NGX_OK
+            || ngx_http_cwmp_arg_number(args, n) != NGX_OK
+            || ngx_http_cwmp_arg(args, four[2].data, four[2].len) != NGX_OK
+            || ngx_http_cwmp_arg(args, four[3].data, four[3].len) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * How many from here on are of the first one's object, and small; the object,
+ * and how long their names and values are, each with what separates them.
+ */
+
+static ngx_uint_t
+ngx_http_cwmp_alike(ngx_str_t *first, ngx_str_t *end, ngx_str_t *four)
+{
+    size_t       object, leaf;
+    ngx_str_t   *row;
+    ngx_uint_t   n;
+
+    object = first->len;
+
+    while (object && first->data[object - 1] != '.') {
+        object--;
+    }
+
+    four[0].data = first->data;
+    four[0].len = object;
+    four[2].len = 0;
+    four[3].len = 0;
+
+    if (object < 2) {
+        return 0;
+    }
+
+    for (n = 0, row = first; row < end; n++, row += 2) {
+
+        if (row[0].len <= object
+            || ngx_memcmp(row[0].data, first->data, object) != 0
+            || ngx_strlchr(row[0].data + object, row[0].data + row[0].len, '.'))
+        {
+            break;
+        }
+
+        leaf = row[0].len - object;
+
+        if (leaf + row[1].len > NGX_HTTP_CWMP_LEAF_MAX) {
+            break;
+        }
+
+        four[2].len += leaf + 1;
+        four[3].len += row[1].len + 1;
+    }
+
+    return n;
+}
+
+
+/* no XML has what separates them */
+
+static ngx_int_t
+ngx_http_cwmp_join(ngx_pool_t *pool, ngx_str_t *row, ngx_uint_t n,
+    ngx_str_t *four)
+{
+    u_char  *name, *value;
+
+    name = ngx_pnalloc(pool, four[2].len + four[3].len);
+    if (name == NULL) {
+        return NGX_ERROR;
+    }
+
+    value = name + four[2].len;
+
+    four[2].data = name;
+    four[2].len--;
+    four[3].data = value;
+    four[3].len--;
+
+    for ( /* void */ ; n; n--, row += 2) {
+        name = ngx_cpymem(name, row[0].data + four[0].len,
+                          row[0].len - four[0].len);
+        *name++ = '\1';
+        value = ngx_cpymem(value, row[1].data, row[1].len);
+        *value++ = '\1';
+    }
+
+    return NGX_OK;
 }
 
 

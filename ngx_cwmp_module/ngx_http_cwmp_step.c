@@ -101,11 +101,10 @@ ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx)
 ngx_int_t
 ngx_http_cwmp_chunk(ngx_http_cwmp_ctx_t *ctx)
 {
-    ngx_str_t    *rows;
     ngx_uint_t    i;
     ngx_array_t  *args;
 
-    args = ngx_http_cwmp_call(ctx, ctx->rows_pool, "cwmp_chunk_2");
+    args = ngx_http_cwmp_call(ctx, ctx->rows_pool, "cwmp_chunk_3");
 
     if (args
         && (ngx_http_cwmp_arg(args, ctx->token.data, ctx->token.len) != NGX_OK
@@ -113,20 +112,10 @@ ngx_http_cwmp_chunk(ngx_http_cwmp_ctx_t *ctx)
                != NGX_OK
             || ngx_http_cwmp_arg(args, ctx->facts->id.data,
                                  ctx->facts->id.len)
-               != NGX_OK))
+               != NGX_OK
+            || ngx_http_cwmp_arg_objects(ctx, args) != NGX_OK))
     {
         args = NULL;
-    }
-
-    if (args) {
-        rows = ngx_array_push_n(args, ctx->rows->nelts);
-
-        if (rows) {
-            ngx_memcpy(rows, ctx->rows->elts,
-                       ctx->rows->nelts * sizeof(ngx_str_t));
-        } else {
-            args = NULL;
-        }
     }
 
     for (i = 0; ctx->chunks[i]; i++) { /* a free one: else it is paused */ }

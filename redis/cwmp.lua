@@ -475,7 +475,8 @@ local function too_many(c, bytes)
     return true
 end
 
-local load_marks, sweep, write_params, stored, gone_by, mark_read, cwmp_params
+local load_marks, sweep, write_params, write_objects, stored, gone_by,
+      mark_read, cwmp_params
 
 do
 
@@ -533,59 +534,103 @@ local function packed(generations, names, values)
            .. table.concat(names, NEXT) .. PART .. table.concat(values, NEXT)
 end
 
--- do some of them have what separates them in a pack? (no XML has)
-local function is_odd(rows, first, last)
-    local all = table.concat(rows, '', first, last)
-    return string.find(all, NEXT, 1, true) or string.find(all, PART, 1, true)
+-- What is to be written: objects in their order, and fields.  Of an object:
+-- names and values as its pack has them, how many (n), and those too long for
+-- it.
+local function rows_of(generation)
+    return { generation = generation, number = tonumber(generation), of = {},
+             order = {}, objects = {}, fields = {}, moved = {}, more = 0,
+             bytes = 0 }
 end
 
 local function object_of(w, object)
-    local o = w.objects[object]
+    local o = w.of[object]
     if not o then
-        o = { names = {}, values = {}, long = nil }
-        w.objects[object] = o
-        w.order[#w.order + 1] = object
+        o = { object = object, names = nil, values = nil, n = 0, long = nil }
+        w.of[object] = o
+        w.order[#w.order + 1] = o
+        w.objects[#w.order] = object
     end
     return o
 end
 
--- The rows by their object, in w; what cannot be in a pack is a field.
-local function sort_out(w, rows, first, last)
-    local odd, most = is_odd(rows, first, last), PACK.bytes
-    local match, sub, find = string.match, string.sub, string.find
-    local object, o, size = '', nil, 0
-    for i = first, last, 2 do
-        local path, value = rows[i], rows[i + 1]
-        local leaf
-        if o and find(path, object, 1, true) == 1
-           and not find(path, '.', size + 1, true)
-        then
-            leaf = sub(path, size + 1)
-        else
-            object, leaf = match(path, '^(.+%.)([^.]*)$')
-            o, size = object and object_of(w, object), #(object or '')
-        end
-        if o and #leaf + #value <= most
-           and not (odd and is_odd(rows, i, i + 1))
-        then
-            local n = #o.names + 1
-            o.names[n], o.values[n] = leaf, value
-        elseif leaf ~= '' and path ~= MARKS then
-            w.fields[#w.fields + 1] = path
-            w.fields[#w.fields + 1] = w.generation .. value
-            if o then
-                o.long = o.long or {}
-                o.long[leaf] = true
-            end
-        end
+-- n parameters that follow each other, of one object
+local function add_range(w, object, n, names, values)
+    local o = object_of(w, object)
+    if o.names then
+        o.names, o.values = o.names .. NEXT .. names, o.values .. NEXT .. values
+    else
+        o.names, o.values = names, values
+    end
+    o.n = o.n + n
+    w.bytes = w.bytes + #names + #values + n * (#object + PARAM_BYTES)
+end
+
+-- one that is in no pack
+local function add_alone(w, path, value)
+    local object, leaf = string.match(path, '^(.+%.)([^.]*)$')
+    if leaf == '' or path == MARKS then
+        return
+    end
+    w.fields[#w.fields + 1] = path
+    w.fields[#w.fields + 1] = w.generation .. value
+    w.bytes = w.bytes + #path + #value + PARAM_BYTES
+    if object then
+        local o = object_of(w, object)
+        o.long = o.long or {}
+        o.long[leaf] = true
     end
 end
 
-local function alone(w, object, leaf, value)
-    if leaf ~= '' then
-        w.fields[#w.fields + 1] = object .. leaf
-        w.fields[#w.fields + 1] = w.generation .. value
+-- The rows by their object: name, letter and value, ...  A table for each of
+-- them would cost more than all the rest: they are ranges of two lists.  (No
+-- XML has what separates them in a pack.)
+local function sorted_out(generation, rows, first)
+    local w, leaves, values = rows_of(generation), {}, {}
+    local most, find = PACK.bytes, string.find
+    local object, size, from, n = nil, 0, 1, 0
+    local function take()
+        if from <= n then
+            add_range(w, object, n - from + 1,
+                      table.concat(leaves, NEXT, from, n),
+                      table.concat(values, NEXT, from, n))
+        end
+        from = n + 1
     end
+    for i = first, #rows - 1, 2 do
+        local path, value = rows[i], rows[i + 1]
+        if not object or find(path, object, 1, true) ~= 1
+           or find(path, '.', size + 1, true)
+        then
+            take()
+            object = string.match(path, '^.+%.')
+            size = #(object or '')
+        end
+        if object and #path > size and #path + #value <= most + size then
+            n = n + 1
+            leaves[n], values[n] = string.sub(path, size + 1), value
+        else
+            add_alone(w, path, value)
+        end
+    end
+    take()
+    return w
+end
+
+-- The same, by object already: object, how many, names, values; or path, 0,
+-- nothing, letter and value; ...
+local function taken(generation, args, first)
+    local w, total = rows_of(generation), 0
+    for i = first, #args - 3, 4 do
+        local n = tonumber(args[i + 1])
+        if n > 0 then
+            add_range(w, args[i], n, args[i + 2], args[i + 3])
+        else
+            add_alone(w, args[i], args[i + 3])
+        end
+        total = total + math.max(n, 1)
+    end
+    return w, total
 end
 
 -- what the pack has no longer is taken out of it
@@ -601,7 +646,7 @@ local function take_out(w, o, generations, names, values)
 end
 
 -- The pack of an object after these are written; nil when none is needed.
-local function merge(w, object, o, raw)
+local function merge(w, o, raw)
     local generations, names, values = unpacked(raw)
     if not names then                       -- there is none, or it is damaged
         generations, names, values = {}, {}, {}
@@ -610,18 +655,20 @@ local function merge(w, object, o, raw)
     for i, name in ipairs(names) do
         at[name], each[i] = i, each[i] or generations
     end
-    for i, leaf in ipairs(o.names) do
+    local news = o.names and list_of(o.values) or {}
+    for i, leaf in ipairs(o.names and list_of(o.names) or {}) do
         local n = at[leaf]
         if not n and #names < PACK.leaves then
             n = #names + 1
             names[n], at[leaf] = leaf, n
             w.more = w.more + 1
-            w.moved[#w.moved + 1] = object .. leaf
+            w.moved[#w.moved + 1] = o.object .. leaf
         end
         if n then
-            values[n], each[n] = o.values[i], w.number
+            values[n], each[n] = news[i], w.number
         else
-            alone(w, object, leaf, o.values[i])
+            w.fields[#w.fields + 1] = o.object .. leaf
+            w.fields[#w.fields + 1] = w.generation .. news[i]
         end
     end
     if o.long then
@@ -633,55 +680,85 @@ end
 -- Is a pack of these names in this order, of one read?  Most are, when a device
 -- is read again: then it is replaced unseen.
 local function is_of(raw, names)
-    local at = string.find(raw, PART, 1, true)
-    return at and not string.find(string.sub(raw, 1, at), ',', 1, true)
-           and string.sub(raw, at, at + #names + 1) == PART .. names .. PART
+    local at = string.find(raw, '%D')
+    return at and string.byte(raw, at) == 2
+           and string.find(raw, names, at + 1, true) == at + 1
+           and string.byte(raw, at + 1 + #names) == 2
 end
 
-local function write_slice(c, w, rows, first, last)
-    w.objects, w.order, w.fields, w.moved, w.more = {}, {}, {}, {}, 0
-    sort_out(w, rows, first, last)
-    local old = w.order[1] and not c.none
-                and call('HMGET', c.k[PARAMS], unpack(w.order)) or {}
-    local fields = w.fields
-    for i, object in ipairs(w.order) do
-        local o, raw, new = w.objects[object], old[i], nil
-        local names = raw and not o.long and table.concat(o.names, NEXT)
-        if names and is_of(raw, names) then
-            new = w.generation .. PART .. names .. PART
-                  .. table.concat(o.values, NEXT)
-        else
-            new = merge(w, object, o, raw)
+-- told twice, once short and once long?
+local function has_long(o)
+    local all = NEXT .. o.names .. NEXT
+    for leaf in pairs(o.long) do
+        if string.find(all, NEXT .. leaf .. NEXT, 1, true) then
+            return true
         end
+    end
+    return false
+end
+
+-- the pack as these make it; most are the first of an object, or all of it
+local function renewed(w, o, raw)
+    if not o.names or o.n > PACK.leaves or raw and not is_of(raw, o.names)
+       or o.long and has_long(o)
+    then
+        return merge(w, o, raw)
+    end
+    if not raw then
+        w.more = w.more + o.n
+        for _, leaf in ipairs(not w.none and list_of(o.names) or {}) do
+            w.moved[#w.moved + 1] = o.object .. leaf
+        end
+    end
+    return w.generation .. PART .. o.names .. PART .. o.values
+end
+
+-- these fields of a hash, however many
+local function fields_of(key, names)
+    local got = {}
+    for i = 1, #names, SLICE do
+        local last = math.min(i + SLICE - 1, #names)
+        for j, value in ipairs(call('HMGET', key, unpack(names, i, last))) do
+            got[i + j - 1] = value
+        end
+    end
+    return got
+end
+
+local function change(command, key, list)
+    for i = 1, #list, SLICE do
+        call(command, key, unpack(list, i, math.min(i + SLICE - 1, #list)))
+    end
+end
+
+local function write_packs(c, w)
+    local fields, gone = w.fields, {}
+    local old = c.none and {} or fields_of(c.k[PARAMS], w.objects)
+    w.none = c.none
+    for i, o in ipairs(w.order) do
+        local raw = old[i]
+        local new = renewed(w, o, raw)
         if new and new ~= raw then
-            fields[#fields + 1] = object
+            fields[#fields + 1] = o.object
             fields[#fields + 1] = new
         elseif raw and not new then
-            call('HDEL', c.k[PARAMS], object)
+            gone[#gone + 1] = o.object
         end
     end
-    if fields[1] then
-        call('HSET', c.k[PARAMS], unpack(fields))
+    if not c.none then
+        change('HDEL', c.k[PARAMS], w.moved)
     end
-    if w.moved[1] and not c.none then
-        call('HDEL', c.k[PARAMS], unpack(w.moved))
-    end
+    change('HDEL', c.k[PARAMS], gone)
+    change('HSET', c.k[PARAMS], fields)
     if w.more ~= 0 then
         call('HINCRBY', c.k[DEVICE], 'packed', w.more)
     end
     c.none = false
 end
 
--- how many of them are stored
-function write_params(c, generation, rows, first, run)
-    local n, bytes = #rows, 0
-    if n < first or run and run.full == '1' then
-        return 0
-    end
-    for i = first, n - 1, 2 do
-        bytes = bytes + #rows[i] + #rows[i + 1] + PARAM_BYTES
-    end
-    if no_room(c, bytes) then
+-- n parameters; how many of them are stored
+local function store(c, w, n, run)
+    if no_room(c, w.bytes) then
         note(c, 'more than ' .. PARAMS_MAX .. ' parameters, or '
                 .. PARAMS_BYTES .. ' bytes of them: not stored')
         if run then
@@ -690,11 +767,24 @@ function write_params(c, generation, rows, first, run)
         due(c, 'g', nil, c.now, 'NX')
         return 0
     end
-    local w = { generation = generation, number = tonumber(generation) }
-    for from = first, n, SLICE do
-        write_slice(c, w, rows, from, math.min(from + SLICE, n) - 1)
+    write_packs(c, w)
+    return n
+end
+
+function write_params(c, generation, rows, first, run)
+    local n = #rows - first + 1
+    if n <= 0 or run and run.full == '1' then
+        return 0
     end
-    return (n - first + 1) / 2
+    return store(c, sorted_out(generation, rows, first), n / 2, run)
+end
+
+function write_objects(c, generation, args, first, run)
+    if run.full == '1' then
+        return 0
+    end
+    local w, n = taken(generation, args, first)
+    return store(c, w, n, run)
 end
 
 -- Generations, and type letters with values, of these paths: false for what is
@@ -711,13 +801,7 @@ function stored(key, paths)
             place[object] = #ask
         end
     end
-    local got = {}
-    for i = 1, #ask, SLICE do
-        local last = math.min(i + SLICE - 1, #ask)
-        for j, raw in ipairs(call('HMGET', key, unpack(ask, i, last))) do
-            got[i + j - 1] = raw
-        end
-    end
+    local got = fields_of(key, ask)
     local known, generations, values = {}, {}, {}
     for object, i in pairs(place) do
         local each, names, of = unpacked(got[i])
@@ -4453,7 +4537,7 @@ do
 -- Parameters of a long response, ahead of its step; from first on: name, letter
 -- and value, ...  rpc: the ID that it has, nil when that is not known.  Only
 -- an answer that the step may take as one to the RPC outstanding is stored.
-local function chunk(keys, args, first, rpc)
+local function chunk(keys, args, first, rpc, write)
     local c = context(keys, args[1])
     if call('HGET', c.k[SESSION], 't') ~= args[2] then
         return { 'unknown', c.notes }
@@ -4469,7 +4553,7 @@ local function chunk(keys, args, first, rpc)
         call('HSET', c.k[RUNNING], 'strayed', rpc)
     else
         call('HINCRBY', c.k[RUNNING], 'came',
-             write_params(c, run.gen, args, first, run))
+             write(c, run.gen, args, first, run))
         call('HDEL', c.k[DEVICE], 'informed')
     end
     call('PEXPIRE', c.k[SESSION], args[3], 'GT')
@@ -4478,12 +4562,19 @@ end
 
 -- keys as for the step; args: id, token, outstanding ms, then the parameters
 local function cwmp_chunk_1(keys, args)
-    return chunk(keys, args, 4)
+    return chunk(keys, args, 4, nil, write_params)
 end
 
 -- the same; args: id, token, outstanding ms, the ID that the answer has, ...
 local function cwmp_chunk_2(keys, args)
-    return chunk(keys, args, 5, args[4])
+    return chunk(keys, args, 5, args[4], write_params)
+end
+
+-- the same, by object: object, how many, their names, letters and values, both
+-- lists with \1 in between; for what is too long for that: path, 0, '', letter
+-- and value; ...
+local function cwmp_chunk_3(keys, args)
+    return chunk(keys, args, 5, args[4], write_objects)
 end
 
 -- The RPC is not sent until replicas know that it may have been: what the WAIT
@@ -4512,6 +4603,7 @@ end
 
 redis.register_function('cwmp_chunk_1', cwmp_chunk_1)
 redis.register_function('cwmp_chunk_2', cwmp_chunk_2)
+redis.register_function('cwmp_chunk_3', cwmp_chunk_3)
 redis.register_function('cwmp_broke_1', cwmp_broke_1)
 redis.register_function('cwmp_hold_1', cwmp_hold_1)
 

@@ -112,7 +112,7 @@ subtest 'chunks of a long answer, while Redis does not answer' => sub {
     my $r = $d->begin;
     my $text = gpv_response($r->id, map { ["Device.P.$_", 'int', $_] }
                                     1 .. 2500);
-    my $chunks = sub { scalar grep { / cwmp_chunk_2 / } $proxy->commands };
+    my $chunks = sub { scalar grep { / cwmp_chunk_3 / } $proxy->commands };
 
     $t->redis_sigstop;
     $d->raw->post($text, no_read => 1);

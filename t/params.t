@@ -90,6 +90,39 @@ subtest 'an object of very many' => sub {
 };
 
 
+# Handed over by object, in chunks that end wherever they do.
+subtest 'a long answer in any order' => sub {
+    my $d = device();
+    my $long = 'y' x 300;
+    my %want = ('Device.Z.Twice' => 'b', 'Device.Z.Long' => $long,
+                'Device.Z.Short' => $long, Top => 1, '.Odd' => 2,
+                'Device.Z.' . 'n' x 250 => 'long name', 'Device.Z.Empty' => '');
+    for my $i (1 .. 800) {              # of two objects in turn, one of many
+        $want{"Device.A.$i.X"} = $want{"Device.A.$i.Y"} = "v$i";
+        $want{"Device.M.P$i"} = "m$i";
+    }
+    my @rows = map { my $i = $_; map { ["Device.$_", 'string',
+                     $want{"Device.$_"}] } "A.$i.X", "M.P$i", "A.$i.Y" } 1 .. 800;
+    for my $again (0, 1, 2) {
+        my @odd = (['Device.Z.Twice', 'string', 'a'],
+                   ['Device.Z.Long', 'string', 'told twice'],
+                   map { [$_, 'string', $want{$_}] } sort grep { !/[AM]/ }
+                   keys %want);
+        answers($d, '', @odd, $again == 2 ? reverse @rows : @rows, @odd);
+        is_deeply values_of($d, ''), \%want, "as it was told, no. $again";
+        $want{'Device.Z.Short'} = 's';
+    }
+    ok !defined field($d, 'Device.Z.Short'), 'what became short is in the pack';
+    my $packed = 0;
+    for my $field ($redis->list('HKEYS', $d->key('params'))) {
+        next if $field !~ /.\.$/;
+        my (undef, $names) = split /\x02/, field($d, $field);
+        $packed += () = split /\x01/, $names, -1;
+    }
+    is $redis->cmd('HGET', $d->key, 'packed'), $packed, 'packs are counted';
+};
+
+
 subtest 'as older versions kept it, and damaged' => sub {
     my $d = device();
     $d->session;

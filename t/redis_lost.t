@@ -166,7 +166,7 @@ for my $action (sort keys %WHEN) {
         my $rpc = $raw->empty;
         is $rpc->method, 'GetParameterValues', 'all parameters are asked for';
 
-        $proxy->rule(qr/ cwmp_chunk_2 /, $action);
+        $proxy->rule(qr/ cwmp_chunk_3 /, $action);
         my $answer = $raw->post(gpv_response($rpc->id, map {
             ["Device.X.$_.Name", 'string', "value $_"] } 1 .. 3000));
         is $answer->status, 204, 'the session goes on';
