@@ -11,8 +11,12 @@ package CWMP::RedisProxy;
 #   $proxy->rule(qr/cwmp_step_2 .* response/, 'lose-reply');
 #   is $proxy->hits, 1; my @calls = $proxy->commands; my @n = $proxy->reads;
 #
+# It listens at a unix socket, or at the TCP port => N; with latency => S all
+# commands come S seconds later.
+#
 # rule(pattern, action, times): the next command (its words joined by blanks)
-# that matches the pattern, or the next several:
+# that matches the pattern, or the next several; rules([pattern, ...], ...) are
+# several rules, of which the first one that matches is applied:
 #   lose-call    the connection is closed, Redis never sees the command
 #   lose-reply   Redis carries it out, its reply goes nowhere
 #   hold-reply   Redis carries it out; its reply and all after it go nowhere,
@@ -30,6 +34,7 @@ use strict;
 use warnings;
 
 use IO::Select;
+use IO::Socket::INET;
 use IO::Socket::UNIX;
 use JSON::PP ();
 use POSIX ();
@@ -41,9 +46,13 @@ my $JSON = JSON::PP->new->latin1;
 sub new {
     my ($class, %opt) = @_;
     my $path = "$opt{dir}/proxy.sock";
-    my $listen = IO::Socket::UNIX->new(Local => $path, Listen => 64)
-        or die "$path: $!\n";
-    my $self = bless { %opt, path => $path, rule => 0, parent => $$,
+    my $listen = $opt{port}
+        ? IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 64,
+                                LocalPort => $opt{port}, ReuseAddr => 1)
+        : IO::Socket::UNIX->new(Local => $path, Listen => 64);
+    die(($opt{port} || $path), ": $!\n") if !$listen;
+    my $self = bless { latency => 0, %opt, path => $path, rule => 0,
+                       parent => $$,
                        log => "$opt{dir}/proxy.log",
                        rules => "$opt{dir}/proxy.rules" }, $class;
 
@@ -61,16 +70,23 @@ sub new {
 }
 
 
-sub address { return "unix:$_[0]{path}" }
+sub address {
+    my ($self) = @_;
+    return $self->{port} ? "127.0.0.1:$self->{port}" : "unix:$self->{path}";
+}
 
 
-sub rule {
-    my ($self, $pattern, $action, $times) = @_;
+sub rule { my ($self, @rule) = @_; return $self->rules(\@rule) }
+
+
+sub rules {
+    my ($self, @rules) = @_;
     my $file = "$self->{rules}.new";
 
     open(my $fh, '>', $file) or die "$file: $!\n";
-    print $fh $JSON->encode({ number => ++$self->{rule}, action => $action,
-                              pattern => "$pattern", times => $times // 1 });
+    print $fh $JSON->encode([map {
+        { number => ++$self->{rule}, pattern => "$_->[0]", action => $_->[1],
+          times => $_->[2] // 1 } } @rules]);
     close($fh) or die "$file: $!\n";
     rename($file, $self->{rules}) or die "$file: $!\n";
 }
@@ -83,7 +99,7 @@ sub told {
 }
 
 
-# How often the present rule was applied.
+# How often the present rule, or the last one of these, was applied.
 sub hits {
     my ($self) = @_;
     return scalar grep { $_ == $self->{rule} } $self->told('hit');
@@ -202,13 +218,15 @@ sub words {
 sub action_for {
     my ($self, $words) = @_;
     open(my $fh, '<', $self->{rules}) or return '';
-    my $rule = $JSON->decode(scalar readline($fh));
 
-    return '' if ($self->{used}{ $rule->{number} } // 0) >= $rule->{times}
-                 || $words !~ /$rule->{pattern}/s;
-    $self->{used}{ $rule->{number} }++;
-    $self->tell(hit => $rule->{number});
-    return $rule->{action};
+    for my $rule (@{ $JSON->decode(scalar readline($fh)) }) {
+        next if ($self->{used}{ $rule->{number} } // 0) >= $rule->{times}
+                || $words !~ /$rule->{pattern}/s;
+        $self->{used}{ $rule->{number} }++;
+        $self->tell(hit => $rule->{number});
+        return $rule->{action};
+    }
+    return '';
 }
 
 
@@ -230,7 +248,8 @@ sub from_nginx {
         next if $pair->{swallows};
         push @{ $pair->{pending} }, $action;
         $command = "*1\r\n\$4\r\nPING\r\n" if $action =~ /^say /;
-        my $due = time() + ($action =~ /^delay (.*)/ ? $1 : 0);
+        my $due = time() + ($action =~ /^delay (.*)/ ? $1
+                                                     : $self->{latency});
         my $last = @{ $pair->{late} } ? $pair->{late}[-1][0] : 0;
         push @{ $pair->{late} }, [$due > $last ? $due : $last, $command];
         $self->pass_due;
