@@ -387,7 +387,9 @@ end
 -- people call with that one name only; all of them live in its slot.
 local function device_keys(key)
     local prefix, id = string.match(key, '^(.-:{%d+}:)([^:]+):?%a*$')
-    if not id then
+    if not id or not string.find(id, '^[A-Z0-9_%%]+%-[%w_%%]+$')
+       and not string.find(id, '^[A-Z0-9_%%]+%-[%w_%%]+%-[%w_%%]+$')
+    then
         return nil
     end
     return keys_of(prefix .. id, id), id
@@ -3552,6 +3554,24 @@ local function same_device(c, f, args, is)
     return d
 end
 
+function several.each_tag(tags, take)
+    for tag in string.gmatch(tags or '', '[^,]+') do
+        take(tag)
+    end
+end
+
+function several.index_tags(c, how, tags)
+    local key = string.gsub(c.k[SEEN], 'seen$', 'tag')
+    several.each_tag(tags, function(tag)
+        local member = tag .. '\t' .. c.id
+        if how == 'ZADD' then
+            call('ZADD', key, 0, member)
+        else
+            call('ZREM', key, member)
+        end
+    end)
+end
+
 -- what the Inform says of the device; only what changed is written
 local function device(c, f, args)
     local is = digest_of(c, f, args)
@@ -3621,6 +3641,7 @@ local function device(c, f, args)
     if not d.first then
         call('ZADD', c.k[FIRST] or string.gsub(c.k[SEEN], 'seen$', 'first'),
              c.when, c.id)
+        several.index_tags(c, 'ZADD', call('HGET', c.k[DEVICE], 'tags'))
         event(c, 'new')
     end
     -- the last: by it the next Inform knows what is in the others
@@ -4780,6 +4801,7 @@ local GRACE = 10000                 -- ms that deadlines may be late
 local DAY = 86400
 local EXPIRING = { tasks = 64, bytes = 1048576 }  -- looked at for "expires"
 local TAGS_MAX, TAG_BYTES = 32, 64
+local JOINED = 32                   -- replaced devices that one knows
 local FIND = { most = 1000, looks = 500 }
 local PHASES = { 'keys', 'index:seen', 'index:first', 'index:model',
                  'index:version', 'index:tag' }
@@ -4807,11 +4829,7 @@ local function plain(text)
     return (string.gsub(text, '%c', '?'))
 end
 
-local function each_tag(tags, take)
-    for tag in string.gmatch(tags or '', '[^,]+') do
-        take(tag)
-    end
-end
+local each_tag = several.each_tag
 
 -- name of the index, member, score
 local function entries_of(id, d)
@@ -5059,7 +5077,9 @@ local function mend(c, w)
     local d = hash_fields(c.k[DEVICE], RECORD)
     local silent = c.now / 1000 - (tonumber(d.seen) or math.huge)
     w.devices = w.devices + (d.first and 1 or 0)
-    if w.silence and silent > tonumber(w.silence) then
+    if w.silence and silent > tonumber(w.silence)
+       and call('EXISTS', c.k[DEVICE] .. ':moving') == 0
+    then
         return found(c, w, 'is forgotten: silent for '
                      .. math.floor(silent / DAY) .. ' days',
                      function() remove(c, 'silent') end)
@@ -5068,7 +5088,7 @@ local function mend(c, w)
     mend_tasks(c, w, d)
     if call('EXISTS', c.k[DEVICE] .. ':moving') == 1 then
         found(c, w, 'its replacement was begun and did not end: run '
-                    .. 'cwmp-replace again', function() end)
+                    .. 'cwmp-device replace again', function() end)
     end
     if not w.dry then
         several.trim(c)
@@ -5259,6 +5279,11 @@ local function cwmp_delete(keys)
         return wrong
     end
     check_keys(c)
+    if call('EXISTS', c.k[DEVICE] .. ':moving') == 1 then
+        return redis.error_reply('ERR ' .. c.id .. ' is being replaced by '
+               .. (call('HGET', c.k[DEVICE], 'replaced') or '?') .. ': end '
+               .. 'that first, by cwmp-device replace, or its tasks are lost')
+    end
     remove(c, 'an admin')
     return 'OK'
 end
@@ -5273,13 +5298,13 @@ local function sorted_tags(set)
 end
 
 local function set_tags(c, old, list)
-    local key = shared_key(c, 'index:tag')
-    each_tag(old, function(tag) call('ZREM', key, tag .. '\t' .. c.id) end)
-    for _, tag in ipairs(list) do
-        call('ZADD', key, 0, tag .. '\t' .. c.id)
-    end
+    several.index_tags(c, 'ZREM', old)
     if list[1] then
-        call('HSET', c.k[DEVICE], 'tags', table.concat(list, ','))
+        local tags = table.concat(list, ',')
+        call('HSET', c.k[DEVICE], 'tags', tags)
+        if call('HEXISTS', c.k[DEVICE], 'first') == 1 then
+            several.index_tags(c, 'ZADD', tags)
+        end                         -- else the first Inform does
     else
         call('HDEL', c.k[DEVICE], 'tags')
     end
@@ -5303,7 +5328,8 @@ local function cwmp_tag(keys, args)
         set[tag] = sign == '+' or nil
     end
     local list = sorted_tags(set)
-    if #list > TAGS_MAX then
+    local n = select(2, string.gsub(old or '', '[^,]+', ''))
+    if #list > math.max(TAGS_MAX, n) then
         return redis.error_reply('ERR a device has at most ' .. TAGS_MAX
                                  .. ' tags')
     end
@@ -5318,7 +5344,7 @@ end
 
 --[[
   A device is replaced by another, which may live in another partition, in
-  three functions that cwmp-replace calls in turn, for each thing that moves:
+  three functions that cwmp-device calls in turn, for each thing that moves:
   cwmp_leave gives it ("N HEX"), cwmp_join takes it, cwmp_left says that it
   arrived.  All that moves is in the list ":moving" from the first call on, and
   each has a number, so that after a crash the same again does no harm.
@@ -5329,44 +5355,68 @@ local function hex(s)
     end))
 end
 
+-- Its JSON as it is: of what was not sent nothing is looked at.
 local function leave_task(c, id, new)
-    local task, json = load_task(c, id)
-    if not task then
-        return
-    end
-    local changed = select(2, several.so_far(c, id, task.method))
-    if changed or call('HGET', c.k[LIVE], '=u ' .. id) == '1'
-       and (METHODS[task.method] or {}).lost ~= 'again' and not task.retry
+    local got = call('HMGET', c.k[LIVE], id, '=u ' .. id, '=l ' .. id)
+    local json = got[1] and string.match(got[1], '^%d+ (.*)$')
+    local unknown = got[2] == '1'
+    local task = (unknown or got[3]) and load_task(c, id)
+    local changed = task and select(2, several.so_far(c, id, task.method))
+    if not json or changed or unknown and not task.retry
+       and (METHODS[task.method] or {}).lost ~= 'again'
     then
         return finish(c, id, 'lost', { fault = reason_json('sent, and the '
                       .. 'device was replaced by ' .. new) })
     end
-    several.drop(c, id, task)
+    not_due(c, 'x', id)
+    call('HDEL', c.k[LIVE], id)
     call('RPUSH', c.k[DEVICE] .. ':moving', 'task ' .. id .. ' ' .. json)
 end
 
 -- what was sent is of the old device, whatever became of it
-local function leave_all(c, new)
-    local why = { fault = reason_json('sent, and the device was replaced by '
-                                      .. new) }
-    local run = call('HGET', c.k[RUNNING], 'id')
+local function leave_sent(c, new)
+    local fault = reason_json('sent, and the device was replaced by ' .. new)
+    local run = load_running(c)
     if run then
         call('DEL', c.k[RUNNING])
         not_due(c, 's')
-        finish(c, run, 'lost', why)
+        if not end_early(c, run) then
+            finish(c, run.id, 'lost', { sent = tonumber(run.sent),
+                                        fault = fault })
+        end
     end
-    for _, id in ipairs(call('HKEYS', c.k[WAITING])) do
-        no_longer_waits(c, { id = id })
-        finish(c, id, 'lost', { fault = why.fault })
+    local all = call('HGETALL', c.k[WAITING])
+    for i = 1, #all, 2 do
+        local w = load_waiting(c, all[i], all[i + 1])
+        if w then
+            awaited(c, w, 'lost', { fault = fault })
+        end
     end
-    call('RPUSH', c.k[DEVICE] .. ':moving',
-         'tags ' .. (call('HGET', c.k[DEVICE], 'tags') or ''))
+end
+
+-- Numbers go on from where they were, and from the clock: a device that was
+-- deleted and came back begins with none that was used.
+local function leave_all(c, new)
+    leave_sent(c, new)
+    local tags = call('HGET', c.k[DEVICE], 'tags') or ''
+    call('RPUSH', c.k[DEVICE] .. ':moving', 'tags ' .. tags)
+    set_tags(c, tags, {})
     for _, id in ipairs(call('ZRANGE', c.k[QUEUE], 0, -1)) do
         leave_task(c, id, new)
     end
+    call('UNLINK', c.k[QUEUE], c.k[LIVE])
     call('DEL', c.k[SESSION])
-    call('HSET', c.k[DEVICE], 'replaced', new)
+    local moved = tonumber(call('HGET', c.k[DEVICE], 'moved') or 0)
+    call('HSET', c.k[DEVICE], 'replaced', new, 'moved',
+         string.format('%.0f', math.max(moved, c.now)))
     event(c, 'replaced', 'by', new)
+end
+
+local function has_moved(c, new)
+    local d = hash_fields(c.k[DEVICE], { 'replaced', 'tags' })
+    return d.replaced == new and not d.tags
+           and call('EXISTS', c.k[TASKS], c.k[QUEUE], c.k[RUNNING],
+                    c.k[WAITING]) == 0
 end
 
 -- FCALL cwmp_leave 1 cwmp:{0}:OLD NEW
@@ -5376,24 +5426,23 @@ local function cwmp_leave(keys, args)
         return wrong
     end
     local new, moving = args[1] or '', c.k[DEVICE] .. ':moving'
-    if not string.find(new, '^[%w_%%]+%-[%w_%%-]+$') or new == c.id then
+    if not device_keys(base_of(keys[1]) .. new) or new == c.id then
         return redis.error_reply('ERR ' .. shown(new, 80) .. ' is not the id '
                                  .. 'of another device')
     end
     check_keys(c)
+    check_kinds(c, { [TASKS] = 'list' })
     if call('EXISTS', moving) == 0 then
-        if call('HGET', c.k[DEVICE], 'replaced') == new then
+        if has_moved(c, new) then
             return ''
         end
-        if house.take_inbox(c) then
-            return house.inbox_long(c)
-        end
+        house.take_inbox(c)         -- what is too much of it: the next time
         leave_all(c, new)
     elseif call('HGET', c.k[DEVICE], 'replaced') ~= new then
         return redis.error_reply('ERR ' .. c.id .. ' is being replaced by '
                .. call('HGET', c.k[DEVICE], 'replaced') .. ': end that first')
     end
-    return (call('HGET', c.k[DEVICE], 'moved') or 0) + 1 .. ' '
+    return string.format('%.0f ', call('HGET', c.k[DEVICE], 'moved') + 1)
            .. hex(call('LINDEX', moving, 0))
 end
 
@@ -5426,34 +5475,67 @@ local function join_task(c, id, json)
     end
 end
 
--- FCALL cwmp_join 1 cwmp:{0}:NEW OLD "N HEX"
+-- What it has of both, and what there is no room for.
+local function join_tags(c, more, of)
+    local old, set, left = call('HGET', c.k[DEVICE], 'tags'), {}, {}
+    local n = 0
+    each_tag(old, function(tag) set[tag], n = true, n + 1 end)
+    each_tag(more, function(tag)
+        if not set[tag] and n >= TAGS_MAX then
+            left[#left + 1] = tag
+        elseif not set[tag] then
+            set[tag], n = true, n + 1
+        end
+    end)
+    set_tags(c, old, sorted_tags(set))
+    call('HDEL', c.k[DEVICE], 'replaced')
+    event(c, 'replaces', 'device replaced', of)
+    return left[1] and 'more than ' .. TAGS_MAX .. ' tags: '
+                       .. table.concat(left, ',') .. ' were left out' or 'OK'
+end
+
+-- Of each device that this one replaces the number of what came last, in a list
+-- of the last ones: "OLD N OLD N".
+local function join_mark(c, old, n)
+    local marks, is, count = '', 0, 1
+    for of, last in string.gmatch(call('HGET', c.k[DEVICE], 'joined') or '',
+                                  '(%S+) (%d+)')
+    do
+        if of == old then
+            is = tonumber(last)
+        elseif count < JOINED then
+            marks, count = marks .. ' ' .. of .. ' ' .. last, count + 1
+        end
+    end
+    if is >= tonumber(n) then
+        return false
+    end
+    call('HSET', c.k[DEVICE], 'joined', old .. ' ' .. n .. marks)
+    return true
+end
+
+-- FCALL cwmp_join 1 cwmp:{0}:NEW OLD "N HEX": OK, or what there was no room for
 local function cwmp_join(keys, args)
     local k, id = device_keys(keys[1])
     local n, text = string.match(args[2] or '', '^(%d+) (%x+)%s*$')
-    if not k or not n then
-        return k and redis.error_reply('ERR not as cwmp_leave gave it')
-               or house.wrong_key(keys[1])
+    if not k then
+        return house.wrong_key(keys[1])
+    elseif not n or not device_keys(base_of(keys[1]) .. args[1]) then
+        return redis.error_reply('ERR not as cwmp_leave gave it')
     end
     local c = context(k, id)
     check_keys(c)
-    local of, last = string.match(call('HGET', k[DEVICE], 'joined') or '',
-                                  '^(%S+) (%d+)$')
-    if of == args[1] and tonumber(last) >= tonumber(n) then
+    if not join_mark(c, args[1], n) then
         return 'OK'
     end
     local kind, rest = string.match(string.gsub(text, '%x%x', function(h)
         return string.char(tonumber(h, 16))
     end), '^(%a+) (.*)$')
     if kind == 'tags' then
-        local old, set = call('HGET', k[DEVICE], 'tags'), {}
-        each_tag(old, function(tag) set[tag] = true end)
-        each_tag(rest, function(tag) set[tag] = true end)
-        set_tags(c, old, sorted_tags(set))
-        event(c, 'replaces', 'device replaced', args[1])
+        return join_tags(c, rest, args[1])
     elseif kind == 'task' then
         join_task(c, string.match(rest, '^(%S+) (.*)$'))
     end
-    call('HSET', k[DEVICE], 'joined', args[1] .. ' ' .. n)
     return 'OK'
 end
 
@@ -5769,11 +5851,6 @@ end
 local function cwmp_push(keys, args)
     local k, id = device_keys(keys[1])
     if not k then
-        return house.wrong_key(keys[1])
-    end
-    if not string.find(id, '^[A-Z0-9_%%]+%-[%w_%%]+$')
-       and not string.find(id, '^[A-Z0-9_%%]+%-[%w_%%]+%-[%w_%%]+$')
-    then
         return house.wrong_key(keys[1])
     end
     local json = args[1] or ''

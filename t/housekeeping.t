@@ -12,6 +12,7 @@ use lib "$FindBin::Bin/lib";
 
 use Test::More;
 
+use CWMP::Envelope ();
 use CWMP::Redis;
 use CWMP::Script;
 use CWMP::Test qw(wait_for);
@@ -125,6 +126,150 @@ subtest 'replace' => sub {
 };
 
 
+sub leave { my ($old, $new) = @_;
+            return $redis->cmd('FCALL', 'cwmp_leave', 1, $old->key(undef),
+                               $new->id) }
+sub join_it { my ($old, $new, $part) = @_;
+              return $redis->cmd('FCALL', 'cwmp_join', 1, $new->key(undef),
+                                 $old->id, $part) }
+sub left { my ($old, $part) = @_;
+           return $redis->cmd('FCALL', 'cwmp_left', 1, $old->key(undef),
+                              $part =~ /^(\d+)/) }
+sub replace { my ($old, $new) = @_;
+              return tool('cwmp-device', 'replace', $old->id, $new->id) }
+
+
+subtest 'replaced, and replaced again' => sub {
+    my ($old, $new) = (known(), known());
+    $old->give_reads(qw(a b c));
+    is replace($old, $new), '3 tasks moved', 'three tasks';
+    tool('cwmp-device', 'delete', $old->id);
+    $old->session;
+    tool('cwmp-device', 'tags', $old->id, '+again');
+    $old->give_reads('d');
+    is replace($old, $new), '1 tasks moved', 'it was deleted, and came back';
+    $old->give_reads('e');
+    is replace($old, $new), '1 tasks moved', 'pushed to the old one since';
+    is_deeply [map { scalar tool('cwmp-device', 'tags', $_->id) } $old, $new],
+        ['', 'again'], 'the tags moved, too';
+    is replace($new, $old), '5 tasks moved', 'back';
+    is replace($old, $new), '5 tasks moved', 'and forth';
+    $new->session;
+    is_deeply $new->ended, [map { "$_ done" } 'a' .. 'e'], 'each task once';
+};
+
+
+# Its mark must not give way to that of another device.
+subtest 'replaced by one that replaces a second device meanwhile' => sub {
+    my ($old, $other, $new) = (known(), known(), known());
+    $redis->fcall_push($old->id, { method => 'AddObject', id => 'add',
+                                   ObjectName => 'Device.NAT.PortMapping.' });
+    left($old, leave($old, $new));                  # its tags
+    my $part = leave($old, $new);
+    join_it($old, $new, $part);                     # and a crash
+    $new->session;
+    replace($other, $new);
+    is replace($old, $new), '1 tasks moved', 'the same again';
+    is_deeply [$new->session], [], 'it is not done a second time';
+    is_deeply $new->ended, ['add done'], 'one result';
+};
+
+
+subtest 'replace: no room' => sub {
+    my ($old, $new) = (known(), known());
+    $redis->push_task($old->id, $GET) for 1 .. 1003;
+    $redis->try('FCALL', 'cwmp_push', 1, $old->key('tasks'),
+                '{"method":"Reboot"}') for 1 .. 2;
+    is $redis->cmd('ZCARD', $old->key('queue')), 1000, 'a queue that is full';
+    ok $redis->cmd('LLEN', $old->key('tasks')), 'and an inbox that is not empty';
+    is replace($old, $new), '1003 tasks moved', 'all are moved';
+};
+
+
+subtest 'replace: more tags than one may have' => sub {
+    my ($one, $two, $new) = (known(), known(), known());
+    tool('cwmp-device', 'tags', $one->id, map { "+a$_" } 1 .. 30);
+    tool('cwmp-device', 'tags', $two->id, '+b1', '+b2', '+b3');
+    replace($one, $new);
+    is replace($two, $new), 'cwmp-device: more than 32 tags: b3 were left out'
+        . "\n0 tasks moved", 'what there is no room for is told';
+    is scalar(split /\n/, tool('cwmp-device', 'tags', $new->id)), 32, 'the rest';
+    $redis->cmd('HSET', $new->key(undef), 'tags', join ',', map { "t$_" } 1 .. 40);
+    is scalar(split /\n/, tool('cwmp-device', 'tags', $new->id)), 40,
+        'more than that by an older version: shown';
+    is scalar(split /\n/, tool('cwmp-device', 'tags', $new->id, '-t1')), 39,
+        'and taken away';
+    like tool('cwmp-device', 'tags', $new->id, '+t1', '+t0'),
+        qr/at most 32 tags/, 'but no more come';
+    tool('cwmp-reconcile');
+};
+
+
+subtest 'replace: the new one is not known yet' => sub {
+    my ($old, $new) = (known(), device());
+    tool('cwmp-device', 'tags', $old->id, '+soon');
+    replace($old, $new);
+    is_deeply [tool('cwmp-reconcile') =~ /(\d+) found/], [0], 'all is well';
+    $new->session;
+    is entries($new), 'index:first index:model index:seen index:tag '
+        . 'index:version', 'with its first Inform it is found by its tags';
+    is_deeply $redis->cmd('FCALL_RO', 'cwmp_find', 1, 'cwmp:{0}:index:seen',
+                          '{"tag":"soon"}'), ['', $new->id], 'at once';
+};
+
+
+subtest 'replace: what the old one told of already' => sub {
+    my ($old, $new) = (known(), known());
+    $old->give({ %$LOAD, id => 'w' });
+    my $r = $old->begin;
+    $old->post(CWMP::Envelope::transfer_complete(key => 'w', code => 0));
+    $old->give({ %$LOAD, id => 'x' });
+    replace($old, $new);
+    is $old->status('w'), 'done', 'an outcome that is known is the result';
+    ok $old->result('w')->{sent}, 'with the time when it was sent';
+    $new->begin;
+    replace($new, $old);
+    is $new->status('x'), 'lost', 'what is not known is lost';
+    ok $new->result('x')->{sent}, 'with that time, too';
+};
+
+
+subtest 'a replacement that did not end' => sub {
+    my ($old, $new) = (known(), known());
+    $old->give_reads('m');
+    leave($old, $new);
+    like tool('cwmp-device', 'delete', $old->id),
+        qr/is being replaced by ${\$new->id}: end that first/, 'no delete';
+    $redis->cmd('FCALL', 'cwmp_setting', 1, 'cwmp:{0}:settings', 'silence',
+                86400);
+    $redis->cmd('HSET', $old->key(undef), 'seen', time - 9 * 86400);
+    tool('cwmp-reconcile');
+    tool('cwmp-reconcile', '--forget', 'off');
+    is replace($old, $new), '1 tasks moved', 'nor is it forgotten';
+    $new->session;
+    is $new->status('m'), 'done', 'the task is done';
+};
+
+
+subtest 'no key of a device' => sub {
+    $redis->cmd('FCALL', 'cwmp_quirk', 1, 'cwmp:{0}:quirks', '*/X/*',
+                '{"namesAtMost":5}');
+    for my $key (qw(quirks settings due wake events)) {
+        my $r = $redis->try('FCALL', 'cwmp_delete', 1, "cwmp:{0}:$key");
+        like "$r", qr/is no device's key/, "delete $key";
+    }
+    ok $redis->cmd('HEXISTS', 'cwmp:{0}:quirks', '*/X/*'), 'quirks are there';
+    $redis->cmd('FCALL', 'cwmp_quirk', 1, 'cwmp:{0}:quirks', '*/X/*', '{}');
+    for my $id ('a b-c', "lower-\n%zz", '-x', 'A-') {
+        like '' . $redis->try('FCALL', $_->[0], 1, "cwmp:{0}:$id", @$_[1 .. $#$_]),
+            qr/is no device's key/, "$_->[0] '$id'"
+            for ['cwmp_cancel', 'x'], ['cwmp_join', 'A-B', '1 00'];
+    }
+    is_deeply [grep { /a b|lower/ } $redis->list('KEYS', '*')], [],
+        'nothing is written';
+};
+
+
 # The tool is killed after each of its calls, and run again.
 subtest 'replace, with a crash at each step' => sub {
     for my $crash (1 .. 6) {
@@ -149,8 +294,7 @@ subtest 'replace, with a crash at each step' => sub {
             qr/is being replaced by ${\$new->id}/, 'by another: not now';
         tool('cwmp-device', 'replace', $old->id, $new->id);
         $new->session;
-        is_deeply [map { "$_->{id} $_->{status}" } $new->results],
-            ['a done', 'b done'], 'each task once';
+        is_deeply $new->ended, ['a done', 'b done'], 'each task once';
     }
 };
 
