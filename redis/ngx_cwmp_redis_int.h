@@ -2,7 +2,8 @@
 /*
  * Private to redis/: what the parts of the client know of each other.
  *
- *   ngx_cwmp_redis.c              the client and its queue of commands
+ *   ngx_cwmp_redis.c              the client: what becomes of commands
+ *   ngx_cwmp_redis_cmd.c          a command, and which queue it is in
  *   ngx_cwmp_redis_connection.c   to be READY, and what if it is not
  *   ngx_cwmp_redis_io.c           bytes out and in
  *   ngx_cwmp_redis_handshake.c    what is said first
@@ -212,8 +213,7 @@ ngx_int_t ngx_cwmp_redis_ask(ngx_cwmp_redis_t *redis, const ngx_str_t *argv,
 /* the reply to the first in line; it may end the connection */
 void ngx_cwmp_redis_reply(ngx_cwmp_redis_t *redis, redisReply *reply);
 
-/* after a change of "pending", or of the connection */
-void ngx_cwmp_redis_idle(ngx_cwmp_redis_t *redis);
+/* after a change of the connection */
 void ngx_cwmp_redis_resume(ngx_cwmp_redis_t *redis);
 void ngx_cwmp_redis_detach(ngx_cwmp_redis_t *redis, ngx_uint_t again,
     ngx_queue_t *failed);
@@ -222,11 +222,23 @@ void ngx_cwmp_redis_fail(ngx_cwmp_redis_t *redis, ngx_queue_t *failed,
 
 void ngx_cwmp_redis_init(ngx_cwmp_redis_t *redis, ngx_cwmp_redis_conf_t *conf,
     ngx_log_t *log);
-void ngx_cwmp_redis_unlink(ngx_cwmp_redis_cmd_t *cmd);
+
+/* of ngx_cwmp_redis_cmd.c */
+
+/* NULL: no memory */
+ngx_cwmp_redis_cmd_t *ngx_cwmp_redis_format(ngx_cwmp_redis_t *redis,
+    const ngx_str_t *argv, ngx_uint_t argc);
+
+/* to the end of the line; to those that wait for a connection; to nobody */
+void ngx_cwmp_redis_append(ngx_cwmp_redis_t *redis, ngx_cwmp_redis_cmd_t *cmd);
 void ngx_cwmp_redis_wait(ngx_cwmp_redis_t *redis, ngx_cwmp_redis_cmd_t *cmd);
+void ngx_cwmp_redis_unlink(ngx_cwmp_redis_cmd_t *cmd);
 
 /* from one connection of a set to another that does not refuse it */
 void ngx_cwmp_redis_give(ngx_cwmp_redis_cmd_t *cmd, ngx_cwmp_redis_t *to);
+
+/* after a change of "pending" */
+void ngx_cwmp_redis_idle(ngx_cwmp_redis_t *redis);
 
 /* of ngx_cwmp_redis_connection.c */
 

@@ -17,6 +17,8 @@
 #define NGX_CWMP_REDIS_MOVES  5     /* at once; then with pauses */
 
 
+static ngx_cwmp_redis_t *ngx_cwmp_redis_joins(ngx_cwmp_redis_set_t *set,
+    const ngx_addr_t *at);
 static void ngx_cwmp_redis_leaves(ngx_cwmp_redis_t *node, const char *why);
 static ngx_uint_t ngx_cwmp_redis_tried(ngx_cwmp_redis_t *front,
     ngx_cwmp_redis_cmd_t *cmd);
@@ -54,25 +56,18 @@ ngx_cwmp_redis_set(ngx_cwmp_redis_t *front, ngx_cycle_t *cycle)
 }
 
 
-/* nodes are no cycle's memory: they come and go as long as a worker lives */
-
 ngx_cwmp_redis_t *
 ngx_cwmp_redis_node(ngx_cwmp_redis_set_t *set, u_char *host, size_t len,
     in_port_t port)
 {
-    u_char            *p;
-    ngx_str_t          name;
-    ngx_addr_t        *addr;
+    u_char             sockaddr[NGX_SOCKADDRLEN];
+    ngx_addr_t         addr;
     ngx_queue_t       *q;
-    struct sockaddr   *sa;
     ngx_cwmp_redis_t  *node;
 
-    u_char             sockaddr[NGX_SOCKADDRLEN];
-    ngx_addr_t         parsed;
+    addr.sockaddr = (struct sockaddr *) sockaddr;
 
-    parsed.sockaddr = (struct sockaddr *) sockaddr;
-
-    if (ngx_cwmp_redis_literal(&parsed, host, len, port) != NGX_OK) {
+    if (ngx_cwmp_redis_literal(&addr, host, len, port) != NGX_OK) {
         return NULL;
     }
 
@@ -83,36 +78,41 @@ ngx_cwmp_redis_node(ngx_cwmp_redis_set_t *set, u_char *host, size_t len,
         node = ngx_queue_data(q, ngx_cwmp_redis_t, nodes);
 
         if (ngx_cmp_sockaddr(node->addrs->sockaddr, node->addrs->socklen,
-                             parsed.sockaddr, parsed.socklen, 1)
+                             addr.sockaddr, addr.socklen, 1)
             == NGX_OK)
         {
             return node;
         }
     }
 
-    if (set->nnodes == NGX_CWMP_REDIS_NODES) {
-        return NULL;
-    }
+    return (set->nnodes < NGX_CWMP_REDIS_NODES)
+           ? ngx_cwmp_redis_joins(set, &addr) : NULL;
+}
+
+
+/* nodes are no cycle's memory: they come and go as long as a worker lives */
+
+static ngx_cwmp_redis_t *
+ngx_cwmp_redis_joins(ngx_cwmp_redis_set_t *set, const ngx_addr_t *at)
+{
+    ngx_addr_t        *addr;
+    ngx_cwmp_redis_t  *node;
 
     node = ngx_calloc(sizeof(ngx_cwmp_redis_t) + sizeof(ngx_addr_t)
-                      + parsed.socklen + NGX_SOCKADDR_STRLEN,
-                      set->front->parent);
+                      + at->socklen + NGX_SOCKADDR_STRLEN, set->front->parent);
     if (node == NULL) {
         return NULL;
     }
 
     addr = (ngx_addr_t *) (node + 1);
-    sa = (struct sockaddr *) (addr + 1);
-    p = (u_char *) sa + parsed.socklen;
 
-    ngx_memcpy(sa, parsed.sockaddr, parsed.socklen);
+    addr->sockaddr = (struct sockaddr *) (addr + 1);
+    addr->socklen = at->socklen;
+    ngx_memcpy(addr->sockaddr, at->sockaddr, at->socklen);
 
-    name.data = p;
-    name.len = ngx_sock_ntop(sa, parsed.socklen, p, NGX_SOCKADDR_STRLEN, 1);
-
-    addr->sockaddr = sa;
-    addr->socklen = parsed.socklen;
-    addr->name = name;
+    addr->name.data = (u_char *) addr->sockaddr + at->socklen;
+    addr->name.len = ngx_sock_ntop(addr->sockaddr, addr->socklen,
+                                   addr->name.data, NGX_SOCKADDR_STRLEN, 1);
 
     ngx_cwmp_redis_init(node, set->front->conf, set->front->parent);
 
