@@ -7,7 +7,8 @@
  *   body      reads the body into the parser
  *   rows      gathers facts and rows
  *   step      calls the state table in Redis, takes its verb
- *   hold      an RPC that replicas have to know of, before it is sent
+ *   order     makes the RPC that it orders
+ *   hold      one that replicas have to know of, before it is sent
  *   reply     turns it into an HTTP response
  *
  * Beside it: overload (Redis is slow), ready (what a balancer asks).
@@ -209,6 +210,12 @@ void ngx_http_cwmp_broke(ngx_http_cwmp_ctx_t *ctx, const char *why);
 void ngx_http_cwmp_forget(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_verdict(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
     const ngx_http_cwmp_verdict_t *verdict);
+
+ngx_int_t ngx_http_cwmp_copy_reply(ngx_http_cwmp_ctx_t *ctx,
+    redisReply *reply, size_t i, cwmp_str_t *to);
+
+/* ngx_http_cwmp_order.c: the verb "rpc" */
+void ngx_http_cwmp_order(ngx_http_cwmp_ctx_t *ctx, redisReply *reply);
 
 /* ngx_http_cwmp_hold.c: what must not happen twice */
 void ngx_http_cwmp_hold(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
