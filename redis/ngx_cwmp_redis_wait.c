@@ -128,9 +128,10 @@ ngx_cwmp_redis_waited(void *data, redisReply *reply, const char *error)
 
     } else if (reply) {
         p = ngx_snprintf(text, sizeof(text) - 1, "Redis at %V refused WAIT: "
-                         "\"%s\" (allow \"+wait\" in its ACL)",
-                         ngx_cwmp_redis_name(redis),
-                         reply->str ? reply->str : "");
+                         "\"%s\"%s", ngx_cwmp_redis_name(redis),
+                         reply->str ? reply->str : "",
+                         ngx_cwmp_redis_says(reply, "NOPERM ")
+                         ? " (allow \"+wait\" in its ACL)" : "");
         *p = '\0';
         error = (const char *) text;
     }

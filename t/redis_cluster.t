@@ -100,6 +100,8 @@ subtest 'a slot moves' => sub {
     sleep(0.2);
     is session($t, $other), 204, 'devices of other slots do not wait';
     while ($cluster->move_keys($slot, $from, $to)) { }
+    ok wait_for(sub { $to->client->cmd('INFO', 'commandstats')
+                      =~ /cmdstat_asking:/ }, 2), 'ASK is followed';
     $cluster->end_move($slot, $from, $to);
     is $raw->read_response({})->status, 200,
         'its session begins when the slot has moved';
