@@ -226,7 +226,7 @@ test_timeouts(void)
 
 
 static void
-test_messages(void)
+test_inform(void)
 {
     parse_t  t;
 
@@ -258,6 +258,13 @@ test_messages(void)
            "ParameterList|C||:string\n",
            "SOAP-10 D12 D16 rows of any item name, missing cells, no prefix");
     end(&t);
+}
+
+
+static void
+test_values(void)
+{
+    parse_t  t;
 
     parse(&t, GPVR "<P><Name>A</Name><Value> a </Value></P><P><Name>B</Name>"
           "<Value>\n  b c\n </Value></P><P><Name>C</Name><Value type='long'> "
@@ -278,6 +285,26 @@ test_messages(void)
            "ParameterList|E|e|:string\nParameterList|F||:string\n",
            "TYP-06 a last line break is a string's own");
     end(&t);
+
+    parse(&t, "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>" GPVR
+          "<P><Name>A</Name><Value>\xe9</Value></P>" GPVE);
+    is_str(t.rows, "ParameterList|A|\xc3\xa9|:string\n",
+           "D14 declared Latin-1");
+    end(&t);
+
+    parse(&t, HEAD "<cwmp:GetRPCMethodsResponse><MethodList><string> A "
+          "</string><string/></MethodList></cwmp:GetRPCMethodsResponse>"
+          TAIL);
+    is_str(t.rows, "MethodList|A||:string\nMethodList|||:string"
+           "\n", "strings are rows of one cell");
+    end(&t);
+}
+
+
+static void
+test_faults(void)
+{
+    parse_t  t;
 
     parse(&t, HEAD "<s:Fault><faultcode>Client</faultcode><faultstring>CWMP "
           "fault</faultstring><detail><cwmp:Fault><FaultCode>9899</FaultCode>"
@@ -303,6 +330,13 @@ test_messages(void)
           "</s:Fault>" TAIL);
     is_num(t.facts->fault_code, 9002, "FLT-03 a code that no number holds");
     end(&t);
+}
+
+
+static void
+test_namespaces(void)
+{
+    parse_t  t;
 
     parse(&t, "<Envelope><Header><ID> \n</ID></Header><Body><Bogus a:b='1'>"
           "<x>1</x></Bogus></Body></Envelope>");
@@ -324,19 +358,6 @@ test_messages(void)
           "<b:Inform/></Body></Envelope>");
     ok(t.facts->has_ns && t.facts->ns == CWMP_NS_1_4,
        "VER-08 D34 Envelope's declaration, blanks around");
-    end(&t);
-
-    parse(&t, "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>" GPVR
-          "<P><Name>A</Name><Value>\xe9</Value></P>" GPVE);
-    is_str(t.rows, "ParameterList|A|\xc3\xa9|:string\n",
-           "D14 declared Latin-1");
-    end(&t);
-
-    parse(&t, HEAD "<cwmp:GetRPCMethodsResponse><MethodList><string> A "
-          "</string><string/></MethodList></cwmp:GetRPCMethodsResponse>"
-          TAIL);
-    is_str(t.rows, "MethodList|A||:string\nMethodList|||:string"
-           "\n", "strings are rows of one cell");
     end(&t);
 }
 
@@ -580,7 +601,10 @@ main(void)
     xmlInitParser();
 
     test_timeouts();
-    test_messages();
+    test_inform();
+    test_values();
+    test_faults();
+    test_namespaces();
     test_empty();
     test_refused();
     test_memory();
