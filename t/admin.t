@@ -36,18 +36,20 @@ sub unanswered {
 }
 
 
-# A line of the docs, with its quotes, as the words that a shell makes of it.
-sub words {
-    my ($text) = @_;
+# What a page of the docs lets this user do, as the words that a shell makes of
+# it.
+sub acl_of {
+    my ($page, $user) = @_;
+    my ($text) = slurp("$FindBin::Bin/../docs/$page")
+        =~ /^\$ redis-cli (ACL SETUSER $user .*?)^OK$/ms;
+    $text =~ s/\\\n//g;
     return map { s/^'(.*)'$/$1/r } $text =~ /('[^']*'|\S+)/g;
 }
 
 
 subtest 'the permissions of the docs' => sub {
-    my ($acl) = slurp("$FindBin::Bin/../docs/redis.md")
-        =~ /^(ACL SETUSER desk .*?)^```/ms;
-    ok $acl, 'there is an example';
-    $redis->cmd(words($acl));
+    $redis->cmd(acl_of('redis.md', 'desk'));
+    $redis->cmd('ACL', 'LOG', 'RESET');
 
     my $d = device();
     my $key = $d->key('tasks');
@@ -63,12 +65,11 @@ subtest 'the permissions of the docs' => sub {
     is $desk->('FCALL', 'cwmp_cancel', 1, $key, 'r'), 'queued', '... cancelled';
     ok ref $desk->('FCALL_RO', 'cwmp_params', 1, $d->key('params')) eq 'ARRAY',
         '... parameters read';
+    is_deeply [$redis->list('ACL', 'LOG')], [], '... and Redis notes nothing';
     like $desk->('FCALL', 'cwmp_step_1', 1, 'x'), qr/NOPERM|permission/,
         'a session cannot be played';
 
-    ($acl) = slurp("$FindBin::Bin/../docs/quirks.md")
-        =~ /^(ACL SETUSER tech .*?)^```/ms;
-    $redis->cmd(words($acl));
+    $redis->cmd(acl_of('quirks.md', 'tech'));
     my $tech = CWMP::Redis->new(path => $redis->{path});
     $tech->cmd('AUTH', 'tech', 't1');
     my @fcall = ('FCALL', 'cwmp_quirk', 1, 'cwmp:{0}:quirks', 'a/b/c');
