@@ -21,7 +21,8 @@ use CWMP::Test qw(wait_for patience);
 
 # A busy machine is not what is tested: Redis may take its time.
 my $t = CWMP::Test->new(start => 0,
-                        cwmp_redis => 'unix:%%DIR%%/proxy.sock timeout=20s');
+                        cwmp_redis => 'unix:%%DIR%%/proxy.sock timeout=20s '
+                                      . 'connect_timeout=20s');
 $t->redis_server->start;
 my $proxy = CWMP::RedisProxy->new(dir => $t->dir,
                                   redis => $t->redis_server->socket);
