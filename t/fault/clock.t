@@ -83,7 +83,7 @@ sub deadlines {
 
 experiment('clock', what => 'clocks of nodes an hour ahead, an hour behind, '
     . 'jumping', nodes => 3, start => 0, before => \&wrong_nodes, lost => 0,
-    failed => 0,
+    soak => 1, failed => 0,
     harm => sub {
         my ($x) = @_;
         my $t = $x->t;
@@ -170,7 +170,7 @@ experiment('clock_ahead', what => "Redis' clock jumps an hour ahead",
     harm => sub { jump($_[0], $HOUR, \&after_jump_ahead) });
 
 experiment('clock_behind', what => "Redis' clock jumps an hour back",
-    workers => 2, start => 0, before => \&wrong_redis,
+    soak => 1, workers => 2, start => 0, before => \&wrong_redis,
     harm => sub { jump($_[0], -$HOUR, \&after_jump_behind) });
 
 done_testing;

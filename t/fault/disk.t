@@ -137,7 +137,7 @@ sub refuses_writes {
 
 mount('16m');
 experiment('disk_aof', what => "disk of Redis' AOF full for 3 s", workers => 2,
-    redis => { appendonly => 1, args => ['--dir', "$DISK"] },
+    soak => 1, redis => { appendonly => 1, args => ['--dir', "$DISK"] },
     harm => sub {
         my ($x) = @_;
         my $d = CWMP::Script->new($x->t, 'A1');

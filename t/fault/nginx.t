@@ -28,7 +28,7 @@ experiment('worker', what => '`kill -9` of a worker, 20 times', workers => 2,
     });
 
 experiment('reload', what => '`nginx -s reload`, 50 times', workers => 2,
-    lost => 0,
+    lost => 0, failed => 0,
     harm => sub {
         my ($x) = @_;
         for (1 .. 50) {
@@ -54,7 +54,7 @@ sub serve_both {
 
 
 experiment('upgrade', what => 'a new binary (USR2, WINCH, QUIT), 5 times',
-    workers => 2, daemon => 'on', lost => 0,
+    workers => 2, daemon => 'on', lost => 0, failed => 0,
     http => 'log_format served "$pid";',
     server => 'access_log logs/served.log served;',
     harm => sub {
@@ -71,6 +71,7 @@ experiment('upgrade', what => 'a new binary (USR2, WINCH, QUIT), 5 times',
     });
 
 experiment('nodes', what => 'three nodes, each POST to another one',
-    nodes => 3, lost => 0, failed => 0, harm => sub { $_[0]->pause(4) });
+    nodes => 3, soak => 1, lost => 0, failed => 0,
+    harm => sub { $_[0]->pause(4) });
 
 done_testing;

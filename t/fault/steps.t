@@ -134,7 +134,7 @@ sub kill_in_body {
 
 
 experiment('body', what => '`kill -9` of a worker in the middle of 2 MB, '
-    . '10 times', workers => 2, lost => 0, server => $WORKER,
+    . '10 times', workers => 2, soak => 1, lost => 0, server => $WORKER,
     harm => sub {
         my ($x) = @_;
         kill_in_body($x, $_) for 1 .. 10;
