@@ -111,6 +111,12 @@ typedef struct {
     const char                 *reason;
 } ngx_http_cwmp_verdict_t;
 
+/* parameters ahead of their step; replies may come in another order */
+typedef struct {
+    ngx_http_cwmp_ctx_t        *ctx;
+    ngx_cwmp_redis_cmd_t       *cmd;        /* NULL: it is free */
+} ngx_http_cwmp_chunk_t;
+
 struct ngx_http_cwmp_ctx_s {
     ngx_http_request_t         *request;
     ngx_http_cwmp_loc_conf_t   *conf;
@@ -160,7 +166,7 @@ struct ngx_http_cwmp_ctx_s {
 
     /* calls under way */
     ngx_cwmp_redis_cmd_t       *step;
-    ngx_cwmp_redis_cmd_t       *chunks[NGX_HTTP_CWMP_CHUNKS];
+    ngx_http_cwmp_chunk_t       chunks[NGX_HTTP_CWMP_CHUNKS];
     ngx_http_cwmp_held_t       *held;
     ngx_uint_t                  calls;
     ngx_msec_t                  redis_start;

@@ -7,6 +7,7 @@
 #include "ngx_http_cwmp.h"
 
 
+static ngx_uint_t ngx_http_cwmp_unconfirmed(ngx_http_cwmp_ctx_t *ctx);
 static void ngx_http_cwmp_step_done(void *data, redisReply *reply,
     const char *error);
 static void ngx_http_cwmp_chunk_done(void *data, redisReply *reply,
@@ -48,14 +49,14 @@ static const struct {
 
 static ngx_int_t
 ngx_http_cwmp_send(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
-    ngx_cwmp_redis_pt handler, ngx_cwmp_redis_cmd_t **cmd)
+    ngx_cwmp_redis_pt handler, void *data, ngx_cwmp_redis_cmd_t **cmd)
 {
     const char  *error;
 
     error = "out of memory";
 
     *cmd = args ? ngx_cwmp_redis_send(ctx->conf->redis->client, args->elts,
-                                      args->nelts, handler, ctx, &error)
+                                      args->nelts, handler, data, &error)
                 : NULL;
 
     if (*cmd) {
@@ -84,7 +85,7 @@ ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx)
     ctx->calls++;
     ctx->redis_start = ngx_current_msec;
 
-    if (ngx_http_cwmp_send(ctx, args, ngx_http_cwmp_step_done, &ctx->step)
+    if (ngx_http_cwmp_send(ctx, args, ngx_http_cwmp_step_done, ctx, &ctx->step)
         == NGX_OK)
     {
         ngx_http_cwmp_drop_rows(ctx);       /* the client has a copy */
@@ -97,8 +98,9 @@ ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx)
 ngx_int_t
 ngx_http_cwmp_chunk(ngx_http_cwmp_ctx_t *ctx)
 {
-    ngx_uint_t    i;
-    ngx_array_t  *args;
+    ngx_uint_t              i;
+    ngx_array_t            *args;
+    ngx_http_cwmp_chunk_t  *chunk;
 
     args = ngx_http_cwmp_call(ctx, ctx->rows_pool, "cwmp_chunk_3");
 
@@ -114,10 +116,13 @@ ngx_http_cwmp_chunk(ngx_http_cwmp_ctx_t *ctx)
         args = NULL;
     }
 
-    for (i = 0; ctx->chunks[i]; i++) { /* a free one: else it is paused */ }
+    for (i = 0; ctx->chunks[i].cmd; i++) { /* one is free, or it is paused */ }
 
-    if (ngx_http_cwmp_send(ctx, args, ngx_http_cwmp_chunk_done,
-                           &ctx->chunks[i])
+    chunk = &ctx->chunks[i];
+    chunk->ctx = ctx;
+
+    if (ngx_http_cwmp_send(ctx, args, ngx_http_cwmp_chunk_done, chunk,
+                           &chunk->cmd)
         != NGX_OK)
     {
         return NGX_DONE;
@@ -125,11 +130,26 @@ ngx_http_cwmp_chunk(ngx_http_cwmp_ctx_t *ctx)
 
     ngx_http_cwmp_drop_rows(ctx);
 
-    if (ctx->chunks[NGX_HTTP_CWMP_CHUNKS - 1]) {
+    if (ngx_http_cwmp_unconfirmed(ctx) == NGX_HTTP_CWMP_CHUNKS) {
         ctx->paused |= NGX_HTTP_CWMP_FOR_REDIS;
     }
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_cwmp_unconfirmed(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_uint_t  i, n;
+
+    n = 0;
+
+    for (i = 0; i < NGX_HTTP_CWMP_CHUNKS; i++) {
+        n += (ctx->chunks[i].cmd != NULL);
+    }
+
+    return n;
 }
 
 
@@ -187,9 +207,9 @@ ngx_http_cwmp_forget(ngx_http_cwmp_ctx_t *ctx)
     }
 
     for (i = 0; i < NGX_HTTP_CWMP_CHUNKS; i++) {
-        if (ctx->chunks[i]) {
-            ngx_cwmp_redis_forget(ctx->chunks[i]);
-            ctx->chunks[i] = NULL;
+        if (ctx->chunks[i].cmd) {
+            ngx_cwmp_redis_forget(ctx->chunks[i].cmd);
+            ctx->chunks[i].cmd = NULL;
         }
     }
 }
@@ -224,18 +244,17 @@ ngx_http_cwmp_step_done(void *data, redisReply *reply, const char *error)
 static void
 ngx_http_cwmp_chunk_done(void *data, redisReply *reply, const char *error)
 {
-    ngx_http_cwmp_ctx_t  *ctx = data;
+    ngx_http_cwmp_chunk_t  *chunk = data;
 
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r;
+    ngx_connection_t     *c;
+    ngx_http_request_t   *r;
+    ngx_http_cwmp_ctx_t  *ctx;
 
+    ctx = chunk->ctx;
     r = ctx->request;
     c = r->connection;
 
-    /* replies come in the order of the calls */
-
-    ctx->chunks[0] = ctx->chunks[1];
-    ctx->chunks[1] = NULL;
+    chunk->cmd = NULL;
 
     ngx_http_set_log_request(c->log, r);
 
@@ -471,5 +490,6 @@ ngx_http_cwmp_verdict(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
     ctx->calls++;
     ctx->redis_start = ngx_current_msec;
 
-    (void) ngx_http_cwmp_send(ctx, args, ngx_http_cwmp_step_done, &ctx->step);
+    (void) ngx_http_cwmp_send(ctx, args, ngx_http_cwmp_step_done, ctx,
+                              &ctx->step);
 }
