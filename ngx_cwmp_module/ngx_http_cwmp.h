@@ -178,6 +178,7 @@ struct ngx_http_cwmp_ctx_s {
     unsigned                    parameter_key_seen:1;
     unsigned                    paused:2;   /* NGX_HTTP_CWMP_FOR_*: no more of
                                                the body is read */
+    unsigned                    waits:1;    /* the step, for chunks */
     unsigned                    done:1;     /* it was answered */
     unsigned                    deferred:1; /* no RPC may follow */
 };

@@ -71,10 +71,21 @@ ngx_http_cwmp_send(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
 }
 
 
+/*
+ * What is sent again, after TRYAGAIN for one, is overtaken by what follows it:
+ * chunks are confirmed before the step that ends their task.
+ */
+
 void
 ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx)
 {
     ngx_array_t  *args;
+
+    ctx->waits = (ngx_http_cwmp_unconfirmed(ctx) != 0);
+
+    if (ctx->waits) {
+        return;
+    }
 
     args = ngx_http_cwmp_call(ctx, ctx->request->pool, "cwmp_step_2");
 
@@ -264,6 +275,9 @@ ngx_http_cwmp_chunk_done(void *data, redisReply *reply, const char *error)
             && ngx_strcmp(reply->element[0]->str, "unknown") == 0)
         {
             ngx_http_cwmp_verb_unknown(ctx, reply);
+
+        } else if (ctx->waits) {
+            ngx_http_cwmp_step(ctx);
 
         } else if (ctx->paused & NGX_HTTP_CWMP_FOR_REDIS) {
             ngx_http_cwmp_go_on(ctx, NGX_HTTP_CWMP_FOR_REDIS);

@@ -172,7 +172,8 @@ struct ngx_cwmp_redis_s {
  * be that knows them: a seed of the Cluster, or a Sentinel.  The front is what
  * the caller has.  Commands wait there, in its queue "waiting", while nobody
  * is known, and those that a node could not take and that have time left; in
- * a slot where one waits all later ones do, so that they stay in order.
+ * a slot where one waits all later ones do.  Their order is kept as far as that
+ * goes: one that comes back is overtaken by those that were sent already.
  */
 
 typedef struct {

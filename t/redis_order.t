@@ -50,7 +50,7 @@ sub read_of {
     my $status = $raw->post(gpv_response($rpc,
         map { ["Device.X.$_.Name", 'string', "v$_"] } 1 .. $n))->status;
     my $params = $server->client->cmd('FCALL_RO', 'cwmp_params', 1,
-                                      "$key:params");
+                                      "$key:params", 'Device.X.');
     my @ended = map { my %r = @{ $_->[1] }; $r{status} // $_->[1][1] }
                 @{ $server->client->cmd('XRANGE', "$key:results", '-', '+') };
     return ($status, @$params / 3, "@ended");
@@ -64,6 +64,16 @@ subtest 'the second chunk is answered before the first' => sub {
     is $status, 503, 'it failed: the CPE comes again';
     is $t->raw->post(inform(serial => 'S2'))->status, 200, 'others are served';
     is_deeply [$t->workers], [$worker], 'by the same worker';
+};
+
+
+subtest 'the step comes before the chunk' => sub {
+    my ($status, $n, $ended) = read_of('S3', 600, [$FIRST, $TRYAGAIN, 3]);
+
+    is $status, 204, 'it is answered';
+    is $proxy->hits, 3, 'after the chunk was sent again';
+    is $n, 600, 'and all of it is stored';
+    is $ended, 'done', 'its task is done';
 };
 
 
