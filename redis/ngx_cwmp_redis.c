@@ -24,6 +24,7 @@
 
 static ngx_cwmp_redis_t *ngx_cwmp_redis_client(ngx_cycle_t *cycle,
     ngx_cwmp_redis_conf_t *conf);
+static void ngx_cwmp_redis_fit(redisReply *reply);
 static ngx_int_t ngx_cwmp_redis_reload(ngx_cwmp_redis_t *redis,
     ngx_cwmp_redis_cmd_t *cmd);
 static void ngx_cwmp_redis_deadline_handler(ngx_event_t *ev);
@@ -184,7 +185,9 @@ ngx_cwmp_redis_send(ngx_cwmp_redis_t *redis, const ngx_str_t *argv,
     redis->pending++;
     redis->bytes += cmd->len;
 
-    if (redis->state == NGX_CWMP_REDIS_READY) {
+    /* the front's own connection is for its questions */
+
+    if (redis->state == NGX_CWMP_REDIS_READY && !redis->front) {
         ngx_cwmp_redis_append(redis, cmd);
 
     } else {
@@ -258,6 +261,10 @@ ngx_cwmp_redis_reply(ngx_cwmp_redis_t *redis, redisReply *reply)
 
     cmd = ngx_cwmp_redis_cmd(q);
 
+    if (reply->type == REDIS_REPLY_ERROR) {
+        ngx_cwmp_redis_fit(reply);
+    }
+
     if (cmd->ours) {
         ngx_queue_remove(q);
         cmd->handler(cmd->data, reply, NULL);
@@ -295,6 +302,32 @@ ngx_cwmp_redis_reply(ngx_cwmp_redis_t *redis, redisReply *reply)
     }
 
     ngx_free(cmd);
+}
+
+
+/*
+ * An error goes into logs: it makes no line of its own there, and what it
+ * quotes of a command may be a session's token.
+ */
+
+static void
+ngx_cwmp_redis_fit(redisReply *reply)
+{
+    char  *p;
+
+    p = ngx_strstr(reply->str, ", with args beginning with");
+
+    if (p) {
+        *p = '\0';
+    }
+
+    for (p = reply->str; *p; p++) {
+        if ((u_char) *p < ' ') {
+            *p = ' ';
+        }
+    }
+
+    reply->len = p - reply->str;
 }
 
 

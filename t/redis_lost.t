@@ -241,6 +241,12 @@ subtest 'an error of the function, and nonsense' => sub {
         'the log has it, with the device';
     is $proxy->connections, $connections, 'the connection stays';
 
+    $proxy->rule($STEP, "say -ERR unknown command 'FCALL', with args "
+                        . "beginning with: 'cwmp_step_2' 'a token'");
+    is $t->raw->post(inform(serial => 'E1'))->status, 503, 'FCALL is refused';
+    ok $t->wait_log(qr/answered: ERR unknown command 'FCALL' while/),
+        'what an error quotes of the call is not in the log';
+
     $proxy->rule($STEP, 'say :1');
     is $t->raw->post(inform(serial => 'E2'))->status, 503, 'no verb: 503';
     $proxy->rule($STEP, 'say ?what');
