@@ -373,6 +373,11 @@ ngx_cwmp_redis_lost(ngx_cwmp_redis_t *redis, ngx_uint_t again,
         if (redis->pending && ngx_cwmp_redis_connect(redis) != NGX_OK) {
             ngx_cwmp_redis_detach(redis, 0, &failed);
             ngx_cwmp_redis_down(redis);
+
+        } else if (redis->pending == 0 && redis->front
+                   && redis->conf->sentinel.len && !ngx_exiting)
+        {
+            ngx_add_timer(&redis->retry, NGX_CWMP_REDIS_BACKOFF);
         }
 
     } else {
@@ -466,9 +471,7 @@ ngx_cwmp_redis_down(ngx_cwmp_redis_t *redis)
     redis->down = 1;
     redis->retry_at = ngx_current_msec + delay;
 
-    if (!ngx_exiting
-        && ngx_current_msec - redis->demand < NGX_CWMP_REDIS_RECENT)
-    {
+    if (!ngx_exiting && ngx_cwmp_redis_wanted(redis)) {
         ngx_add_timer(&redis->retry, delay);
     }
 
@@ -528,8 +531,7 @@ ngx_cwmp_redis_retry_handler(ngx_event_t *ev)
         return;
     }
 
-    if (ngx_exiting || redis->peer.connection
-        || ngx_current_msec - redis->demand >= NGX_CWMP_REDIS_RECENT)
+    if (ngx_exiting || redis->peer.connection || !ngx_cwmp_redis_wanted(redis))
     {
         return;
     }

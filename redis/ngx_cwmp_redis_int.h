@@ -201,6 +201,12 @@ struct ngx_cwmp_redis_set_s {
 
 #define ngx_cwmp_redis_is_node(redis)  ((redis)->set && !(redis)->front)
 
+/* a Sentinel is asked all the time, others' connection is opened for somebody */
+
+#define ngx_cwmp_redis_wanted(redis)                                          \
+    (((redis)->front && (redis)->conf->sentinel.len)                          \
+     || ngx_current_msec - (redis)->demand < NGX_CWMP_REDIS_RECENT)
+
 #define ngx_cwmp_redis_cmd(q)                                                 \
     (ngx_queue_data(q, ngx_cwmp_redis_cmd_t, queue))
 

@@ -6,6 +6,9 @@
  *       at first FCALL cwmp_meta_1 of its primary, too
  *   SENTINEL GET-MASTER-ADDR-BY-NAME name           of any Sentinel
  *
+ * Of the master it is asked all the time: one that is replaced, and lives, takes
+ * commands for seconds until the Sentinels tell it, and all that is undone.
+ *
  * To ask another kind of service, add its question to ngx_cwmp_redis_who().
  */
 
@@ -13,7 +16,8 @@
 #include "cwmp_keys.h"
 
 
-#define NGX_CWMP_REDIS_ASK  100     /* ms between two questions, at least */
+#define NGX_CWMP_REDIS_ASK    100   /* ms between two questions, at least */
+#define NGX_CWMP_REDIS_WATCH  500   /* ms between two looks at the master */
 
 
 static void ngx_cwmp_redis_slots_reply(void *data, redisReply *reply,
@@ -56,7 +60,8 @@ ngx_cwmp_redis_renew(ngx_cwmp_redis_set_t *set)
     front->demand = ngx_current_msec;
     since = ngx_current_msec - set->asked;
 
-    if (front->closing || front->retry.timer_set
+    if (front->closing
+        || (front->state == NGX_CWMP_REDIS_CLOSED && front->retry.timer_set)
         || (front->state != NGX_CWMP_REDIS_CLOSED
             && front->state != NGX_CWMP_REDIS_READY))
     {
@@ -66,6 +71,10 @@ ngx_cwmp_redis_renew(ngx_cwmp_redis_set_t *set)
     if (since < NGX_CWMP_REDIS_ASK && !ngx_exiting) {
         ngx_add_timer(&front->retry, NGX_CWMP_REDIS_ASK - since);
         return;
+    }
+
+    if (front->retry.timer_set) {
+        ngx_del_timer(&front->retry);
     }
 
     if (front->state == NGX_CWMP_REDIS_CLOSED) {
@@ -256,4 +265,8 @@ ngx_cwmp_redis_master_reply(void *data, redisReply *reply, const char *error)
 
     ngx_cwmp_redis_unused(set);
     ngx_cwmp_redis_ready(front);
+
+    if (!ngx_exiting && !front->retry.timer_set) {
+        ngx_add_timer(&front->retry, NGX_CWMP_REDIS_WATCH);
+    }
 }

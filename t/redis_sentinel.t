@@ -15,7 +15,7 @@ use Time::HiRes qw(sleep time);
 
 use CWMP::Raw ':build';
 use CWMP::RedisCluster;
-use CWMP::Test qw(wait_for);
+use CWMP::Test qw(patience wait_for);
 
 
 my $dir = File::Temp->newdir('cwmp-sentinel-XXXXXX', TMPDIR => 1);
@@ -49,7 +49,8 @@ subtest 'a failover that was ordered' => sub {
 
     my ($s) = $set->sentinels;
     $set->sentinel_client($s)->cmd('SENTINEL', 'FAILOVER', 'acs');
-    my $until = time() + 20;
+    wait_for(sub { $set->master != $old }, 20);
+    my ($begin, $until) = (time(), time() + 20);
     while (time() < $until) {
         $status{session('S1')}++;
         last if $set->master != $old && session('S2') == 204
@@ -60,6 +61,8 @@ subtest 'a failover that was ordered' => sub {
     isnt $set->master, $old, 'another is the master';
     ok $set->master->client->cmd('EXISTS', 'cwmp:{0}:00D09E-Box-S2'),
         'and serves';
+    cmp_ok time() - $begin, '<', patience(2),
+        'soon, though the old one takes commands still';
     note join(', ', map { "$_: $status{$_}" } sort keys %status);
     cmp_ok $status{503} // 0, '<', 10, 'few POSTs were refused meanwhile';
 };

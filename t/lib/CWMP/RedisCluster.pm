@@ -11,6 +11,7 @@ package CWMP::RedisCluster;
 #   $cluster->move_slot($slot, $to);
 #   my $set = CWMP::RedisCluster->new(dir => $dir, sentinels => 3,
 #       replicas => 1);
+#   $cluster->client;   # a CWMP::Redis that finds the primary of each key
 
 use strict;
 use warnings;
@@ -19,6 +20,7 @@ use File::Path qw(make_path);
 use Time::HiRes qw(sleep);
 
 use CWMP::Daemon qw(wait_for free_port find_binary slurp);
+use CWMP::RedisRouter;
 use CWMP::RedisServer;
 
 
@@ -44,6 +46,7 @@ sub server {
     make_path($dir);
     push @args, '--cluster-enabled', 'yes', '--cluster-port', free_port(),
         '--cluster-node-timeout', $self->{timeout} unless $self->{sentinels};
+    push @args, '--repl-diskless-sync-delay', 0;
     @args = () if $sentinel;
     return CWMP::RedisServer->new(dir => $dir, port => free_port(),
         args => \@args, map { $_ => $self->{$_} } grep { $self->{$_} }
@@ -54,8 +57,12 @@ sub server {
 sub servers { return @{ $_[0]{servers} } }
 sub sentinels { return @{ $_[0]{sentinel} } }
 sub alive { return $_[0]{servers}[0]->alive }
-sub client { my ($self, %o) = @_; return $self->{servers}[0]->client(%o) }
+sub client { my ($self, %o) = @_;
+             return CWMP::RedisRouter->new(set => $self,
+                 password => $self->{password}, %o) }
 sub stop { $_->stop for @{ $_[0]{servers} }, @{ $_[0]{sentinel} } }
+sub cont { $_->cont for @{ $_[0]{servers} } }
+sub log_files { return map { $_->log_file } @{ $_[0]{servers} } }
 
 
 # As `cwmp_redis` takes it.
@@ -148,6 +155,27 @@ sub owner {
 }
 
 
+# The primaries: the slots' owners, or the master.
+sub primaries {
+    my ($self) = @_;
+    return $self->master if $self->{sentinels};
+    my %port = map { ($_->[2][1] => 1) }
+               @{ $self->alive_one->client->cmd('CLUSTER', 'SLOTS') };
+    return grep { $port{ $_->port } } $self->servers;
+}
+
+
+# Those that follow this primary and have what it has.
+sub replicas_of {
+    my ($self, $primary) = @_;
+    my $port = $primary->port;
+    return grep {
+        $_->alive && $_->client->cmd('INFO', 'replication') =~
+            /role:slave\r\n.*master_port:$port\r\nmaster_link_status:up\r\n/s
+    } $self->servers;
+}
+
+
 sub alive_one { return (grep { $_->alive } $_[0]->servers)[0] }
 sub slot_of { return $_[0]->alive_one->client->cmd('CLUSTER', 'KEYSLOT',
                                                    $_[1]) }
@@ -217,6 +245,8 @@ sub watch {
     wait_for(sub { !grep { $self->sees($_) < $n - 1 + @replicas }
                    $self->sentinels }, 20)
         or die "the Sentinels do not see each other\n";
+    wait_for(sub { $self->replicas_of($master) == @replicas }, 20)
+        or die "the replicas are not in step\n";
     return $self;
 }
 

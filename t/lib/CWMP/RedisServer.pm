@@ -34,6 +34,7 @@ sub new {
 sub socket { return $_[0]{socket} }
 sub port { return $_[0]{port} }
 sub log_file { return "$_[0]{dir}/redis.log" }
+sub log_files { return $_[0]->log_file }
 
 
 # The address as `cwmp_redis` takes it.

@@ -262,8 +262,8 @@ sub node_lines {
 
 sub all_lines {
     my ($self) = @_;
-    my @redis = $self->{redis_server} ? split(/\n/, slurp($self->{redis_server}->log_file))
-                                : ();
+    my @redis = map { split(/\n/, slurp($_)) }
+                map { $_->log_files } grep { $_ } $self->{redis_server};
     return ((map { node_lines($_) } @{ $self->{node} }), @redis);
 }
 
