@@ -190,6 +190,7 @@ struct ngx_cwmp_redis_set_s {
     ngx_cwmp_redis_slot_t   *slots;
     ngx_uint_t               nslots;        /* with Sentinel: 1 */
     ngx_uint_t               turn;
+    ngx_uint_t               vain;          /* answers in succession */
     ngx_msec_t               asked;         /* the last question */
     ngx_cwmp_redis_cmd_t    *meta;
     unsigned                 known:1;       /* who is where; once, for ever */
@@ -323,7 +324,7 @@ ngx_cwmp_redis_t *ngx_cwmp_redis_peer_of(ngx_cwmp_redis_t *asked,
     u_char *host, size_t len, ngx_int_t port);
 ngx_int_t ngx_cwmp_redis_literal(ngx_addr_t *addr, u_char *host, size_t len,
     in_port_t port);
-void ngx_cwmp_redis_unused(ngx_cwmp_redis_set_t *set);
+ngx_cwmp_redis_t *ngx_cwmp_redis_unused(ngx_cwmp_redis_set_t *set);
 
 /* whose command this is; NULL: nobody's, *error says why */
 ngx_cwmp_redis_t *ngx_cwmp_redis_route(ngx_cwmp_redis_t *front,

@@ -16,12 +16,16 @@
 #include "cwmp_keys.h"
 
 
-#define NGX_CWMP_REDIS_ASK    100   /* ms between two questions, at least */
-#define NGX_CWMP_REDIS_WATCH  500   /* ms between two looks at the master */
+#define NGX_CWMP_REDIS_ASK       100    /* ms between questions, at least */
+#define NGX_CWMP_REDIS_WATCH     500    /* ms between looks at the master */
+#define NGX_CWMP_REDIS_VAIN      4      /* answers that do not help, */
+#define NGX_CWMP_REDIS_VAIN_MAX  64     /* then so many */
 
 
 static void ngx_cwmp_redis_slots_reply(void *data, redisReply *reply,
     const char *error);
+static ngx_uint_t ngx_cwmp_redis_in_vain(ngx_cwmp_redis_t *front,
+    ngx_cwmp_redis_t *down);
 static void ngx_cwmp_redis_range(ngx_cwmp_redis_t *front, redisReply *range);
 static void ngx_cwmp_redis_first_time(ngx_cwmp_redis_t *front);
 static void ngx_cwmp_redis_verified(void *data, redisReply *reply,
@@ -121,7 +125,9 @@ ngx_cwmp_redis_slots_reply(void *data, redisReply *reply, const char *error)
         ngx_cwmp_redis_range(front, reply->element[i]);
     }
 
-    ngx_cwmp_redis_unused(set);
+    if (ngx_cwmp_redis_in_vain(front, ngx_cwmp_redis_unused(set))) {
+        return;
+    }
 
     if (set->known) {
         ngx_cwmp_redis_ready(front);
@@ -129,6 +135,33 @@ ngx_cwmp_redis_slots_reply(void *data, redisReply *reply, const char *error)
     } else {
         ngx_cwmp_redis_first_time(front);
     }
+}
+
+
+/*
+ * It names one that is down.  After some answers of the kind another is asked,
+ * who may know better; 1: this one was left.
+ */
+
+static ngx_uint_t
+ngx_cwmp_redis_in_vain(ngx_cwmp_redis_t *front, ngx_cwmp_redis_t *down)
+{
+    ngx_uint_t  n;
+
+    n = down ? ++front->set->vain : 0;
+    front->set->vain = n;
+
+    /* the 4th, 8th, 16th, ...: maybe nobody does */
+
+    if (n < NGX_CWMP_REDIS_VAIN || front->naddrs == 1
+        || ((n & (n - 1)) && n % NGX_CWMP_REDIS_VAIN_MAX))
+    {
+        return 0;
+    }
+
+    ngx_cwmp_redis_lost(front, 0, "it names %V, which is down: %s",
+                        ngx_cwmp_redis_name(down), down->why);
+    return 1;
 }
 
 
@@ -263,7 +296,10 @@ ngx_cwmp_redis_master_reply(void *data, redisReply *reply, const char *error)
     set->known = 1;
     node->used = 1;
 
-    ngx_cwmp_redis_unused(set);
+    if (ngx_cwmp_redis_in_vain(front, ngx_cwmp_redis_unused(set))) {
+        return;
+    }
+
     ngx_cwmp_redis_ready(front);
 
     if (!ngx_exiting && !front->retry.timer_set) {

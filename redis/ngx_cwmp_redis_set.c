@@ -165,13 +165,15 @@ ngx_cwmp_redis_literal(ngx_addr_t *addr, u_char *host, size_t len,
 }
 
 
-/* no slot has it any more */
+/* those leave that no slot has any more; one that is down of the others */
 
-void
+ngx_cwmp_redis_t *
 ngx_cwmp_redis_unused(ngx_cwmp_redis_set_t *set)
 {
     ngx_queue_t       *q, *next;
-    ngx_cwmp_redis_t  *node;
+    ngx_cwmp_redis_t  *node, *down;
+
+    down = NULL;
 
     for (q = ngx_queue_head(&set->nodes);
          q != ngx_queue_sentinel(&set->nodes);
@@ -181,12 +183,15 @@ ngx_cwmp_redis_unused(ngx_cwmp_redis_set_t *set)
         node = ngx_queue_data(q, ngx_cwmp_redis_t, nodes);
 
         if (node->used || node->pending) {
+            down = (node->used && node->down) ? node : down;
             node->used = 0;
             continue;
         }
 
         ngx_cwmp_redis_leaves(node, "it has no slots any more");
     }
+
+    return down;
 }
 
 
@@ -234,8 +239,11 @@ ngx_cwmp_redis_route(ngx_cwmp_redis_t *front, const ngx_str_t *argv,
         return front;
     }
 
-    if (s->node == NULL) {
+    if (s->node == NULL || s->node->down) {
         ngx_cwmp_redis_renew(set);
+    }
+
+    if (s->node == NULL) {
         *error = "no primary of the Redis Cluster has the slot of this key";
     }
 

@@ -15,7 +15,8 @@ use Time::HiRes qw(sleep time);
 
 use CWMP::Raw ':build';
 use CWMP::RedisCluster;
-use CWMP::Test qw(wait_for);
+use CWMP::RedisProxy;
+use CWMP::Test qw(free_port wait_for);
 
 my @DIRS;
 
@@ -43,6 +44,49 @@ subtest 'what waits is not for the Sentinel' => sub {
     is_deeply [keys %status], [503], 'the master is gone: 503';
     cmp_ok time() - $begin, '>', 0.7, 'once the time is up';
     unlike $t->error_log, qr/unknown command/, 'the Sentinel got nothing';
+    $t->finish;
+};
+
+
+subtest 'a Sentinel that names one who is gone' => sub {
+    my @set = map { CWMP::RedisCluster->new(dir => folder(), sentinels => 1)
+                    ->start } 1, 2;
+    my ($stale, $other) = map { '127.0.0.1:' . ($_->sentinels)[0]->port } @set;
+    my $t = CWMP::Test->new(redis => 0, workers => 1,
+        cwmp_redis => "$stale $other sentinel=acs timeout=500ms");
+    is $t->raw->post(inform(serial => 'S1'))->status, 200, 'a session';
+
+    $set[0]->master->kill9;
+    ok wait_for(sub { sleep(0.1);
+                      $t->raw->post(inform(serial => 'S1'))->status == 200 },
+                10), 'the other one is asked after a while';
+    like $t->error_log, qr/Redis at $stale: lost: it names \S+, which is down/,
+        'the log says why';
+    $t->finish;
+};
+
+
+subtest 'a node of a Cluster with an old map' => sub {
+    my $port = free_port();
+    my $dir = folder();
+    my $cluster = CWMP::RedisCluster->new(dir => $dir, primaries => 1,
+        args => ['--cluster-announce-ip', '127.0.0.1',
+                 '--cluster-announce-port', $port])->start;
+    my ($server) = $cluster->servers;
+    my $proxy = CWMP::RedisProxy->new(dir => $dir, port => $port,
+                                      redis => $server->socket);
+    my $seeds = $proxy->address . ' 127.0.0.1:' . $server->port;
+    my $t = CWMP::Test->new(redis => 0, workers => 1,
+                            cwmp_redis => "$seeds cluster timeout=5s");
+    is $t->raw->post(inform(serial => 'S1'))->status, 200, 'a session';
+
+    my $map = join("\r\n", '*1', '*3', ':0', ':16383', '*2', '$9',
+                   '127.0.0.1', ':' . free_port());
+    $proxy->rules([qr/^CLUSTER SLOTS/, "say $map", 1000],
+        [qr/^FCALL cwmp_step_2/, 'say -CLUSTERDOWN told by the test']);
+    is $t->raw->post(inform(serial => 'S1'))->status, 200,
+        'another one is asked, in time';
+    is $proxy->hits, 1, 'after the map was told';
     $t->finish;
 };
 
