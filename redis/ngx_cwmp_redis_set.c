@@ -15,6 +15,7 @@
 
 
 #define NGX_CWMP_REDIS_MOVES  5     /* at once; then with pauses */
+#define NGX_CWMP_REDIS_LEAST  100   /* ms for an answer */
 
 
 static ngx_cwmp_redis_t *ngx_cwmp_redis_joins(ngx_cwmp_redis_set_t *set,
@@ -22,6 +23,8 @@ static ngx_cwmp_redis_t *ngx_cwmp_redis_joins(ngx_cwmp_redis_set_t *set,
 static void ngx_cwmp_redis_leaves(ngx_cwmp_redis_t *node, const char *why);
 static ngx_uint_t ngx_cwmp_redis_tried(ngx_cwmp_redis_t *front,
     ngx_cwmp_redis_cmd_t *cmd);
+static ngx_msec_int_t ngx_cwmp_redis_left(ngx_cwmp_redis_cmd_t *cmd);
+static void ngx_cwmp_redis_wake(ngx_cwmp_redis_t *front, ngx_msec_t ms);
 static ngx_uint_t ngx_cwmp_redis_sent_on(ngx_cwmp_redis_cmd_t *cmd,
     const redisReply *reply, ngx_uint_t asking);
 static ngx_uint_t ngx_cwmp_redis_paused(ngx_cwmp_redis_cmd_t *cmd,
@@ -315,6 +318,7 @@ ngx_cwmp_redis_sent_on(ngx_cwmp_redis_cmd_t *cmd, const redisReply *reply,
     }
 
     if (++cmd->moves > NGX_CWMP_REDIS_MOVES
+        || ngx_cwmp_redis_left(cmd) <= 0
         || ngx_cwmp_redis_refuses(node) != NULL)
     {
         return ngx_cwmp_redis_paused(cmd, reply);
@@ -380,8 +384,21 @@ ngx_cwmp_redis_later(ngx_cwmp_redis_cmd_t *cmd, ngx_msec_t ms)
     if (!front->deadline.timer_set
         || (ngx_msec_int_t) (front->deadline.timer.key - cmd->at) > 0)
     {
-        ngx_add_timer(&front->deadline, ngx_max(ms, 1));
+        ngx_cwmp_redis_wake(front, ngx_max(ms, 1));
     }
+}
+
+
+/* ngx_add_timer() leaves a timer that is set when it differs by little */
+
+static void
+ngx_cwmp_redis_wake(ngx_cwmp_redis_t *front, ngx_msec_t ms)
+{
+    if (front->deadline.timer_set) {
+        ngx_del_timer(&front->deadline);
+    }
+
+    ngx_add_timer(&front->deadline, ms);
 }
 
 
@@ -410,7 +427,7 @@ ngx_cwmp_redis_turn(ngx_cwmp_redis_t *front)
         next = ngx_queue_next(q);
         cmd = ngx_cwmp_redis_cmd(q);
 
-        left = (ngx_msec_int_t) (cmd->deadline - ngx_current_msec);
+        left = ngx_cwmp_redis_left(cmd);
 
         if (left <= 0) {
             ngx_cwmp_redis_unlink(cmd);
@@ -430,11 +447,27 @@ ngx_cwmp_redis_turn(ngx_cwmp_redis_t *front)
     }
 
     if (front->pending) {
-        ngx_add_timer(&front->deadline, (ngx_msec_t) first);
+        ngx_cwmp_redis_wake(front, (ngx_msec_t) first);
     }
 
     ngx_cwmp_redis_idle(front);
     ngx_cwmp_redis_fail(front, &failed, set->why);
+}
+
+
+/*
+ * ms in which another node may still answer.  One that gets a command with
+ * next to no time left would be given up for lost when that is over.
+ */
+
+static ngx_msec_int_t
+ngx_cwmp_redis_left(ngx_cwmp_redis_cmd_t *cmd)
+{
+    ngx_msec_t  least;
+
+    least = ngx_min(cmd->redis->conf->timeout / 8, NGX_CWMP_REDIS_LEAST);
+
+    return (ngx_msec_int_t) (cmd->deadline - least - ngx_current_msec);
 }
 
 
