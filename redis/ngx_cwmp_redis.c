@@ -180,6 +180,10 @@ ngx_cwmp_redis_send(ngx_cwmp_redis_t *redis, const ngx_str_t *argv,
     if (redis->pending == 0) {
         ngx_add_timer(&redis->deadline, redis->conf->timeout);
         redis->peer.connection->idle = 0;
+
+        if (redis->front) {
+            redis->set->why[0] = '\0';      /* others' */
+        }
     }
 
     redis->pending++;
@@ -279,6 +283,13 @@ ngx_cwmp_redis_reply(ngx_cwmp_redis_t *redis, redisReply *reply)
     }
 
     hint = ngx_cwmp_redis_hopeless(reply);
+
+    if (hint && cmd->forgotten && redis->conf->cluster
+        && ngx_cwmp_redis_says(reply, "CLUSTERDOWN "))
+    {
+        hint = NULL;                    /* of a slot, not of the node */
+    }
+
     if (hint) {
         ngx_cwmp_redis_lost(redis, 0, "it says \"%*s\"%s",
                             ngx_min(reply->len, 120), reply->str, hint);

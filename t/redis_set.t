@@ -27,6 +27,19 @@ sub folder {
 }
 
 
+# A Cluster of one node, which sends clients to a proxy.
+sub behind_proxy {
+    my (@opt) = @_;
+    my $port = free_port();
+    my $dir = folder();
+    my ($server) = CWMP::RedisCluster->new(dir => $dir, primaries => 1,
+        args => ['--cluster-announce-ip', '127.0.0.1',
+                 '--cluster-announce-port', $port])->start->servers;
+    return ($server, CWMP::RedisProxy->new(dir => $dir, port => $port,
+                                           redis => $server->socket, @opt));
+}
+
+
 subtest 'what waits is not for the Sentinel' => sub {
     my $set = CWMP::RedisCluster->new(dir => folder(), sentinels => 1)->start;
     my $t = CWMP::Test->new(redis => 0, workers => 1,
@@ -67,14 +80,7 @@ subtest 'a Sentinel that names one who is gone' => sub {
 
 
 subtest 'a node of a Cluster with an old map' => sub {
-    my $port = free_port();
-    my $dir = folder();
-    my $cluster = CWMP::RedisCluster->new(dir => $dir, primaries => 1,
-        args => ['--cluster-announce-ip', '127.0.0.1',
-                 '--cluster-announce-port', $port])->start;
-    my ($server) = $cluster->servers;
-    my $proxy = CWMP::RedisProxy->new(dir => $dir, port => $port,
-                                      redis => $server->socket);
+    my ($server, $proxy) = behind_proxy();
     my $seeds = $proxy->address . ' 127.0.0.1:' . $server->port;
     my $t = CWMP::Test->new(redis => 0, workers => 1,
                             cwmp_redis => "$seeds cluster timeout=5s");
@@ -87,6 +93,49 @@ subtest 'a node of a Cluster with an old map' => sub {
     is $t->raw->post(inform(serial => 'S1'))->status, 200,
         'another one is asked, in time';
     is $proxy->hits, 1, 'after the map was told';
+    $t->finish;
+};
+
+
+# Its time is up while a node has it once more: that node is well.
+subtest 'a command that comes too late for another try' => sub {
+    my ($server, $proxy) = behind_proxy(latency => 0.03);
+    my $t = CWMP::Test->new(redis => 0, workers => 1,
+        cwmp_redis => $proxy->address . ' cluster timeout=1395ms');
+    is $t->raw->post(inform(serial => 'S1'))->status, 200, 'a session';
+
+    my $connections = $proxy->connections;
+    $proxy->rule(qr/^FCALL cwmp_step_2 .*-Box-SLOW/,
+        'say -TRYAGAIN Multiple keys request during rehashing of slot', 1000);
+    my @slow = map { my $raw = $t->raw;
+                     $raw->post(inform(serial => "SLOW$_"), no_read => 1);
+                     sleep(0.02);
+                     $raw } 1 .. 30;
+    my %status = map { $_->read_response({})->status => 1 } @slow;
+    is_deeply [keys %status], [503], 'theirs never comes through: 503';
+    is $proxy->connections, $connections, 'no connection was given up';
+    unlike $t->error_log, qr/lost: /, 'and none was lost';
+    like $t->error_log, qr/says "TRYAGAIN/, 'the log says why';
+    $t->finish;
+};
+
+
+subtest 'a slot is down, and who asked has gone' => sub {
+    my ($server, $proxy) = behind_proxy(latency => 0.1);
+    my $t = CWMP::Test->new(redis => 0, workers => 1,
+                            cwmp_redis => $proxy->address . ' cluster');
+    is $t->raw->post(inform(serial => 'S1'))->status, 200, 'a session';
+
+    $proxy->rule(qr/^FCALL cwmp_step_2 .*-Box-GONE/,
+                 'say -CLUSTERDOWN Hash slot not served');
+    my $raw = $t->raw;
+    $raw->post(inform(serial => 'GONE'), no_read => 1);
+    sleep(0.05);
+    $raw->disconnect;
+    wait_for(sub { $proxy->hits });
+    is $t->raw->post(inform(serial => 'S2'))->status, 200,
+        'other slots are served';
+    unlike $t->error_log, qr/lost: /, 'by the same connection';
     $t->finish;
 };
 
