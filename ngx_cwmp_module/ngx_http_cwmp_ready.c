@@ -1,8 +1,8 @@
 /*
  * cwmp_ready: what a balancer asks.  200 while this node should get traffic;
  * 503, and why, while a file says that it is drained, while the worker is
- * exiting, and while Redis does not answer.  Redis is asked only when no step
- * had an answer of it just before.  A slow Redis is no reason: it is slow for
+ * exiting, and while Redis does not answer, or would take no write.  Redis is
+ * asked only when no step had an answer of it just before.  A slow Redis is no reason: it is slow for
  * the other nodes, too.
  */
 
@@ -32,10 +32,15 @@ ngx_http_cwmp_ready_handler(ngx_http_request_t *r)
 {
     ngx_int_t                  rc;
     const char                *why;
-    ngx_str_t                  ping = ngx_string("PING");
     ngx_http_cleanup_t        *cln;
     ngx_http_cwmp_ready_t     *ready;
     ngx_http_cwmp_loc_conf_t  *conf;
+
+    /* of no key: in a Cluster it is for whatever node is there */
+
+    static ngx_str_t  question[] = {
+        ngx_string("FCALL"), ngx_string("cwmp_ready_1"), ngx_string("0")
+    };
 
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
         return NGX_HTTP_NOT_ALLOWED;
@@ -69,7 +74,7 @@ ngx_http_cwmp_ready_handler(ngx_http_request_t *r)
 
     ready = cln->data;
     ready->request = r;
-    ready->cmd = ngx_cwmp_redis_send(conf->redis->client, &ping, 1,
+    ready->cmd = ngx_cwmp_redis_send(conf->redis->client, question, 3,
                                      ngx_http_cwmp_ready_asked, ready, &why);
     if (ready->cmd == NULL) {
         return ngx_http_cwmp_ready_send(r, "not ready: ", why);

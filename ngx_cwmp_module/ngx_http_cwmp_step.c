@@ -10,6 +10,8 @@
 static ngx_uint_t ngx_http_cwmp_unconfirmed(ngx_http_cwmp_ctx_t *ctx);
 static void ngx_http_cwmp_step_done(void *data, redisReply *reply,
     const char *error);
+static void ngx_http_cwmp_heard(ngx_http_cwmp_redis_t *redis,
+    redisReply *reply, ngx_msec_t took);
 static void ngx_http_cwmp_chunk_done(void *data, redisReply *reply,
     const char *error);
 static void ngx_http_cwmp_broke_done(void *data, redisReply *reply,
@@ -239,8 +241,7 @@ ngx_http_cwmp_step_done(void *data, redisReply *reply, const char *error)
     took = ngx_current_msec - ctx->redis_start;
     ctx->redis_time += took;
 
-    ngx_http_cwmp_overload_note(ctx->conf->redis, took);
-    ctx->conf->redis->heard = reply ? ngx_current_msec : 0;
+    ngx_http_cwmp_heard(ctx->conf->redis, reply, took);
 
     ngx_http_set_log_request(c->log, ctx->request);
 
@@ -249,6 +250,24 @@ ngx_http_cwmp_step_done(void *data, redisReply *reply, const char *error)
     }
 
     ngx_http_run_posted_requests(c);
+}
+
+
+/* an error says nothing of how fast it is, and none in time that it is slow */
+
+static void
+ngx_http_cwmp_heard(ngx_http_cwmp_redis_t *redis, redisReply *reply,
+    ngx_msec_t took)
+{
+    redis->heard = 0;
+
+    if (reply == NULL) {
+        ngx_http_cwmp_overload_note(redis, ngx_max(took, redis->pace.limit));
+
+    } else if (reply->type != REDIS_REPLY_ERROR) {
+        redis->heard = ngx_current_msec;
+        ngx_http_cwmp_overload_note(redis, took);
+    }
 }
 
 

@@ -5935,6 +5935,13 @@ local function cwmp_meta_1(keys, args)
     return 'OK'
 end
 
+-- Would Redis take a step now?  Not as a replica, nor without the replicas, the
+-- disk or the memory that it wants for a write: that is known of a function that
+-- may write, before it begins.
+local function cwmp_ready_1()
+    return 'OK'
+end
+
 local function cwmp_version()
     return VERSION
 end
@@ -5949,6 +5956,7 @@ redis.register_function('cwmp_step_2', function(keys, args)
 end)
 redis.register_function('cwmp_due_2', cwmp_due_2)
 redis.register_function('cwmp_meta_1', cwmp_meta_1)
+redis.register_function('cwmp_ready_1', cwmp_ready_1)
 redis.register_function('cwmp_push', cwmp_push)
 redis.register_function('cwmp_cancel', cwmp_cancel)
 house.keeping()

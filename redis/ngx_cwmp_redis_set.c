@@ -23,6 +23,7 @@ static ngx_cwmp_redis_t *ngx_cwmp_redis_joins(ngx_cwmp_redis_set_t *set,
 static void ngx_cwmp_redis_leaves(ngx_cwmp_redis_t *node, const char *why);
 static ngx_uint_t ngx_cwmp_redis_tried(ngx_cwmp_redis_t *front,
     ngx_cwmp_redis_cmd_t *cmd);
+static ngx_uint_t ngx_cwmp_redis_any(ngx_cwmp_redis_set_t *set);
 static ngx_msec_int_t ngx_cwmp_redis_left(ngx_cwmp_redis_cmd_t *cmd);
 static void ngx_cwmp_redis_wake(ngx_cwmp_redis_t *front, ngx_msec_t ms);
 static ngx_uint_t ngx_cwmp_redis_sent_on(ngx_cwmp_redis_cmd_t *cmd,
@@ -224,6 +225,25 @@ ngx_cwmp_redis_leaves(ngx_cwmp_redis_t *node, const char *why)
 }
 
 
+/* a slot whose primary is there, for what has no key */
+
+static ngx_uint_t
+ngx_cwmp_redis_any(ngx_cwmp_redis_set_t *set)
+{
+    ngx_uint_t  slot;
+
+    for (slot = 0; slot < set->nslots; slot++) {
+        if (set->slots[slot].node
+            && set->slots[slot].node->state == NGX_CWMP_REDIS_READY)
+        {
+            return slot;
+        }
+    }
+
+    return 0;
+}
+
+
 ngx_cwmp_redis_t *
 ngx_cwmp_redis_route(ngx_cwmp_redis_t *front, const ngx_str_t *argv,
     ngx_uint_t argc, ngx_uint_t *slot, const char **error)
@@ -232,7 +252,8 @@ ngx_cwmp_redis_route(ngx_cwmp_redis_t *front, const ngx_str_t *argv,
     ngx_cwmp_redis_slot_t  *s;
 
     *slot = (set->nslots > 1 && argc > 3)
-            ? cwmp_slot(argv[3].data, argv[3].len) : 0;
+            ? cwmp_slot(argv[3].data, argv[3].len)
+            : ngx_cwmp_redis_any(set);
 
     s = &set->slots[*slot];
 

@@ -113,6 +113,24 @@ subtest 'READY Redis goes and comes back' => sub {
 };
 
 
+subtest 'READY Redis answers, and takes no write' => sub {
+    my $t = CWMP::Test->new(server => $READY);
+    is ready($t), '200 ready', 'Redis is there';
+
+    $t->redis->cmd('CONFIG', 'SET', 'min-replicas-to-write', 1);
+    is $t->raw->post(inform(serial => 'W1'))->status, 503, 'a CPE hears 503';
+    like ready($t), qr/^503 not ready: Redis says NOREPLICAS/,
+        'and so does the balancer, at once';
+    sleep(1.1);
+    like ready($t), qr/^503 not ready: Redis says NOREPLICAS/,
+        'also when no CPE comes';
+
+    $t->redis->cmd('CONFIG', 'SET', 'min-replicas-to-write', 0);
+    is ready($t), '200 ready', 'it takes them again';
+    $t->finish;
+};
+
+
 subtest 'READY what it costs Redis' => sub {
     my $t = CWMP::Test->new(start => 0, server => $READY,
                             cwmp_redis => 'unix:%%DIR%%/proxy.sock');
@@ -120,15 +138,15 @@ subtest 'READY what it costs Redis' => sub {
     my $proxy = CWMP::RedisProxy->new(dir => $t->dir,
                                       redis => $t->redis_server->socket);
     $t->start;
-    my $pings = sub { scalar grep { $_ eq 'PING' } $proxy->commands };
+    my $asked = sub { scalar grep { /^FCALL cwmp_ready_1/ } $proxy->commands };
     my $raw = $t->raw;
-    my ($began, $before) = (time(), $pings->());
+    my ($began, $before) = (time(), $asked->());
 
     $raw->get('/ready') for 1 .. 200;
-    cmp_ok $pings->() - $before, '<=', 1 + int(time() - $began),
+    cmp_ok $asked->() - $before, '<=', 1 + int(time() - $began),
         '200 probes: one question a second at most';
 
-    $proxy->rule(qr/^PING/, 'delay 0.5');
+    $proxy->rule(qr/^FCALL cwmp_ready_1/, 'delay 0.5');
     sleep(1.1);
     $_->get('/ready', no_read => 1), $_->disconnect
         for map { $t->raw } 1 .. 5;

@@ -140,4 +140,25 @@ subtest 'a slot is down, and who asked has gone' => sub {
 };
 
 
+subtest 'a node of nginx is ready while a primary is there' => sub {
+    my $cluster = CWMP::RedisCluster->new(dir => folder(), primaries => 2,
+        args => ['--cluster-require-full-coverage', 'no'])->start;
+    my $t = CWMP::Test->new(redis => 0, workers => 1,
+        cwmp_redis => $cluster->address . ' timeout=500ms',
+        server => 'location = /ready { cwmp_ready; }');
+    my @s = $cluster->servers;
+    my ($there) = grep { $cluster->owner('{' . $cluster->slot_of(
+                             "00D09E-Box-S$_") % 64 . '}') == $s[1] } 1 .. 100;
+    is $t->raw->get('/ready')->status, 200, 'ready';
+    is $t->raw->post(inform(serial => "S$there"))->status, 200, 'a session';
+
+    $s[0]->kill9;                       # of slot 0
+    sleep(1.1);
+    is $t->raw->get('/ready')->status, 200, 'ready, of half of the devices';
+    is $t->raw->post(inform(serial => "S$there"))->status, 200,
+        'which are served';
+    $t->finish;
+};
+
+
 done_testing;
