@@ -15,6 +15,7 @@
 
 #define NGX_HTTP_CWMP_SLOW   3      /* seconds with answers, in succession */
 #define NGX_HTTP_CWMP_GOOD   5
+#define NGX_HTTP_CWMP_LEAST  20     /* ms: the clock ticks each of them */
 #define NGX_HTTP_CWMP_STALE  10     /* seconds without: nothing is known */
 
 
@@ -166,11 +167,12 @@ ngx_http_cwmp_overload(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         ms = ngx_parse_time(&s, 0);
 
-        if (ms != (ngx_msec_t) NGX_ERROR && ms > 1) {
+        if (ms != (ngx_msec_t) NGX_ERROR && ms >= NGX_HTTP_CWMP_LEAST) {
             cmcf->slow = ms;
             return NGX_CONF_OK;
         }
     }
 
-    return ngx_http_cwmp_invalid(cf, "off or e.g. latency=500ms");
+    return ngx_http_cwmp_invalid(cf, "off or e.g. latency=500ms, 20ms "
+                                 "at least");
 }

@@ -74,6 +74,7 @@ subtest 'SLOW what nginx -t refuses' => sub {
     for (['cwmp_overload latency=fast;',
           qr/invalid value "latency=fast" in "cwmp_overload": use off or e\.g\. latency=500ms/],
          ['cwmp_overload latency=0;', qr/use off or e\.g\./],
+         ['cwmp_overload latency=19ms;', qr/"latency=19ms".*20ms at least/],
          ['cwmp_overload 500ms;', qr/use off or e\.g\./],
          ['cwmp_overload off; cwmp_overload off;', qr/is duplicate/],
          ['server { location / { cwmp_overload off; } }', qr/not allowed here/])
