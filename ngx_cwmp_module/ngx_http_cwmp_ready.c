@@ -2,8 +2,8 @@
  * cwmp_ready: what a balancer asks.  200 while this node should get traffic;
  * 503, and why, while a file says that it is drained, while the worker is
  * exiting, and while Redis does not answer, or would take no write.  Redis is
- * asked only when no step had an answer of it just before.  A slow Redis is no reason: it is slow for
- * the other nodes, too.
+ * asked only when no step had an answer of it just before.  A slow Redis is no
+ * reason: it is slow for the other nodes, too.
  */
 
 #include "ngx_http_cwmp.h"
