@@ -24,7 +24,6 @@
 
 static ngx_cwmp_redis_t *ngx_cwmp_redis_client(ngx_cycle_t *cycle,
     ngx_cwmp_redis_conf_t *conf);
-static void ngx_cwmp_redis_fit(redisReply *reply);
 static ngx_int_t ngx_cwmp_redis_reload(ngx_cwmp_redis_t *redis,
     ngx_cwmp_redis_cmd_t *cmd);
 static void ngx_cwmp_redis_deadline_handler(ngx_event_t *ev);
@@ -282,14 +281,7 @@ ngx_cwmp_redis_reply(ngx_cwmp_redis_t *redis, redisReply *reply)
         return;
     }
 
-    hint = ngx_cwmp_redis_hopeless(reply);
-
-    if (hint && cmd->forgotten && redis->conf->cluster
-        && ngx_cwmp_redis_says(reply, "CLUSTERDOWN "))
-    {
-        hint = NULL;                    /* of a slot, not of the node */
-    }
-
+    hint = ngx_cwmp_redis_hopeless(redis, reply);
     if (hint) {
         ngx_cwmp_redis_lost(redis, 0, "it says \"%*s\"%s",
                             ngx_min(reply->len, 120), reply->str, hint);
@@ -321,10 +313,14 @@ ngx_cwmp_redis_reply(ngx_cwmp_redis_t *redis, redisReply *reply)
  * quotes of a command may be a session's token.
  */
 
-static void
+void
 ngx_cwmp_redis_fit(redisReply *reply)
 {
     char  *p;
+
+    if (reply->str == NULL) {
+        return;
+    }
 
     p = ngx_strstr(reply->str, ", with args beginning with");
 

@@ -19,6 +19,8 @@
 typedef struct {
     ngx_str_t       word;
     const char     *hint;
+    const char     *sentinel;       /* the hint, if it is one's */
+    unsigned        cluster:1;      /* one's node may say so at any time */
 } ngx_cwmp_redis_hopeless_t;
 
 
@@ -53,19 +55,26 @@ static void ngx_cwmp_redis_partitions(ngx_cwmp_redis_t *redis);
 /* answers after which this connection is of no use to anybody */
 
 static ngx_cwmp_redis_hopeless_t  ngx_cwmp_redis_words[] = {
-    { ngx_string("LOADING "), "" },
-    { ngx_string("ERR max number of clients"), " (raise Redis' maxclients)" },
-    { ngx_string("DENIED "), " (Redis' protected mode: give it a password)" },
+    { ngx_string("LOADING "), "", NULL, 0 },
+    { ngx_string("ERR max number of clients"),
+      " (raise Redis' maxclients)", NULL, 0 },
+    { ngx_string("DENIED "),
+      " (Redis' protected mode: give it a password)", NULL, 0 },
     { ngx_string("READONLY "),
-      " (a replica: name the master in cwmp_redis)" },
+      " (a replica: name the master in cwmp_redis)", NULL, 0 },
     { ngx_string("MASTERDOWN "),
-      " (a replica: name the master in cwmp_redis)" },
-    { ngx_string("CLUSTERDOWN "), "" },
+      " (a replica: name the master in cwmp_redis)", NULL, 0 },
+    { ngx_string("MOVED "),
+      " (a Cluster: add \"cluster\" to cwmp_redis)", NULL, 1 },
+    { ngx_string("CLUSTERDOWN "),
+      " (a Cluster: add \"cluster\" to cwmp_redis)", NULL, 1 },
     { ngx_string("NOAUTH "),
-      " (set password= or password_file= in cwmp_redis)" },
+      " (set password= or password_file= in cwmp_redis)",
+      " (set sentinel_password= in cwmp_redis)", 0 },
     { ngx_string("WRONGPASS "),
-      " (check user= and password= of cwmp_redis)" },
-    { ngx_null_string, NULL }
+      " (check user= and password= of cwmp_redis)",
+      " (check sentinel_password= of cwmp_redis)", 0 },
+    { ngx_null_string, NULL, NULL, 0 }
 };
 
 
@@ -112,7 +121,7 @@ ngx_cwmp_redis_library(ngx_cwmp_redis_t *redis)
 
 
 const char *
-ngx_cwmp_redis_hopeless(const redisReply *reply)
+ngx_cwmp_redis_hopeless(ngx_cwmp_redis_t *redis, const redisReply *reply)
 {
     ngx_cwmp_redis_hopeless_t  *h;
 
@@ -121,9 +130,14 @@ ngx_cwmp_redis_hopeless(const redisReply *reply)
     }
 
     for (h = ngx_cwmp_redis_words; h->word.len; h++) {
-        if (ngx_strncmp(reply->str, h->word.data, h->word.len) == 0) {
-            return h->hint;
+        if (ngx_strncmp(reply->str, h->word.data, h->word.len) != 0
+            || (h->cluster && redis->conf->cluster))
+        {
+            continue;
         }
+
+        return (h->sentinel && redis->front && redis->conf->sentinel.len)
+               ? h->sentinel : h->hint;
     }
 
     return NULL;
@@ -237,7 +251,7 @@ ngx_cwmp_redis_setname_reply(void *data, redisReply *reply, const char *error)
         return;
     }
 
-    if (ngx_cwmp_redis_hopeless(reply)) {
+    if (ngx_cwmp_redis_hopeless(redis, reply)) {
         ngx_cwmp_redis_refused(redis, "CLIENT SETNAME", reply, "");
         return;
     }
@@ -276,13 +290,15 @@ ngx_cwmp_redis_info_reply(void *data, redisReply *reply, const char *error)
         ? (u_char *) ngx_strstr(reply->str, key) : NULL;
 
     if (p == NULL) {
-        if (reply->type != REDIS_REPLY_ERROR
-            || ngx_cwmp_redis_hopeless(reply) == NULL)
-        {
+        if (ngx_cwmp_redis_hopeless(redis, reply) == NULL) {
             ngx_log_error(NGX_LOG_NOTICE, redis->parent, 0,
                           "Redis at %V: its maxmemory-policy is not known: "
-                          "allow \"+info\" in its ACL, and make sure that it "
-                          "is noeviction", ngx_cwmp_redis_name(redis));
+                          "%s: make sure that it is noeviction",
+                          ngx_cwmp_redis_name(redis),
+                          ngx_cwmp_redis_says(reply, "NOPERM ")
+                          ? "allow \"+info\" in its ACL"
+                          : reply->type == REDIS_REPLY_ERROR ? reply->str
+                          : "INFO does not tell it");
         }
 
         return;
@@ -574,7 +590,7 @@ ngx_cwmp_redis_refused(ngx_cwmp_redis_t *redis, const char *what,
 {
     const char  *known;
 
-    known = ngx_cwmp_redis_hopeless(reply);
+    known = ngx_cwmp_redis_hopeless(redis, reply);
 
     if (known && *known) {
         hint = known;

@@ -221,6 +221,9 @@ ngx_int_t ngx_cwmp_redis_ask(ngx_cwmp_redis_t *redis, const ngx_str_t *argv,
 /* the reply to the first in line; it may end the connection */
 void ngx_cwmp_redis_reply(ngx_cwmp_redis_t *redis, redisReply *reply);
 
+/* its text may go into a log */
+void ngx_cwmp_redis_fit(redisReply *reply);
+
 /* after a change of the connection */
 void ngx_cwmp_redis_resume(ngx_cwmp_redis_t *redis);
 void ngx_cwmp_redis_detach(ngx_cwmp_redis_t *redis, ngx_uint_t again,
@@ -282,7 +285,8 @@ void ngx_cwmp_redis_read_handler(ngx_event_t *rev);
 ngx_int_t ngx_cwmp_redis_handshake(ngx_cwmp_redis_t *redis);
 
 /* what to do about an error that concerns the connection, else NULL */
-const char *ngx_cwmp_redis_hopeless(const redisReply *reply);
+const char *ngx_cwmp_redis_hopeless(ngx_cwmp_redis_t *redis,
+    const redisReply *reply);
 
 /* a user's function is not there; NGX_ERROR: no memory */
 ngx_uint_t ngx_cwmp_redis_missing(const redisReply *reply);

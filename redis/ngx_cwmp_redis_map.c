@@ -26,7 +26,10 @@ static void ngx_cwmp_redis_slots_reply(void *data, redisReply *reply,
     const char *error);
 static ngx_uint_t ngx_cwmp_redis_in_vain(ngx_cwmp_redis_t *front,
     ngx_cwmp_redis_t *down);
-static void ngx_cwmp_redis_range(ngx_cwmp_redis_t *front, redisReply *range);
+static ngx_uint_t ngx_cwmp_redis_is_map(redisReply *reply);
+static ngx_int_t ngx_cwmp_redis_range(ngx_cwmp_redis_t *front,
+    redisReply *range);
+static void ngx_cwmp_redis_no_node(ngx_cwmp_redis_t *front, redisReply *host);
 static void ngx_cwmp_redis_first_time(ngx_cwmp_redis_t *front);
 static void ngx_cwmp_redis_verified(void *data, redisReply *reply,
     const char *error);
@@ -101,6 +104,7 @@ ngx_cwmp_redis_slots_reply(void *data, redisReply *reply, const char *error)
 {
     size_t                 i;
     ngx_uint_t             s;
+    redisReply            *bad;
     ngx_cwmp_redis_t      *front = data;
     ngx_cwmp_redis_set_t  *set = front->set;
 
@@ -117,12 +121,26 @@ ngx_cwmp_redis_slots_reply(void *data, redisReply *reply, const char *error)
         return;
     }
 
+    if (!ngx_cwmp_redis_is_map(reply)) {
+        ngx_cwmp_redis_lost(front, 0, "its slots are not as CLUSTER SLOTS "
+                            "tells them");
+        return;
+    }
+
     for (s = 0; s < set->nslots; s++) {
         set->slots[s].node = NULL;
     }
 
+    bad = NULL;
+
     for (i = 0; i < reply->elements; i++) {
-        ngx_cwmp_redis_range(front, reply->element[i]);
+        if (ngx_cwmp_redis_range(front, reply->element[i]) != NGX_OK) {
+            bad = reply->element[i]->element[2]->element[0];
+        }
+    }
+
+    if (bad) {
+        ngx_cwmp_redis_no_node(front, bad);
     }
 
     if (ngx_cwmp_redis_in_vain(front, ngx_cwmp_redis_unused(set))) {
@@ -167,49 +185,99 @@ ngx_cwmp_redis_in_vain(ngx_cwmp_redis_t *front, ngx_cwmp_redis_t *down)
 
 /* first slot, last slot, the primary's host and port and more, replicas' */
 
-static void
+static ngx_uint_t
+ngx_cwmp_redis_is_map(redisReply *reply)
+{
+    size_t        i;
+    long long     first, last, n;
+    redisReply  **range, **who;
+
+    n = 0;
+
+    for (i = 0; i < reply->elements; i++) {
+        range = reply->element[i]->element;
+
+        if (reply->element[i]->type != REDIS_REPLY_ARRAY
+            || reply->element[i]->elements < 3
+            || range[0]->type != REDIS_REPLY_INTEGER
+            || range[1]->type != REDIS_REPLY_INTEGER
+            || range[2]->type != REDIS_REPLY_ARRAY || range[2]->elements < 2)
+        {
+            return 0;
+        }
+
+        first = range[0]->integer;
+        last = range[1]->integer;
+        who = range[2]->element;
+
+        if (who[1]->type != REDIS_REPLY_INTEGER
+            || first < 0 || last < first || last >= NGX_CWMP_REDIS_SLOTS)
+        {
+            return 0;
+        }
+
+        /* none is in two: so this is no work without end */
+
+        n += last - first + 1;
+
+        if (n > NGX_CWMP_REDIS_SLOTS) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
+
+static ngx_int_t
 ngx_cwmp_redis_range(ngx_cwmp_redis_t *front, redisReply *range)
 {
     long long          slot;
-    redisReply        *who, *host;
+    redisReply       **who;
     ngx_cwmp_redis_t  *node;
 
-    if (range->type != REDIS_REPLY_ARRAY || range->elements < 3) {
-        return;
-    }
+    who = range->element[2]->element;
 
-    who = range->element[2];
-
-    if (range->element[0]->type != REDIS_REPLY_INTEGER
-        || range->element[1]->type != REDIS_REPLY_INTEGER
-        || who->type != REDIS_REPLY_ARRAY || who->elements < 2
-        || who->element[1]->type != REDIS_REPLY_INTEGER)
-    {
-        return;
-    }
-
-    host = who->element[0];
-
-    node = ngx_cwmp_redis_peer_of(front, (u_char *) host->str,
-                                  host->type == REDIS_REPLY_STRING
-                                  ? host->len : 0,
-                                  (ngx_int_t) who->element[1]->integer);
+    node = ngx_cwmp_redis_peer_of(front, (u_char *) who[0]->str,
+                                  who[0]->type == REDIS_REPLY_STRING
+                                  ? who[0]->len : 0,
+                                  (ngx_int_t) who[1]->integer);
     if (node == NULL) {
-        ngx_log_error(NGX_LOG_ERR, front->parent, 0,
-                      "Redis at %V: a node of the Cluster is \"%s\", which is "
-                      "no address: set cluster-preferred-endpoint-type ip",
-                      ngx_cwmp_redis_name(front), host->str ? host->str : "");
-        return;
+        return NGX_ERROR;
     }
 
     node->used = 1;
 
-    for (slot = ngx_max(range->element[0]->integer, 0);
-         slot <= range->element[1]->integer && slot < NGX_CWMP_REDIS_SLOTS;
+    for (slot = range->element[0]->integer;
+         slot <= range->element[1]->integer;
          slot++)
     {
         front->set->slots[slot].node = node;
     }
+
+    return NGX_OK;
+}
+
+
+/* one line a map */
+
+static void
+ngx_cwmp_redis_no_node(ngx_cwmp_redis_t *front, redisReply *host)
+{
+    if (front->set->nnodes == NGX_CWMP_REDIS_NODES) {
+        ngx_log_error(NGX_LOG_ERR, front->parent, 0,
+                      "Redis at %V: the Cluster has more than %d primaries: "
+                      "slots of the others are not served",
+                      ngx_cwmp_redis_name(front), NGX_CWMP_REDIS_NODES);
+        return;
+    }
+
+    ngx_cwmp_redis_fit(host);
+
+    ngx_log_error(NGX_LOG_ERR, front->parent, 0,
+                  "Redis at %V: a node of the Cluster is \"%s\", which is no "
+                  "address: set cluster-preferred-endpoint-type ip",
+                  ngx_cwmp_redis_name(front), host->str ? host->str : "");
 }
 
 
@@ -280,6 +348,7 @@ ngx_cwmp_redis_master_reply(void *data, redisReply *reply, const char *error)
                                   ngx_atoi((u_char *) reply->element[1]->str,
                                            reply->element[1]->len));
     if (node == NULL) {
+        ngx_cwmp_redis_fit(reply->element[0]);
         ngx_cwmp_redis_lost(front, 0, "the master \"%s\" is no address: set "
                             "resolve-hostnames no in the Sentinels",
                             reply->element[0]->str);

@@ -140,6 +140,29 @@ subtest 'a slot is down, and who asked has gone' => sub {
 };
 
 
+subtest 'a map that cannot be' => sub {
+    my ($server, $proxy) = behind_proxy();
+    my $t = CWMP::Test->new(redis => 0, workers => 1,
+        cwmp_redis => $proxy->address . ' cluster timeout=500ms');
+    my $range = "\r\n*3\r\n:0\r\n:16383\r\n*2\r\n\$9\r\n127.0.0.1\r\n:1";
+
+    $proxy->rule(qr/^CLUSTER SLOTS/, 'say *2' . $range x 2);
+    is $t->raw->post(inform(serial => 'S1'))->status, 200, 'is asked again';
+    ok $t->wait_log(qr/lost: its slots are not as CLUSTER SLOTS tells/),
+        'and not taken';
+
+    my $bad = '*2' . ($range =~ s/16383/0/r . $range =~ s/:0/:1/r)
+                     =~ s/\$9\r\n127.0.0.1/\$8\r\na.b\ncrit/gr;
+    $proxy->rules([qr/^CLUSTER SLOTS/, "say $bad"],
+        [qr/^FCALL cwmp_step_2/, 'say -CLUSTERDOWN told by the test']);
+    $t->raw->post(inform(serial => 'S1'));
+    ok $t->wait_log(qr/a node of the Cluster is "a\.b crit", which is no/),
+        'a name where an address should be';
+    is scalar(my @lines = $t->error_log =~ /is no address/g), 1, 'one line a map';
+    $t->finish;
+};
+
+
 subtest 'a node of nginx is ready while a primary is there' => sub {
     my $cluster = CWMP::RedisCluster->new(dir => folder(), primaries => 3,
         args => ['--cluster-require-full-coverage', 'no'])->start;
@@ -155,8 +178,9 @@ subtest 'a node of nginx is ready while a primary is there' => sub {
     $s[0]->kill9;                       # of slot 0
     sleep(1.1);
     is $t->raw->get('/ready')->status, 200, 'ready, of two thirds of the devices';
-    is $t->raw->post(inform(serial => "S$there"))->status, 200,
-        'which are served';
+    ok wait_for(sub {
+        $t->raw->post(inform(serial => "S$there"))->status == 200
+    }, 10), 'which are served';
     $t->finish;
 };
 
