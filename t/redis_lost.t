@@ -218,7 +218,8 @@ subtest 'LOST again and again' => sub {
 subtest 'LOADING and other answers that end a connection' => sub {
     for my $said ('-LOADING Redis is loading the dataset in memory',
                   '-MASTERDOWN Link with MASTER is down',
-                  '-CLUSTERDOWN The cluster is down')
+                  '-CLUSTERDOWN The cluster is down',
+                  '-MOVED 1 127.0.0.1:1')
     {
         my ($word) = $said =~ /(\w+)/;
         $proxy->rule($STEP, "say $said");
@@ -228,6 +229,9 @@ subtest 'LOADING and other answers that end a connection' => sub {
             $t->raw->post(inform(serial => 'probe'))->status == 200
         }, 8), "RULE-11 $word: connected again without a restart";
         ok $t->wait_log(qr/it says "$word/), "$word is in the log";
+        next unless $word =~ /MOVED|CLUSTER/;
+        ok $t->wait_log(qr/it says "$word.*add "cluster" to cwmp_redis/),
+            'with what to do';
     }
 };
 

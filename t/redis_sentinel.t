@@ -100,5 +100,20 @@ subtest 'a Sentinel is gone' => sub {
     like $t->error_log, qr/knows no master "other"/, 'is not known';
 };
 
+
+subtest 'the Sentinels\' own password' => sub {
+    for (['', qr/NOAUTH.*\(set sentinel_password= in cwmp_redis\)/],
+         [' sentinel_password=none',
+          qr/WRONGPASS.*\(check sentinel_password= of cwmp_redis\)/])
+    {
+        my $c = CWMP::Test->new(redis => 0, cwmp_redis => $set->address
+                                . " timeout=500ms$_->[0]");
+        is $c->raw->post(inform(serial => 'S5'))->status, 503,
+            $_->[0] ? 'wrong' : 'missing';
+        like $c->error_log, $_->[1], 'the log says which';
+        $c->finish;
+    }
+};
+
 $t->finish;
 done_testing;
