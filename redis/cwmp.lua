@@ -238,9 +238,17 @@ local function note(c, text)
     c.notes[#c.notes + 1] = text
 end
 
+-- What is told cannot be untold: a stream that takes no entry stops nothing.
 local function event(c, kind, ...)
-    call('XADD', c.k[EVENTS], 'MAXLEN', '~', EVENTS_MAX, '*', 'type',
-                kind, 'device', c.id, ...)
+    local got = redis.pcall('XADD', c.k[EVENTS], 'MAXLEN', '~', EVENTS_MAX, '*',
+                            'type', kind, 'device', c.id, ...)
+    if type(got) == 'table' then
+        if string.find(got.err, 'WRONGTYPE', 1, true) then
+            error(got, 0)
+        end
+        note(c, 'event "' .. kind .. '" is not in ' .. c.k[EVENTS] .. ': '
+                .. got.err)
+    end
 end
 
 -- A function that takes a text apart as the pattern says, and remembers what
@@ -1124,6 +1132,7 @@ end
 function several.vanished(c, id)
     write_result(c, { id = id, status = 'lost', fault = reason_json(
                  'its entry in live was gone') })
+    several.drop(c, id, {})
 end
 
 -- Status of an object and of its values: 1 when one of them is only active later
@@ -1216,7 +1225,7 @@ end
 local function finish(c, id, status, more)
     local task, _, queued = load_task(c, id)
     if not task then
-        return
+        return several.vanished(c, id)
     end
     more = more or {}
     local changed = false
@@ -1469,7 +1478,6 @@ local function pick(c)
         end
         local task, json, queued = load_task(c, head[1])
         if not task then
-            call('ZREM', c.k[QUEUE], head[1])
             several.vanished(c, head[1])
         elseif not METHODS[task.method] then
             finish(c, head[1], 'lost', { fault = reason_json(
@@ -1930,6 +1938,21 @@ function several.damaged(c, run)
     call('DEL', c.k[RUNNING])
     not_due(c, 's')
     return true
+end
+
+-- The task of the RPC outstanding, and its JSON; nil when it ends here, since it
+-- is damaged or gone.
+function several.outstanding(c, run)
+    if several.damaged(c, run) then
+        return nil
+    end
+    local task, json = load_task(c, run.id)
+    if not task then
+        call('DEL', c.k[RUNNING])
+        not_due(c, 's')
+        several.vanished(c, run.id)
+    end
+    return task, json
 end
 
 function several.put_first(list, parts)
@@ -2830,15 +2853,12 @@ end
 local function lose(c, why)
     check_keys(c)
     local run = load_running(c)
-    if not run or several.damaged(c, run) then
-        return
-    end
-    local task = load_task(c, run.id)
-    call('DEL', c.k[RUNNING])
-    not_due(c, 's')
+    local task = run and several.outstanding(c, run)
     if not task then
         return
     end
+    call('DEL', c.k[RUNNING])
+    not_due(c, 's')
     why = why .. part_of_it(run)
     event(c, 'session', 'state', 'lost', 'task', run.id, 'reason', why)
     note(c, 'session ended with an RPC outstanding (' .. why .. '): task '
@@ -3199,8 +3219,8 @@ end
 local function same_rpc(c, s)
     local run = load_running(c)
     local task, json
-    if run and not several.damaged(c, run) then
-        task, json = load_task(c, run.id)
+    if run then
+        task, json = several.outstanding(c, run)
     end
     if task then
         return rpc_reply(c, s, run, task, json)
@@ -4252,12 +4272,8 @@ local function on_response(c, s, args)
     end
     local r = { method = args[9], json = args[10], status = args[11],
                 instance = args[12] }
-    local task, json = load_task(c, run.id)
+    local task, json = several.outstanding(c, run)
     if not task then
-        call('DEL', c.k[RUNNING])
-        return next_task(c, s)
-    end
-    if several.damaged(c, run) then
         return next_task(c, s)
     end
     local want = several.rpc[run.phase] or run.method
@@ -4294,9 +4310,8 @@ local function on_fault(c, s, args)
     end
     s.m = args[11] == run.rpc and '1' or '0'
     event(c, 'fault', 'id', run.id, 'code', args[10])
-    local task, json = load_task(c, run.id)
-    if not task or several.damaged(c, run) then
-        call('DEL', c.k[RUNNING])
+    local task, json = several.outstanding(c, run)
+    if not task then
         return next_task(c, s)
     end
     local less
@@ -4419,32 +4434,27 @@ local function on_verdict(c, s, args)
         return several.on_unsent(c, s, run, args[11])
     end
     local task, json
-    if run and args[10] ~= 'rejected' and not several.damaged(c, run) then
-        task, json = load_task(c, run.id)
+    if run and args[10] ~= 'rejected' then
+        task, json = several.outstanding(c, run)
     end
     if task and args[10] == 'split' then
         return several.on_split(c, s, run, task, json, args[11])
     elseif task then
         return several.on_known(c, s, run, task, json, args[11])
     end
-    if run then
-        if args[10] ~= 'rejected' then
-            call('DEL', c.k[RUNNING])
-        else
-            note(c, 'task ' .. run.id .. ' rejected: ' .. args[11] .. ': '
-                    .. args[12])
-            -- compare and check: it had been sent in an earlier session
-            local w = several.work_of(c, run)
-            local status = (run.instance ~= '' or run.phase == 'confirmed'
-                            or w and (w.applied or 0) > 0) and 'fault'
-                           or (run.phase == 'compare' or run.phase == 'check')
-                              and 'lost' or 'rejected'
-            if status == 'rejected' then
-                run.sent = nil
-            end
-            settle(c, s, run, status,
-                   { fault = reason_json(args[12], args[11]) })
+    if run and args[10] == 'rejected' then
+        note(c, 'task ' .. run.id .. ' rejected: ' .. args[11] .. ': '
+                .. args[12])
+        -- compare and check: it had been sent in an earlier session
+        local w = several.work_of(c, run)
+        local status = (run.instance ~= '' or run.phase == 'confirmed'
+                        or w and (w.applied or 0) > 0) and 'fault'
+                       or (run.phase == 'compare' or run.phase == 'check')
+                          and 'lost' or 'rejected'
+        if status == 'rejected' then
+            run.sent = nil
         end
+        settle(c, s, run, status, { fault = reason_json(args[12], args[11]) })
     end
     return next_task(c, s)
 end
@@ -4673,9 +4683,11 @@ local function waiting_due(c, id)
     if w.deadline > c.now then
         return due(c, 'w', id, w.deadline)
     end
-    if task.retry and not w.answered then
+    -- what it set can be read back, however late
+    local reads_back = w.method == 'SetParameterValues' and not task.retry
+    if not w.answered and (task.retry or reads_back) then
         no_longer_waits(c, w)
-        return send_again(c, w, task)
+        return send_again(c, w, task, reads_back and 'verify' or nil)
     end
     local device = { q = call('HGET', c.k[DEVICE], 'quirks') }
     local tells = quirk(device, 'transferComplete') ~= false
@@ -4732,11 +4744,17 @@ local function cwmp_deadline_2(keys, args)
     return cwmp_deadline_1(keys, args)
 end
 
+-- Nobody's is one that lasts longer than any: of before the clock was set back.
+function house.is_held(lock, most)
+    local left = call('PTTL', lock)
+    return left >= 0 and left <= tonumber(most)
+end
+
 -- keys: due, due:lock; args: who asks, how long the lock holds in ms, how many
 -- at most.  What is due now, for one asker at a time.
 local function cwmp_due_1(keys, args)
     local owner = call('GET', keys[2])
-    if owner and owner ~= args[1] then
+    if owner and owner ~= args[1] and house.is_held(keys[2], args[2]) then
         return {}
     end
     call('SET', keys[2], args[1], 'PX', args[2])
@@ -4963,10 +4981,7 @@ local function mend_queue(c, w, id, elsewhere, lives)
               function() call('ZREM', c.k[QUEUE], id) end)
     elseif not lives[id] then
         found(c, w, 'task ' .. id .. ' is in the queue, and not in live',
-              function()
-            call('ZREM', c.k[QUEUE], id)
-            several.vanished(c, id)
-        end)
+              function() several.vanished(c, id) end)
     end
 end
 
@@ -5023,6 +5038,14 @@ local function mend_live(c, w, lives, rest, placed)
             found(c, w, 'field ' .. shown(field, 80) .. ' of live is of no task',
                   function() call('HDEL', c.k[LIVE], field) end)
         end
+    end
+end
+
+-- What is pushed plainly may expire before the device comes.
+local function mend_inbox(c, w)
+    if not w.dry and call('EXISTS', c.k[TASKS]) == 1 then
+        check_keys(c)
+        intake(c, INTAKE)
     end
 end
 
@@ -5084,8 +5107,9 @@ local function mend(c, w)
                      .. math.floor(silent / DAY) .. ' days',
                      function() remove(c, 'silent') end)
     end
-    mend_index(c, w, d)
+    mend_inbox(c, w)
     mend_tasks(c, w, d)
+    mend_index(c, w, d)
     if call('EXISTS', c.k[DEVICE] .. ':moving') == 1 then
         found(c, w, 'its replacement was begun and did not end: run '
                     .. 'cwmp-device replace again', function() end)
@@ -5831,11 +5855,12 @@ end
 ]]
 local function cwmp_due_2(keys, args)
     local lock = call('GET', keys[2])
-    if lock and string.match(lock, '^(%S+) ') ~= args[1] then
+    local own = lock and string.match(lock, '^(%S+) ') == args[1]
+    if lock and not own and house.is_held(keys[2], args[2]) then
         return { '', {}, 0, {} }
     end
     local second, us = clock()
-    lock = lock or args[1] .. ' ' .. second .. us
+    lock = own and lock or args[1] .. ' ' .. second .. us
     call('SET', keys[2], lock, 'PX', args[2])
     local now = second .. string.sub(us, 1, 3)
     local members = call('ZRANGEBYSCORE', keys[1], '-inf', now, 'LIMIT', 0,
@@ -5865,6 +5890,9 @@ local function cwmp_push(keys, args)
                .. 'add "new":true to push a task for a device that will come')
     end
     check_keys(c)
+    if task.wake then
+        check_kinds(c, { [WAKE] = 'stream' })
+    end
     -- what was pushed plainly before comes first
     local left = house.take_inbox(c)
     if room(c) <= 0 then

@@ -58,6 +58,13 @@ sub lose {
 }
 
 
+# as a node does it
+sub deadline {
+    my ($d, $member) = @_;
+    $t->redis->cmd('FCALL', 'cwmp_deadline_1', 1, $d->key(undef), $d->id, $member);
+}
+
+
 # --- an event without a key ------------------------------------------------
 
 subtest 'SES-18 1 BOOT ends a Reboot that was accepted, no other' => sub {
@@ -119,6 +126,77 @@ subtest 'SES-17 SES-18 after the session time-out' => sub {
     is $undone->status('set'), 'done', '... and done';
     is_deeply [map { $_->{id} } $undone->results], ['k0', 'set'],
         'one result each';
+};
+
+
+# What it has set can be read back whenever the device comes.
+subtest 'a device that is silent for more than a day' => sub {
+    my ($set, $add) = (device(), device());
+    lose($set, $SET);
+    lose($add, $ADD);
+    for my $d ($set, $add) {
+        my $key = $d->key('waiting');
+        $t->redis->cmd('DEL', $d->key('session'));
+        deadline($d, 's ' . $d->id);
+        my ($task, $entry) = $t->redis->list('HGETALL', $key);
+        $t->redis->cmd('HSET', $key, $task, $entry =~ s/("deadline":)\d+/${1}1/r);
+        deadline($d, 'w ' . $d->id . " $task");
+    }
+    is $add->status('add'), 'lost', 'AddObject is lost';
+    is $set->status('set'), 'none', 'SetParameterValues is not';
+    my $r = $set->begin;
+    is $r->method, 'GetParameterValues', 'it is read back';
+    $set->post(gpv_response($r->id, [$X, 'string', 'new']));
+    is_deeply $set->ended, ['set done'], 'and done';
+};
+
+
+# --- what is gone from Redis ------------------------------------------------
+
+subtest 'the entry of a task in live is gone' => sub {
+    my $gone = sub { $t->redis->cmd('HDEL', $_[0]->key('live'), $_[1]) };
+    my %how = (
+        'a new Inform' => sub { $_[0]->inform },
+        'its response' => sub { $_[0]->respond($_[1]) },
+        'a fault' => sub { $_[0]->refuse($_[1], 9002) },
+        'an empty POST' => sub { $_[0]->empty },
+        'the deadline' => sub { $t->redis->cmd('DEL', $_[0]->key('session'));
+                                deadline($_[0], 's ' . $_[0]->id) },
+    );
+    for my $what (sort keys %how) {
+        my $d = device();
+        $d->give_reads('r');
+        my $r = $d->begin;
+        $gone->($d, 'r');
+        $how{$what}->($d, $r);
+        is_deeply $d->ended, ['r lost'], "it runs, $what: one result";
+        like $d->reason('r'), qr/its entry in live was gone/, '... and why';
+        is $d->has('running'), 0, '... it runs no more';
+        $d->session;
+        is_deeply $d->ended, ['r lost'], '... and no other';
+        is $d->leftovers, '', '... nothing is left';
+    }
+    my $d = device();
+    $d->give({ method => 'Reboot', id => 'b' });
+    $d->session;
+    $gone->($d, 'b');
+    $d->session('1 BOOT');
+    is_deeply $d->ended, ['b lost'], 'it waits: one result';
+    is $d->leftovers, '', '... nothing is left';
+};
+
+
+subtest 'a stream of events that takes no more' => sub {
+    my $d = device();
+    $d->give_reads('r');
+    my $r = $d->begin;
+    $t->redis->cmd('XADD', 'cwmp:{0}:events',
+                   '18446744073709551615-18446744073709551615', 'a', 'b');
+    is $d->respond($r)->status, 204, 'a session goes on';
+    is_deeply $d->ended, ['r done'], 'one result';
+    ok $t->wait_log(qr/event "task" is not in cwmp:\{0\}:events: .*device: ${\$d->id}/),
+        'the log tells it';
+    $t->redis->cmd('DEL', 'cwmp:{0}:events');
 };
 
 

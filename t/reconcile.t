@@ -186,6 +186,18 @@ subtest 'queue, live, running and waiting disagree' => sub {
 };
 
 
+subtest 'what was pushed plainly expires while the device is away' => sub {
+    my $d = known();
+    $d->give({ %$GET, id => 'e', expires => time - 5 }, { %$GET, id => 'f' });
+    is_deeply [found('dry')], [], 'looking changes nothing';
+    is $redis->cmd('LLEN', $d->key('tasks')), 2, 'they are in the inbox';
+    found();
+    ok wait_for(sub { $d->status('e') eq 'expired' }), 'a pass: it expires';
+    $d->session;
+    is $d->status('f'), 'done', 'the other one is done';
+};
+
+
 subtest '"free" is wrong' => sub {
     my $d = known();
     $d->session;
@@ -277,6 +289,12 @@ subtest 'who works off the deadlines' => sub {
     is $redis->cmd('ZCARD', $lock[0]), 1, 'nothing was done';
     is $do->($new, 5000), 'ok', 'who has it works';
     is $redis->cmd('ZCARD', $lock[0]), 0, 'it is done';
+    $redis->cmd('SET', $lock[1], 'bb 1', 'PX', 3600000);
+    is $redis->cmd('FCALL', 'cwmp_due_1', 2, @lock, 'cc', 300, 64)->[0] // 'ok',
+        'ok', 'of before the clock was set back: nobody has the lock';
+    cmp_ok $redis->cmd('PTTL', $lock[1]), '<=', 300, 'the next one takes it';
+    $redis->cmd('SET', $lock[1], 'bb 1', 'PX', 3600000);
+    like $ask->('aa', 5000)->[0], qr/^aa \d+$/, 'so it is with this function';
     $redis->cmd('DEL', @lock);
 };
 

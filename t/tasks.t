@@ -106,6 +106,15 @@ subtest 'wake' => sub {
     is $wake->(), 0, 'nobody is woken unasked';
     fcall($d, read_task(wake => \1));
     is $wake->(), 1, 'wake: an entry in the wake stream';
+
+    $redis->cmd('RENAME', 'cwmp:{0}:wake', 'away');
+    $redis->cmd('SET', 'cwmp:{0}:wake', 'x');
+    my $queued = $redis->cmd('ZCARD', $d->key('queue'));
+    like $redis->try('FCALL', 'cwmp_push', 1, $d->key('tasks'),
+                     '{"method":"Reboot","wake":true}'),
+        qr/cwmp:\{0\}:wake is a string, but must be a stream/, 'no stream: said';
+    is $redis->cmd('ZCARD', $d->key('queue')), $queued, '... nothing is queued';
+    $redis->cmd('RENAME', 'away', 'cwmp:{0}:wake');
 };
 
 
