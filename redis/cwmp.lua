@@ -79,6 +79,7 @@ local MATCH_BYTES = 256             -- of what it is for
 local BOUND = {
     response = 65536,               -- bytes of what several reads gave
     work = 65536,                   -- bytes of what is left to do
+    expired = 1048576,              -- of tasks that expired, in a step
     spare = 200,                    -- RPCs of a read that asks for less
     reads = 2000,                   -- RPCs of a read, whatever it is
     blamed = 50,                    -- names that a read may fail for
@@ -1435,12 +1436,18 @@ local function intake(c, most)
     return true
 end
 
--- those whose notBefore has come join the queue's end
+-- Those whose notBefore has come join the queue's end; as many as may be decoded
+-- in a step, the others in the next one.
 local function ripen(c)
     local ripe = call('ZRANGEBYSCORE', c.k[QUEUE], LATER, LATER + c.now,
                       'LIMIT', 0, SLICE)
     for _, id in ipairs(ripe) do
-        call('ZADD', c.k[QUEUE], place(c, load_task(c, id) or {}), id)
+        if (c.ripened or 0) >= INTAKE_BYTES then
+            return
+        end
+        local task, json = load_task(c, id)
+        c.ripened = (c.ripened or 0) + #(json or '')
+        call('ZADD', c.k[QUEUE], place(c, task or {}), id)
     end
 end
 
@@ -1457,11 +1464,14 @@ local function release(c, codes)
     end
     for i, code in ipairs(call('HMGET', c.k[LIVE], unpack(names))) do
         if not code or codes[code] then
-            local task = load_task(c, ids[i])
             call('HDEL', c.k[LIVE], names[i])
-            call('ZADD', c.k[QUEUE], place(c, task or {}), ids[i])
+            -- as if its notBefore had come long ago
+            call('ZADD', c.k[QUEUE], string.format('%.0f', LATER + i), ids[i])
             found = true
         end
+    end
+    if found then
+        ripen(c)
     end
     return found
 end
@@ -1483,6 +1493,10 @@ local function pick(c)
             finish(c, head[1], 'lost', { fault = reason_json(
                    'its entry in live was damaged') })
         elseif task.expires and task.expires * 1000 <= c.now then
+            if (c.expired or 0) >= BOUND.expired then
+                return nil          -- the deadlines end them meanwhile
+            end
+            c.expired = (c.expired or 0) + #json
             finish(c, head[1], 'expired')
         else
             return head[1], head[2], task, json, queued
@@ -4987,20 +5001,17 @@ end
 
 -- It is nowhere: back to the queue, unless it was sent and may not be again.
 local function restore(c, id)
-    local task = load_task(c, id)
-    local m = METHODS[task.method]
     local sent = tonumber(call('HGET', c.k[LIVE], '=a ' .. id) or 0) > 0
-    if not m then
-        return finish(c, id, 'lost', { fault = reason_json(
-                      'its entry in live was damaged') })
-    elseif sent and m.lost ~= 'again' and not task.retry then
+    local task = sent and load_task(c, id)
+    if task and (METHODS[task.method] or {}).lost ~= 'again' and not task.retry
+    then
         return finish(c, id, 'lost', { fault = reason_json('sent, and what '
                       .. 'was known of its outcome is gone') })
     end
-    local order = next_number(c)
+    -- what it may wait for is looked at when its turn comes
     local after = call('HEXISTS', c.k[LIVE], '=w ' .. id) == 1
-    call('ZADD', c.k[QUEUE], after and string.format('%.0f', AFTER + order)
-                             or place(c, task, order), id)
+    call('ZADD', c.k[QUEUE], string.format('%.0f', (after and AFTER or LATER)
+                                                   + next_number(c)), id)
 end
 
 local function mend_expiry(c, w, queued)
