@@ -19,7 +19,7 @@ use CWMP::RedisProxy;
 use CWMP::Test qw(free_port);
 
 my $TRYAGAIN = 'say -TRYAGAIN Multiple keys request during rehashing of slot';
-my $FIRST = qr/^FCALL cwmp_chunk_2 .* Device\.X\.1\.Name /;
+my $FIRST = qr/^FCALL cwmp_chunk_\d .* Device\.X\.1\./;
 
 my $dir = File::Temp->newdir('cwmp-order-XXXXXX', TMPDIR => 1);
 my $port = free_port();
@@ -59,7 +59,7 @@ sub read_of {
 
 subtest 'the second chunk is answered before the first' => sub {
     my ($status, $n) = read_of('S1', 1400, [$FIRST, $TRYAGAIN, 3],
-        [qr/^FCALL cwmp_chunk_2/, 'say -ERR told by the test']);
+        [qr/^FCALL cwmp_chunk_\d/, 'say -ERR told by the test']);
 
     is $status, 503, 'it failed: the CPE comes again';
     is $t->raw->post(inform(serial => 'S2'))->status, 200, 'others are served';
