@@ -123,10 +123,6 @@ ngx_cwmp_redis_destroy(ngx_cwmp_redis_t *redis)
         ngx_cwmp_redis_destroy(redis->second);
     }
 
-    if (redis->closing && redis->peer.connection == NULL) {
-        return;
-    }
-
     redis->closing = 1;
     ngx_cwmp_redis_unresolve(redis);
 
@@ -480,7 +476,7 @@ ngx_cwmp_redis_fail(ngx_cwmp_redis_t *redis, ngx_queue_t *failed,
 
     } else {
         *ngx_snprintf(error, sizeof(error) - 1, "Redis at %V: %s",
-                      ngx_cwmp_redis_name(redis), why) = '\0';
+                      ngx_cwmp_redis_blamed(redis), why) = '\0';
     }
 
     while (!ngx_queue_empty(failed)) {

@@ -58,7 +58,8 @@ ngx_cwmp_redis_refuses(ngx_cwmp_redis_t *redis)
 
         if (redis->peer.connection || redis->retry.timer_set || left > 0) {
             return ngx_cwmp_redis_text(redis, "Redis at %V is down: %s",
-                                       ngx_cwmp_redis_name(redis), redis->why);
+                                       ngx_cwmp_redis_blamed(redis),
+                                       redis->why);
         }
     }
 
@@ -67,7 +68,7 @@ ngx_cwmp_redis_refuses(ngx_cwmp_redis_t *redis)
     {
         ngx_cwmp_redis_down(redis);
         return ngx_cwmp_redis_text(redis, "Redis at %V is down: %s",
-                                   ngx_cwmp_redis_name(redis), redis->why);
+                                   ngx_cwmp_redis_blamed(redis), redis->why);
     }
 
     return NULL;
@@ -121,8 +122,15 @@ ngx_cwmp_redis_connect(ngx_cwmp_redis_t *redis)
 
     ngx_cwmp_redis_arm(redis);
 
-    if (rc == NGX_AGAIN) {
+    /* where connect() does not wait, TLS comes first all the same */
+
+    if (rc == NGX_AGAIN || redis->conf->ssl) {
         redis->state = NGX_CWMP_REDIS_CONNECTING;
+
+        if (rc == NGX_OK) {
+            ngx_post_event(c->write, &ngx_posted_events);
+        }
+
         return NGX_OK;
     }
 
@@ -357,7 +365,7 @@ ngx_cwmp_redis_lost(ngx_cwmp_redis_t *redis, ngx_uint_t again,
 
     had = redis->pending;
     again = again && redis->established && !redis->reconnected
-            && !redis->closing;
+            && !redis->closing && !ngx_cwmp_redis_answered(redis);
 
     ngx_queue_init(&failed);
     ngx_cwmp_redis_close(redis);
@@ -471,7 +479,7 @@ ngx_cwmp_redis_down(ngx_cwmp_redis_t *redis)
     redis->down = 1;
     redis->retry_at = ngx_current_msec + delay;
 
-    if (!ngx_exiting && ngx_cwmp_redis_wanted(redis)) {
+    if (ngx_cwmp_redis_wanted(redis)) {
         ngx_add_timer(&redis->retry, delay);
     }
 
@@ -494,6 +502,8 @@ ngx_cwmp_redis_down(ngx_cwmp_redis_t *redis)
 static void
 ngx_cwmp_redis_shout(ngx_cwmp_redis_t *redis, ngx_uint_t level)
 {
+    redis->blamed = redis->at;
+
     if (ngx_strcmp(redis->logged, redis->why) == 0) {
         return;
     }
@@ -531,8 +541,7 @@ ngx_cwmp_redis_retry_handler(ngx_event_t *ev)
         return;
     }
 
-    if (ngx_exiting || redis->peer.connection || !ngx_cwmp_redis_wanted(redis))
-    {
+    if (redis->peer.connection || !ngx_cwmp_redis_wanted(redis)) {
         return;
     }
 

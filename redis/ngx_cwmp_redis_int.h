@@ -54,6 +54,7 @@
 #define NGX_CWMP_REDIS_RECENT      60000        /* reconnect for demand of */
 #define NGX_CWMP_REDIS_SLOTS       16384        /* of a Cluster */
 #define NGX_CWMP_REDIS_NODES       1024         /* of a Cluster, at most */
+#define NGX_CWMP_REDIS_ASK         100          /* ms between questions */
 #define NGX_CWMP_REDIS_PAUSE       25           /* ms, doubled each time, */
 #define NGX_CWMP_REDIS_PAUSES      4            /* so often */
 
@@ -160,7 +161,8 @@ struct ngx_cwmp_redis_s {
     unsigned                 front:1;       /* of the set */
     unsigned                 used:1;        /* the map names it */
 
-    u_char                   why[256];      /* it is not there */
+    ngx_uint_t               blamed;        /* the address that is not there, */
+    u_char                   why[256];      /* and why */
     u_char                   logged[256];   /* the last why in the log */
     u_char                   error[512];    /* for who is refused */
     u_char                   in[NGX_CWMP_REDIS_RECV];
@@ -200,13 +202,28 @@ struct ngx_cwmp_redis_set_s {
 
 #define ngx_cwmp_redis_name(redis)  (&(redis)->addrs[(redis)->at].name)
 
+/* "at" may be another's by now */
+
+#define ngx_cwmp_redis_blamed(redis)                                          \
+    (&(redis)->addrs[(redis)->blamed].name)
+
 #define ngx_cwmp_redis_is_node(redis)  ((redis)->set && !(redis)->front)
 
-/* a Sentinel is asked all the time, others' connection is opened for somebody */
+/*
+ * A Sentinel is asked all the time, others' connection is opened for somebody;
+ * in a worker that is exiting for those only who wait.
+ */
 
 #define ngx_cwmp_redis_wanted(redis)                                          \
-    (((redis)->front && (redis)->conf->sentinel.len)                          \
-     || ngx_current_msec - (redis)->demand < NGX_CWMP_REDIS_RECENT)
+    (ngx_exiting ? (redis)->pending != 0                                      \
+     : ((redis)->front && (redis)->conf->sentinel.len)                        \
+       || ngx_current_msec - (redis)->demand < NGX_CWMP_REDIS_RECENT)
+
+/* one that ends after each answer is not asked faster for that */
+
+#define ngx_cwmp_redis_answered(redis)                                        \
+    ((redis)->front                                                           \
+     && ngx_current_msec - (redis)->set->asked < NGX_CWMP_REDIS_ASK)
 
 #define ngx_cwmp_redis_cmd(q)                                                 \
     (ngx_queue_data(q, ngx_cwmp_redis_cmd_t, queue))

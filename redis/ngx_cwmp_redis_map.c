@@ -16,7 +16,6 @@
 #include "cwmp_keys.h"
 
 
-#define NGX_CWMP_REDIS_ASK       100    /* ms between questions, at least */
 #define NGX_CWMP_REDIS_WATCH     500    /* ms between looks at the master */
 #define NGX_CWMP_REDIS_VAIN      4      /* answers that do not help, */
 #define NGX_CWMP_REDIS_VAIN_MAX  64     /* then so many */

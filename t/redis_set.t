@@ -10,6 +10,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use File::Temp ();
+use IO::Socket::INET;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -140,6 +141,40 @@ subtest 'a slot is down, and who asked has gone' => sub {
 };
 
 
+# One refuses, one says nothing: who did what?
+subtest 'two addresses that are down' => sub {
+    my ($refuses, $silent) = (free_port(), free_port());
+    my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 9,
+        LocalPort => $silent, ReuseAddr => 1) or die;
+    my $t = CWMP::Test->new(redis => 0, workers => 1,
+        cwmp_redis => "127.0.0.1:$refuses 127.0.0.1:$silent cluster "
+                      . 'timeout=1s connect_timeout=100ms');
+
+    is $t->raw->post(inform(serial => "S$_"))->status, 503, '503' for 1 .. 5;
+    my @said = $t->error_log =~ /session cannot go on: Redis at (.*?), client/g;
+    is_deeply [grep { !/^\S+:$refuses\b.* connect\(\) failed/
+                      && !/^\S+:$silent\b.* no handshake/ } @said], [],
+        'each is named with what it did' or diag "@said";
+    $t->finish;
+};
+
+
+subtest 'a worker that is exiting asks the next one' => sub {
+    my $set = CWMP::RedisCluster->new(dir => folder(), sentinels => 1)->start;
+    my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 9)
+        or die;
+    my $t = CWMP::Test->new(redis => 0, workers => 1, cwmp_redis =>
+        '127.0.0.1:' . $listen->sockport . ' ' . $set->address
+        . ' timeout=10s connect_timeout=1s');
+    my $raw = $t->raw;
+    $raw->post(inform(serial => 'S1'), no_read => 1);
+    my $its = $listen->accept;
+    kill('QUIT', $t->workers);
+    is $raw->read_response({})->status, 200, 'a CPE that it serves is served';
+    $t->finish;
+};
+
+
 subtest 'a map that cannot be' => sub {
     my ($server, $proxy) = behind_proxy();
     my $t = CWMP::Test->new(redis => 0, workers => 1,
@@ -147,7 +182,8 @@ subtest 'a map that cannot be' => sub {
     my $range = "\r\n*3\r\n:0\r\n:16383\r\n*2\r\n\$9\r\n127.0.0.1\r\n:1";
 
     $proxy->rule(qr/^CLUSTER SLOTS/, 'say *2' . $range x 2);
-    is $t->raw->post(inform(serial => 'S1'))->status, 200, 'is asked again';
+    ok wait_for(sub { $t->raw->post(inform(serial => 'S1'))->status == 200 },
+                10), 'is asked for again';
     ok $t->wait_log(qr/lost: its slots are not as CLUSTER SLOTS tells/),
         'and not taken';
 
