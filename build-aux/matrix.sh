@@ -18,7 +18,7 @@ ALL='bookworm-redis7 trixie-redis8 trixie-valkey8'
 }
 
 leave() {
-    for what in dev/shm dev/pts dev proc; do
+    for what in dev/shm dev/pts dev proc .; do
         mountpoint -q "$DIR/$what" && umount -l "$DIR/$what" || :
     done
 }
@@ -34,6 +34,7 @@ enter() {
 
     trap leave EXIT
     trap 'exit 1' HUP INT TERM
+    mount --bind "$DIR" "$DIR"          # or unshare -m in there finds no root
     mount -t proc proc "$DIR/proc"
     mount --bind /dev "$DIR/dev"
     mount --make-private "$DIR/dev"     # or what is mounted below is ours, too
