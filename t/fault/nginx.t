@@ -16,7 +16,7 @@ use CWMP::Fault qw(experiment);
 use CWMP::Test qw(slurp wait_for);
 
 experiment('worker', what => '`kill -9` of a worker, 20 times', workers => 2,
-    lost => 0,
+    soak => 1, lost => 0,
     harm => sub {
         my ($x) = @_;
         for (1 .. 20) {

@@ -20,8 +20,9 @@ package CWMP::Fault;
 # (seconds, in which the load goes on). Options: devices (60), rate (40 sessions
 # a second), rounds (15 rounds of tasks a second, of five each), lost => 0
 # (no outcome may be unknown), failed => 0 (no session may fail), swarm => []
-# (more options), settle (seconds); soak => 1 (make soak only);
-# before => sub, and what else goes to CWMP::Test. The figures are printed, and appended to build/fault.jsonl, of
+# (more options), settle (seconds); soak => 1 (with TEST_SOAK only: it takes
+# long); before => sub, and what else goes to
+# CWMP::Test. The figures are printed, and appended to build/fault.jsonl, of
 # which t/fault/table makes the table of docs/reliability.md.
 
 use strict;
