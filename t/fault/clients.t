@@ -13,7 +13,7 @@ use Test::More;
 
 use CWMP::Fault qw(experiment);
 use CWMP::Script;
-use CWMP::Steps qw(session_with leftovers $POSTS);
+use CWMP::Steps qw(session_with comes_back $POSTS);
 
 
 # --- gone ------------------------------------------------------------------
@@ -34,21 +34,6 @@ my %GONE = (
 my @silent;                             # connections that nobody closes
 
 
-# What the ACS says about a task and what the CPE knows about it.
-sub agrees {
-    my ($cpe, $result) = @_;
-    my %method = (add => 'AddObject', delete => 'DeleteObject');
-    my ($id, $status) = @$result{qw(id status)};
-    my $did = $method{$id} && $cpe->count($method{$id});
-
-    return $status eq 'done' if !defined $did;
-    return 0 if $status !~ /^(?:done|lost)$/
-                && !($id eq 'delete' && $status eq 'fault');
-    return $did <= 1 && !($status eq 'done' && !$did)
-           && !($status eq 'fault' && $did);
-}
-
-
 # It comes back with as many sessions as it takes.
 sub gone_at {
     my ($t, $how, $silent, $k) = @_;
@@ -64,15 +49,7 @@ sub gone_at {
     my $name = ($silent ? 'silent' : 'reset') . " $how POST " . ($k + 1);
 
     ok $trace->{dropped}, $name;
-    $cpe->{before_post} = undef;
-    ok $cpe->run_session('2 PERIODIC')->{ok}, 'it comes back';
-    my @results = $t->redis->results($cpe->id);
-    is_deeply [sort map { $_->{id} } @results], [qw(add delete get set)],
-        'each task has one result';
-    is_deeply [grep { !agrees($cpe, $_) } @results], [],
-        'which is what the CPE did, once' or diag explain [$cpe->done];
-    is_deeply leftovers($t, $cpe), [], 'nothing is left over';
-    return map { "$_->{id} $_->{status}" } @results;
+    return comes_back($t, $cpe, $name);
 }
 
 

@@ -15,7 +15,7 @@ use Test::More;
 use CWMP::Fault qw(experiment);
 use CWMP::RedisProxy;
 use CWMP::Sockets qw(unread);
-use CWMP::Steps qw(session_with undisturbed big_list $BIG $POSTS
+use CWMP::Steps qw(session_with undisturbed comes_back big_list $BIG $POSTS
                    $WORKER);
 use CWMP::Test qw(wait_for);
 
@@ -33,6 +33,14 @@ sub with_proxy {
 }
 
 
+# The worker has read all that this CPE sent.
+sub has_read {
+    my ($t, $cpe) = @_;
+    my $peer = $cpe->raw->{sock}->sockport;
+    return wait_for(sub { unread($t->port, '01', $peer) == 0 }, 20);
+}
+
+
 # The POST is sent, as far as it gets, and does not come to its end.
 my %STEPS = (
     'in the middle of the body of' => sub {
@@ -40,20 +48,20 @@ my %STEPS = (
         return if !length $post->{body};
         $cpe->raw->post($post->{body},
                         partial => 300 + length($post->{body}) / 2);
-        return wait_for(sub { unread($t->port) == 0 });
+        return has_read($t, $cpe);
     },
     'before Redis has the call of' => sub {
         my ($t, $cpe, $post) = @_;
         $proxy->rule(qr/cwmp_step_\d .*-$cpe->{serial}\b/, 'delay 60');
         $cpe->raw->post($post->{body}, no_read => 1);
-        return wait_for(sub { $proxy->hits });
+        return wait_for(sub { $proxy->hits }, 20);
     },
     'when Redis has carried out' => sub {
         my ($t, $cpe, $post) = @_;
         my $before = $proxy->held;
         $proxy->rule(qr/cwmp_step_\d .*-$cpe->{serial}\b/, 'hold-reply');
         $cpe->raw->post($post->{body}, no_read => 1);
-        return wait_for(sub { $proxy->held > $before });
+        return wait_for(sub { $proxy->held > $before }, 20);
     },
     'after the reply, before' => sub { return $_[2]{n} },
 );
@@ -66,8 +74,9 @@ sub worker_of {
 }
 
 
+# The CPE sends its POST again, or begins anew.
 sub kill_at {
-    my ($x, $way, $k) = @_;
+    my ($x, $way, $k, $anew) = @_;
     my ($t, $killed) = ($x->t);
     my $serial = 'K' . ++$x->{killed_cpes};
 
@@ -76,26 +85,36 @@ sub kill_at {
         $worker //= worker_of($cpe);
         $STEPS{$way}->($t, $cpe, $post) or return;
         $killed = $t->node->kill9_worker($worker);
-        return;
+        return $anew ? 'drop' : undef;
     });
-    undisturbed($t, $cpe, $trace, "KILL $way POST " . ($k + 1));
+    my $name = "KILL $way POST " . ($k + 1);
+    $trace->{dropped} ? comes_back($t, $cpe, $name)
+                      : undisturbed($t, $cpe, $trace, $name);
     return defined $killed;
 }
 
 
+sub kill_at_each {
+    my ($x, $anew) = @_;
+    my $killed = 0;
+    for my $way (sort keys %STEPS) {
+        $killed += kill_at($x, $way, $_, $anew) for 0 .. $POSTS - 1;
+    }
+    is $killed, 4 * $POSTS - 2, 'a worker was killed at each of them';
+    $x->t->expect_log(qr/worker process \d+ exited on signal 9/, $killed);
+    $x->recover;
+}
+
+
+my @PROXY = (start => 0, before => \&with_proxy, server => $WORKER,
+             cwmp_redis => 'unix:%%DIR%%/proxy.sock');
+
+
 experiment('steps', what => '`kill -9` of a worker at each step of a session',
-    workers => 2, lost => 0, start => 0, before => \&with_proxy,
-    cwmp_redis => 'unix:%%DIR%%/proxy.sock', server => $WORKER,
-    harm => sub {
-        my ($x) = @_;
-        my $killed = 0;
-        for my $way (sort keys %STEPS) {
-            $killed += kill_at($x, $way, $_) for 0 .. $POSTS - 1;
-        }
-        is $killed, 4 * $POSTS - 2, 'a worker was killed at each of them';
-        $x->t->expect_log(qr/worker process \d+ exited on signal 9/, $killed);
-        $x->recover;
-    });
+    workers => 2, lost => 0, @PROXY, harm => sub { kill_at_each($_[0], 0) });
+
+experiment('anew', what => 'the same, and the CPE begins anew', workers => 2,
+    soak => 1, lost => 0, @PROXY, harm => sub { kill_at_each($_[0], 1) });
 
 
 # --- 2 MB ------------------------------------------------------------------
@@ -113,7 +132,7 @@ sub kill_in_body {
             $size = length $post->{body};
             return if $size < 1e6 || $cpe->{killed}++;
             $cpe->raw->post($post->{body}, partial => $size / 2);
-            wait_for(sub { unread($t->port) == 0 }) or die "not read\n";
+            has_read($t, $cpe) or die "not read\n";
             $t->node->kill9_worker($worker);
             return $n % 2 ? 'drop' : undef;
         },

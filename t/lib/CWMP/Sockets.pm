@@ -14,15 +14,17 @@ our @EXPORT_OK = qw(unread freeze open_files write_calls);
 
 
 # Bytes that the process behind this port has not read, of the connection that
-# has most of them; by state, as /proc/net/tcp has it (01: established).
+# has most of them; by state, as /proc/net/tcp has it (01: established); of the
+# connection with this port at its other end.
 sub unread {
-    my ($port, $state) = @_;
+    my ($port, $state, $peer) = @_;
     my $most = 0;
 
     for my $line (split(/\n/, slurp('/proc/net/tcp'))) {
-        my (undef, $local, undef, $st, $queues) = split(' ', $line);
+        my (undef, $local, $remote, $st, $queues) = split(' ', $line);
         next if ($local // '') !~ /:([0-9A-F]{4})$/ || hex($1) != $port
-                || $st eq '0A' || ($state && $st ne $state);
+                || $st eq '0A' || ($state && $st ne $state)
+                || $peer && $remote !~ /:\Q@{[ sprintf('%04X', $peer) ]}\E$/;
         my $n = hex((split(/:/, $queues))[1]);
         $most = $n if $n > $most;
     }

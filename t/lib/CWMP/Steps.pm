@@ -19,8 +19,8 @@ use warnings;
 use Exporter 'import';
 use Test::More;
 
-our @EXPORT_OK = qw(session_with undisturbed leftovers big_list $BIG $POSTS
-                    $WORKER);
+our @EXPORT_OK = qw(session_with undisturbed comes_back big_list $BIG
+                    $POSTS $WORKER);
 
 our $POSTS = 7;                     # Inform, empty, and an answer for each RPC
 our $BIG = 14_000;                  # parameters of a big_list()
@@ -99,6 +99,40 @@ sub undisturbed {
         is_deeply leftovers($t, $cpe), [], 'nothing is left over';
         is_deeply $cpe->complaints, [], 'a strict CPE does not complain';
     };
+}
+
+
+# What the ACS says about a task and what the CPE knows about it.
+sub agrees {
+    my ($cpe, $result) = @_;
+    my %method = (add => 'AddObject', delete => 'DeleteObject');
+    my ($id, $status) = @$result{qw(id status)};
+    my $did = $method{$id} && $cpe->count($method{$id});
+
+    return $status eq 'done' if !defined $did;
+    return 0 if $status !~ /^(?:done|lost)$/
+                && !($id eq 'delete' && $status eq 'fault');
+    return $did <= 1 && !($status eq 'done' && !$did)
+           && !($status eq 'fault' && $did);
+}
+
+
+# It begins anew: what the ACS says of its tasks is what it did.
+sub comes_back {
+    my ($t, $cpe, $name) = @_;
+    $cpe->{before_post} = undef;
+    my $trace = $cpe->run_session('2 PERIODIC');
+    my @results = $t->redis->results($cpe->id);
+
+    subtest "$name: it comes back" => sub {
+        ok $trace->{ok}, 'the session ends well' or diag $trace->{error};
+        is_deeply [sort map { $_->{id} } @results], [qw(add delete get set)],
+            'each task has one result';
+        is_deeply [grep { !agrees($cpe, $_) } @results], [],
+            'which is what the CPE did, once' or diag explain [$cpe->done];
+        is_deeply leftovers($t, $cpe), [], 'nothing is left over';
+    };
+    return map { "$_->{id} $_->{status}" } @results;
 }
 
 1;
