@@ -13,7 +13,7 @@ use Test::More;
 
 use CWMP::Fault qw(experiment);
 use CWMP::Script;
-use CWMP::Steps qw(session_with comes_back $POSTS);
+use CWMP::Steps qw(session_with comes_back $IN_TIME $POSTS);
 
 
 # --- gone ------------------------------------------------------------------
@@ -54,7 +54,7 @@ sub gone_at {
 
 
 experiment('gone', what => 'a CPE is gone at each step, reset or silent',
-    workers => 2, lost => 0,
+    workers => 2, lost => 0, http => $IN_TIME,
     harm => sub {
         my ($x) = @_;
         my %ends;
@@ -184,7 +184,7 @@ sub judge_twin {
 
 
 experiment('twice', what => 'two Informs of a device at once on two nodes, '
-    . '200 times', nodes => 2, lost => 0,
+    . '200 times', nodes => 2, lost => 0, http => $IN_TIME,
     harm => sub {
         my ($x) = @_;
         for my $n (1 .. 5) {

@@ -15,6 +15,7 @@ use Time::HiRes qw(time);
 use CWMP::Clock;
 use CWMP::Fault qw(experiment);
 use CWMP::Script;
+use CWMP::Steps qw($IN_TIME);
 use CWMP::Test qw(wait_for);
 
 my $HOUR = 3600;
@@ -83,7 +84,7 @@ sub deadlines {
 
 experiment('clock', what => 'clocks of nodes an hour ahead, an hour behind, '
     . 'jumping', nodes => 3, start => 0, before => \&wrong_nodes, lost => 0,
-    soak => 1, failed => 0,
+    soak => 1, failed => 0, http => $IN_TIME,
     harm => sub {
         my ($x) = @_;
         my $t = $x->t;
@@ -166,11 +167,12 @@ sub wrong_redis {
 
 
 experiment('clock_ahead', what => "Redis' clock jumps an hour ahead",
-    workers => 2, start => 0, before => \&wrong_redis,
+    workers => 2, start => 0, before => \&wrong_redis, http => $IN_TIME,
     harm => sub { jump($_[0], $HOUR, \&after_jump_ahead) });
 
 experiment('clock_behind', what => "Redis' clock jumps an hour back",
     soak => 1, workers => 2, start => 0, before => \&wrong_redis,
+    http => $IN_TIME,
     harm => sub { jump($_[0], -$HOUR, \&after_jump_behind) });
 
 done_testing;

@@ -22,7 +22,7 @@ if (!$ENV{CWMP_OWN_MOUNTS} && $> == 0) {
 
 use CWMP::Fault qw(experiment);
 use CWMP::Script;
-use CWMP::Steps qw(big_list);
+use CWMP::Steps qw(big_list $IN_TIME);
 use CWMP::Test qw(wait_for);
 
 plan skip_all => 'a small disk cannot be mounted: needs root and unshare'
@@ -113,6 +113,7 @@ sub on_full_disk {
 mount('4m');
 experiment('disk', what => 'disk of temporary files full', nodes => 2,
     start => 0, before => \&with_balancer, lost => 0, failed => 0,
+    http => $IN_TIME,
     server => "client_body_temp_path $DISK/body; proxy_temp_path $DISK/proxy;",
     harm => sub {
         my ($x) = @_;
@@ -137,7 +138,8 @@ sub refuses_writes {
 
 mount('16m');
 experiment('disk_aof', what => "disk of Redis' AOF full for 3 s", workers => 2,
-    soak => 1, redis => { appendonly => 1, args => ['--dir', "$DISK"] },
+    soak => 1, http => $IN_TIME,
+    redis => { appendonly => 1, args => ['--dir', "$DISK"] },
     harm => sub {
         my ($x) = @_;
         my $d = CWMP::Script->new($x->t, 'A1');

@@ -15,8 +15,8 @@ use Test::More;
 use CWMP::Fault qw(experiment);
 use CWMP::RedisProxy;
 use CWMP::Sockets qw(unread);
-use CWMP::Steps qw(session_with undisturbed comes_back big_list $BIG $POSTS
-                   $WORKER);
+use CWMP::Steps qw(session_with undisturbed comes_back big_list $BIG
+                   $IN_TIME $POSTS $WORKER);
 use CWMP::Test qw(wait_for);
 
 my $proxy;
@@ -107,7 +107,7 @@ sub kill_at_each {
 
 
 my @PROXY = (start => 0, before => \&with_proxy, server => $WORKER,
-             cwmp_redis => 'unix:%%DIR%%/proxy.sock');
+             http => $IN_TIME, cwmp_redis => 'unix:%%DIR%%/proxy.sock');
 
 
 experiment('steps', what => '`kill -9` of a worker at each step of a session',
@@ -154,6 +154,7 @@ sub kill_in_body {
 
 experiment('body', what => '`kill -9` of a worker in the middle of 2 MB, '
     . '10 times', workers => 2, soak => 1, lost => 0, server => $WORKER,
+    http => $IN_TIME,
     harm => sub {
         my ($x) = @_;
         kill_in_body($x, $_) for 1 .. 10;

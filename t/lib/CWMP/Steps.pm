@@ -20,10 +20,12 @@ use Exporter 'import';
 use Test::More;
 
 our @EXPORT_OK = qw(session_with undisturbed comes_back big_list $BIG
-                    $POSTS $WORKER);
+                    $IN_TIME $POSTS $WORKER);
 
 our $POSTS = 7;                     # Inform, empty, and an answer for each RPC
 our $BIG = 14_000;                  # parameters of a big_list()
+# the machine may be slow: no work is to be put off for that
+our $IN_TIME = 'cwmp_overload off;';
 our $WORKER = 'add_header X-Worker $pid always;';
 
 my $RULES = 'Device.NAT.PortMapping.';
