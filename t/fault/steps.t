@@ -113,8 +113,9 @@ my @PROXY = (start => 0, before => \&with_proxy, server => $WORKER,
 experiment('steps', what => '`kill -9` of a worker at each step of a session',
     workers => 2, lost => 0, @PROXY, harm => sub { kill_at_each($_[0], 0) });
 
-experiment('anew', what => 'the same, and the CPE begins anew', workers => 2,
-    soak => 1, lost => 0, @PROXY, harm => sub { kill_at_each($_[0], 1) });
+experiment('anew', what => '`kill -9` of a worker at each step, and the CPE '
+    . 'begins anew', workers => 2, soak => 1, lost => 0, @PROXY,
+    harm => sub { kill_at_each($_[0], 1) });
 
 
 # --- 2 MB ------------------------------------------------------------------
