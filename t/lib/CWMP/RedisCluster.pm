@@ -12,6 +12,9 @@ package CWMP::RedisCluster;
 #   my $set = CWMP::RedisCluster->new(dir => $dir, sentinels => 3,
 #       replicas => 1);
 #   $cluster->client;   # a CWMP::Redis that finds the primary of each key
+#
+# More options: host (127.0.0.1; or ::1), tls => [names of the files of the
+# CA, the certificate, its key]: then nothing else is spoken at the ports.
 
 use strict;
 use warnings;
@@ -27,7 +30,7 @@ use CWMP::RedisServer;
 sub new {
     my ($class, %opt) = @_;
     my $self = bless { primaries => 3, replicas => 0, sentinels => 0,
-                       timeout => 1000, %opt }, $class;
+                       timeout => 1000, host => '127.0.0.1', %opt }, $class;
 
     $self->{primaries} = 1 if $self->{sentinels};
     my $n = $self->{primaries} * (1 + $self->{replicas});
@@ -41,16 +44,28 @@ sub new {
 sub server {
     my ($self, $name, $sentinel) = @_;
     my $dir = "$self->{dir}/$name";     # the object removes it
-    my @args = @{ $self->{args} || [] };
+    my $port = free_port();
+    my @args = ('--bind', $self->{host}, $self->tls_args($port),
+                @{ $self->{args} || [] });
 
     make_path($dir);
     push @args, '--cluster-enabled', 'yes', '--cluster-port', free_port(),
         '--cluster-node-timeout', $self->{timeout} unless $self->{sentinels};
     push @args, '--repl-diskless-sync-delay', 0;
     @args = () if $sentinel;
-    return CWMP::RedisServer->new(dir => $dir, port => free_port(),
+    return CWMP::RedisServer->new(dir => $dir, port => $port,
         args => \@args, map { $_ => $self->{$_} } grep { $self->{$_} }
         qw(password appendonly));
+}
+
+
+sub tls_args {
+    my ($self, $port) = @_;
+    my ($ca, $certificate, $key) = @{ $self->{tls} || return };
+    return ('--port', 0, '--tls-port', $port, '--tls-ca-cert-file', $ca,
+            '--tls-cert-file', $certificate, '--tls-key-file', $key,
+            '--tls-auth-clients', 'no', '--tls-replication', 'yes',
+            $self->{sentinels} ? () : ('--tls-cluster', 'yes'));
 }
 
 
@@ -69,7 +84,8 @@ sub log_files { return map { $_->log_file } @{ $_[0]{servers} } }
 sub address {
     my ($self) = @_;
     my @seeds = $self->{sentinels} ? $self->sentinels : $self->servers;
-    return join(' ', (map { '127.0.0.1:' . $_->port } @seeds),
+    my $host = $self->{host} =~ /:/ ? "[$self->{host}]" : $self->{host};
+    return join(' ', (map { "$host:" . $_->port } @seeds),
                 $self->{sentinels} ? 'sentinel=acs' : 'cluster',
                 $self->{password} ? "password=$self->{password}" : ());
 }
@@ -92,7 +108,7 @@ sub join {
 
     for my $i (0 .. $#s) {
         $s[$i]->client->cmd('CLUSTER', 'SET-CONFIG-EPOCH', $i + 1);
-        $s[0]->client->cmd('CLUSTER', 'MEET', '127.0.0.1', $s[$i]->port,
+        $s[0]->client->cmd('CLUSTER', 'MEET', $self->{host}, $s[$i]->port,
                            bus($s[$i])) if $i;
     }
     for my $i (0 .. $#primary) {
@@ -224,14 +240,18 @@ sub watch {
     my ($master, @replicas) = $self->servers;
     my $n = $self->{sentinels};
 
-    $_->client->cmd('REPLICAOF', '127.0.0.1', $master->port) for @replicas;
+    $_->client->cmd('REPLICAOF', $self->{host}, $master->port) for @replicas;
 
     for my $s ($self->sentinels) {
         my $file = "$s->{dir}/sentinel.conf";
         open(my $fh, '>', $file) or die "$file: $!\n";
-        print $fh "port $s->{port}\nbind 127.0.0.1\ndir $s->{dir}\n",
+        my @tls = $self->tls_args($s->{port});
+        print $fh $self->{tls} ? '' : "port $s->{port}\n",
+            (map { substr($tls[2 * $_], 2) . " $tls[2 * $_ + 1]\n" }
+             0 .. @tls / 2 - 1),
+            "bind $self->{host}\ndir $s->{dir}\n",
             "unixsocket $s->{socket}\n",
-            "sentinel monitor acs 127.0.0.1 ", $master->port, ' ',
+            "sentinel monitor acs $self->{host} ", $master->port, ' ',
             int($n / 2) + 1, "\n",
             "sentinel down-after-milliseconds acs $self->{timeout}\n",
             "sentinel failover-timeout acs 5000\n",
@@ -264,7 +284,7 @@ sub sees {
 
 sub sentinel_client {
     my ($self, $sentinel) = @_;
-    return CWMP::Redis->new(port => $sentinel->port, timeout => 2,
+    return CWMP::Redis->new(path => $sentinel->socket, timeout => 2,
                             password => $self->{sentinel_password});
 }
 
