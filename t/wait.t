@@ -23,7 +23,7 @@ use CWMP::Test qw(wait_for);
 
 my $t = CWMP::Test->new(redis => { port => 'auto' }, start => 0,
                         acs => 'cwmp_session_timeout 2s outstanding=2s;',
-                        redis_options => 'wait=1 timeout=1s');
+                        redis_options => 'wait=1 timeout=2s');
 my $replica = replica('replica');
 my $n = 0;
 
@@ -66,11 +66,11 @@ subtest 'fewer replicas than that' => sub {
     my $d = given($boot);
     my $begun = time();
     is $d->empty->status, 204, 'the RPC is not sent';
-    cmp_ok time() - $begun, '<', 1, 'within half of timeout=';
+    cmp_ok time() - $begun, '<', 2, 'within half of timeout=';
     is $d->status('boot'), 'none', 'its task lives';
     like $t->error_log, qr/\[error\].* has 0 replicas, wait=1 of cwmp_redis asks for more/,
         'the log says so at once';
-    like $t->error_log, qr/task boot is not sent: Redis at unix:\S+: 0 of 1 replicas confirmed it within 500 ms: look at its replicas, or lower wait=.*device: "?00D09E-Box-W1/,
+    like $t->error_log, qr/task boot is not sent: Redis at unix:\S+: 0 of 1 replicas confirmed it within 1000 ms: look at its replicas, or lower wait=.*device: "?00D09E-Box-W1/,
         'and whose task it is, and what to do';
     like $t->error_log, qr/task boot \(Reboot\) waits for the next session/,
         'and what becomes of it';
@@ -124,7 +124,7 @@ subtest 'the replica is frozen' => sub {
 
     my $begun = time();
     is_deeply [$other->session], [], 'a session of another device';
-    cmp_ok time() - $begun, '<', 0.3, 'does not wait meanwhile';
+    cmp_ok time() - $begun, '<', 0.8, 'does not wait meanwhile';
     is $held->raw->read_response->status, 204, 'the RPC is not sent';
     is $held->status('boot'), 'none', 'its task lives';
     is $held->has('running'), 0, 'and is not running';
