@@ -12,8 +12,9 @@
 
 static ngx_int_t ngx_cwmp_redis_tls_expect(ngx_cwmp_redis_t *redis,
     SSL *ssl);
+static void ngx_cwmp_redis_tls_host(ngx_cwmp_redis_t *redis, ngx_str_t *name);
 static ngx_int_t ngx_cwmp_redis_tls_done(ngx_cwmp_redis_t *redis);
-static void ngx_cwmp_redis_tls_handler(ngx_connection_t *c);
+static void ngx_cwmp_redis_tls_handler(ngx_event_t *ev);
 
 
 char *
@@ -88,7 +89,8 @@ ngx_cwmp_redis_tls(ngx_cwmp_redis_t *redis)
     rc = ngx_ssl_handshake(c);
 
     if (rc == NGX_AGAIN) {
-        c->ssl->handler = ngx_cwmp_redis_tls_handler;
+        c->read->handler = ngx_cwmp_redis_tls_handler;
+        c->write->handler = ngx_cwmp_redis_tls_handler;
         return NGX_AGAIN;
     }
 
@@ -99,7 +101,6 @@ ngx_cwmp_redis_tls(ngx_cwmp_redis_t *redis)
 static ngx_int_t
 ngx_cwmp_redis_tls_expect(ngx_cwmp_redis_t *redis, SSL *ssl)
 {
-    u_char             *p, *last;
     ngx_str_t           name;
     char                host[256];
     X509_VERIFY_PARAM  *param;
@@ -107,17 +108,7 @@ ngx_cwmp_redis_tls_expect(ngx_cwmp_redis_t *redis, SSL *ssl)
     name = redis->conf->tls_name;
 
     if (name.len == 0) {
-        name = *ngx_cwmp_redis_name(redis);
-
-        last = name.data + name.len;
-        p = ngx_strlchr(name.data, last, ']');      /* of [IPv6]:port */
-        p = ngx_strlchr(p ? p : name.data, last, ':');
-        name.len = (p ? p : last) - name.data;
-
-        if (name.len > 1 && name.data[0] == '[') {
-            name.data++;
-            name.len -= 2;
-        }
+        ngx_cwmp_redis_tls_host(redis, &name);
     }
 
     if (name.len >= sizeof(host)) {
@@ -138,6 +129,39 @@ ngx_cwmp_redis_tls_expect(ngx_cwmp_redis_t *redis, SSL *ssl)
     return (X509_VERIFY_PARAM_set1_host(param, host, name.len) == 1
             && SSL_set_tlsext_host_name(ssl, host) == 1)
            ? NGX_OK : NGX_ERROR;
+}
+
+
+/* of the address as it was written: of a name's each has that name */
+
+static void
+ngx_cwmp_redis_tls_host(ngx_cwmp_redis_t *redis, ngx_str_t *name)
+{
+    u_char                 *p, *last;
+    ngx_uint_t              i, n;
+    ngx_cwmp_redis_host_t  *host;
+
+    host = redis->conf->hosts.elts;
+    n = ngx_cwmp_redis_is_node(redis) ? 0 : redis->conf->hosts.nelts;
+
+    for (i = 0; i < n; i++) {
+        if (redis->at - host[i].first < host[i].n) {
+            *name = host[i].name;
+            return;
+        }
+    }
+
+    *name = *ngx_cwmp_redis_name(redis);
+
+    last = name->data + name->len;
+    p = ngx_strlchr(name->data, last, ']');         /* of [IPv6]:port */
+    p = ngx_strlchr(p ? p : name->data, last, ':');
+    name->len = (p ? p : last) - name->data;
+
+    if (name->len > 1 && name->data[0] == '[') {
+        name->data++;
+        name->len -= 2;
+    }
 }
 
 
@@ -174,10 +198,24 @@ ngx_cwmp_redis_tls_done(ngx_cwmp_redis_t *redis)
 }
 
 
+/* nginx' own does not see that the worker ends */
+
 static void
-ngx_cwmp_redis_tls_handler(ngx_connection_t *c)
+ngx_cwmp_redis_tls_handler(ngx_event_t *ev)
 {
+    ngx_connection_t  *c = ev->data;
     ngx_cwmp_redis_t  *redis = c->data;
+
+    if (c->close) {
+        ngx_cwmp_redis_read_handler(c->read);
+        return;
+    }
+
+    if (ngx_ssl_handshake(c) == NGX_AGAIN) {
+        c->read->handler = ngx_cwmp_redis_tls_handler;
+        c->write->handler = ngx_cwmp_redis_tls_handler;
+        return;
+    }
 
     if (ngx_cwmp_redis_tls_done(redis) != NGX_OK) {
         return;

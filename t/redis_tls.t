@@ -10,10 +10,14 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use File::Temp ();
+use IO::Select;
+use IO::Socket::INET;
 use Test::More;
+use Time::HiRes qw(sleep time);
 
 use CWMP::Raw ':build';
-use CWMP::Test qw(wait_for free_port);
+use CWMP::RedisCluster;
+use CWMP::Test qw(patience wait_for free_port);
 
 
 my $dir = File::Temp->newdir('cwmp-tls-XXXXXX', TMPDIR => 1);
@@ -139,6 +143,33 @@ subtest 'a Redis that wants a certificate' => sub {
 subtest 'one of them speaks no TLS' => sub {
     is status_with(''), 503, 'nginx does not';
     $t->finish;
+};
+
+
+# Of a Cluster: that it is there is said by one node, which is served.
+subtest 'a node that says nothing, and nginx quits' => sub {
+    my $silent = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 9)
+        or die;
+    my $set = CWMP::RedisCluster->new(dir => $dir, primaries => 1, args => [
+        '--tls-port', $tls, '--tls-ca-cert-file', "$dir/ca.pem",
+        '--tls-cert-file', "$dir/redis.pem",
+        '--tls-key-file', "$dir/redis.key", '--tls-auth-clients', 'no',
+        '--cluster-announce-ip', '127.0.0.1',
+        '--cluster-announce-port', $silent->sockport])->start;
+    my $c = CWMP::Test->new(redis => 0, workers => 1,
+        main => 'worker_shutdown_timeout 500ms;',
+        cwmp_redis => "127.0.0.1:$tls cluster tls tls_ca=$dir/ca.pem"
+                      . ' timeout=30s connect_timeout=30s');
+
+    my $raw = $c->raw;
+    $raw->post(inform(serial => 'S1'), no_read => 1);
+    wait_for(sub { IO::Select->new($silent)->can_read(0) }, 10) or die;
+    my $its = $silent->accept;
+    sleep(0.3);
+    my $begin = time();
+    is $c->quit, 'QUIT', 'nginx quits';
+    cmp_ok time() - $begin, '<', patience(5), 'in time';
+    $c->finish;
 };
 
 
