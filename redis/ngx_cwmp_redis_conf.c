@@ -14,6 +14,7 @@ static char *ngx_cwmp_redis_address(ngx_conf_t *cf, ngx_str_t *value,
     ngx_cwmp_redis_conf_t *rcf);
 static char *ngx_cwmp_redis_parameter(ngx_conf_t *cf, ngx_str_t *arg,
     ngx_cwmp_redis_conf_t *rcf, ngx_uint_t *seen);
+static ngx_uint_t ngx_cwmp_redis_is_unix(ngx_cwmp_redis_conf_t *rcf);
 static char *ngx_cwmp_redis_check(ngx_conf_t *cf, ngx_cwmp_redis_conf_t *rcf,
     ngx_uint_t seen);
 
@@ -243,6 +244,7 @@ ngx_cwmp_redis_address(ngx_conf_t *cf, ngx_str_t *value,
         host->port = u.port;
         host->first = rcf->addrs.nelts;
         host->n = u.naddrs;
+        host->state = 0;
     }
 
     for (i = 0; i < u.naddrs; i++) {
@@ -306,9 +308,30 @@ ngx_cwmp_redis_parameter(ngx_conf_t *cf, ngx_str_t *arg,
                        "password=, password_file=, db=, prefix=, timeout=, "
                        "connect_timeout=, max_pending=, partitions=, wait=, "
                        "cluster, sentinel=, sentinel_password=, tls, tls_ca=, "
-                       "tls_name=, tls_cert= or tls_key=", len, arg->data);
+                       "tls_name=, tls_cert= or tls_key=, and host:port for "
+                       "one more address", len, arg->data);
 
     return NGX_CONF_ERROR;
+}
+
+
+/* one of its addresses */
+
+static ngx_uint_t
+ngx_cwmp_redis_is_unix(ngx_cwmp_redis_conf_t *rcf)
+{
+    ngx_uint_t   i;
+    ngx_addr_t  *addr;
+
+    addr = rcf->addrs.elts;
+
+    for (i = 0; i < rcf->addrs.nelts; i++) {
+        if (addr[i].sockaddr->sa_family == AF_UNIX) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -361,8 +384,7 @@ ngx_cwmp_redis_check(ngx_conf_t *cf, ngx_cwmp_redis_conf_t *rcf,
               "without \"tls\" in cwmp_redis: add \"tls\""
             : (rcf->tls_cert.len == 0) != (rcf->tls_key.len == 0)
             ? "one of \"tls_cert=\" and \"tls_key=\" in cwmp_redis: use both"
-            : (rcf->tls && ((ngx_addr_t *) rcf->addrs.elts)->sockaddr->sa_family
-                           == AF_UNIX)
+            : (rcf->tls && ngx_cwmp_redis_is_unix(rcf))
             ? "\"tls\" with \"unix:\" in cwmp_redis: use host:port, or leave "
               "out \"tls\""
             : NULL;

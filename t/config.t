@@ -47,6 +47,7 @@ my @WRONG = (
      ['127.0.0.1 pasword=topsecret',
       qr/unknown parameter "pasword=".*use user=/],
      ['127.0.0.1 tsl', qr/unknown parameter "tsl".*use user=/],
+     ['127.0.0.1 r2 cluster', qr/parameter "r2".*host:port for one more/],
      ['127.0.0.1 timeout=abc', qr/invalid timeout "abc".*use a time such/],
      ['127.0.0.1 timeout=0', qr/invalid timeout "0".*use a time such as 2s/],
      ['127.0.0.1 timeout=2h', qr/invalid timeout "2h".*at most 60s/],

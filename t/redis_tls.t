@@ -178,6 +178,7 @@ subtest 'what cannot be meant' => sub {
     $c->expect_log(qr/\[emerg\]/);
     my %wrong = (
         'unix:/tmp/r.sock tls' => qr/"tls" with "unix:"/,
+        '127.0.0.1:1 unix:/tmp/r.sock cluster tls' => qr/"tls" with "unix:"/,
         '127.0.0.1:1 tls_ca=/x' => qr/add "tls"/,
         '127.0.0.1:1 tls tls_cert=/x' => qr/use both/,
         '127.0.0.1:1 tls tls_ca=/none' => qr/"\/none"/,
