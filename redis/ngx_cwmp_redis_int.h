@@ -84,6 +84,7 @@ typedef struct {
     in_port_t                port;
     ngx_uint_t               first;         /* of its addresses, */
     ngx_uint_t               n;             /* so many */
+    ngx_int_t                state;         /* of its last look-up */
 } ngx_cwmp_redis_host_t;
 
 

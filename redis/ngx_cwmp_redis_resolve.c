@@ -99,12 +99,14 @@ ngx_cwmp_redis_resolved(ngx_resolver_ctx_t *ctx)
 
     host += redis->host;
 
-    if (ctx->state) {
+    if (ctx->state && ctx->state != host->state) {
         ngx_log_error(NGX_LOG_ERR, redis->parent, 0,
                       "Redis at %V: \"%V\" could not be resolved (%i: %s)",
                       ngx_cwmp_redis_name(redis), &host->name, ctx->state,
                       ngx_resolver_strerror(ctx->state));
     }
+
+    host->state = ctx->state;
 
     for (i = 0; ctx->state == 0 && ctx->naddrs && i < host->n; i++) {
         ngx_cwmp_redis_place(&redis->addrs[host->first + i],
