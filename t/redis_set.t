@@ -150,7 +150,8 @@ subtest 'two addresses that are down' => sub {
         cwmp_redis => "127.0.0.1:$refuses 127.0.0.1:$silent cluster "
                       . 'timeout=1s connect_timeout=100ms');
 
-    is $t->raw->post(inform(serial => "S$_"))->status, 503, '503' for 1 .. 5;
+    is $t->raw->post(inform(serial => "S$_"))->status, 503, "no service, $_"
+        for 1 .. 5;
     my @said = $t->error_log =~ /session cannot go on: Redis at (.*?), client/g;
     is_deeply [grep { !/^\S+:$refuses\b.* connect\(\) failed/
                       && !/^\S+:$silent\b.* no handshake/ } @said], [],
