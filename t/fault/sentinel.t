@@ -1,0 +1,82 @@
+#!/usr/bin/perl
+
+# A master that Sentinels watch: killed, frozen until another has its place,
+# and one that gives its place away.  Redis replicates after it has answered, so
+# what no replica had is undone: it is counted here.  See CWMP::Fault.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+
+use Test::More;
+
+use CWMP::Daemon qw(wait_for);
+use CWMP::Fault qw(experiment);
+
+my %SENTINEL = (workers => 2, redis_options => 'timeout=1s',
+                set => { sentinels => 3, replicas => 2 });
+
+
+# Until another one is the master.
+sub replaced {
+    my ($x, $old) = @_;
+    ok wait_for(sub { $x->set->master != $old }, 20), 'another is the master';
+}
+
+
+# Orders it; the master that was.
+sub failover {
+    my ($x) = @_;
+    my $old = $x->set->master;
+    my ($s) = $x->set->sentinels;
+    $x->set->sentinel_client($s)->cmd('SENTINEL', 'FAILOVER', 'acs');
+    return $old;
+}
+
+
+experiment('sentinel-kill', what => 'Sentinel: `kill -9` of the master',
+    %SENTINEL, undone => 1, harm => sub {
+        my ($x) = @_;
+        my $old = $x->set->master;
+        $old->kill9;
+        replaced($x, $old);
+        $x->recover;
+    });
+
+# It comes back as a master, as it was, until the Sentinels tell it.
+experiment('sentinel-stop', soak => 1, undone => 1, %SENTINEL,
+    what => 'Sentinel: SIGSTOP of the master until another has its place',
+    harm => sub {
+        my ($x) = @_;
+        my $old = $x->set->master;
+        $old->sigstop;
+        replaced($x, $old);
+        $x->recover;
+        $old->cont;
+        $x->pause(4);
+    });
+
+# The old one takes commands until the workers ask for the master again.
+experiment('sentinel-failover', soak => 1, undone => 1, %SENTINEL,
+    what => 'Sentinel: `SENTINEL FAILOVER`', harm => sub {
+        my ($x) = @_;
+        my $old = failover($x);
+        replaced($x, $old);
+        $x->recover;
+        $x->pause(2);
+    });
+
+experiment('sentinel-orderly', soak => 1, %SENTINEL,
+    what => 'Sentinel: `CLIENT PAUSE 20000 WRITE`, then `SENTINEL FAILOVER`',
+    harm => sub {
+        my ($x) = @_;
+        $x->set->master->client->cmd('CLIENT', 'PAUSE', 20000, 'WRITE');
+        my $old = failover($x);
+        replaced($x, $old);
+        $x->recover;
+        $x->pause(2);
+    });
+
+done_testing;
