@@ -4792,6 +4792,30 @@ function house.wrong_key(key)
            .. "%XX for what is not a letter, a digit or _")
 end
 
+--[[
+  In a Cluster a slot that is being moved is half here and half there, and what
+  is there looks as if it were gone.  Redis refuses a call that names several keys
+  of it; one that names one it does not, so that is asked here, of two keys that
+  are never there.
+]]
+function house.apart(key)
+    local base = string.match(key, '^.-:{%d+}:')
+    local got = base and redis.pcall('EXISTS', base .. 'no:1', base .. 'no:2')
+    return type(got) == 'table'
+           and string.find(got.err, 'non local key', 1, true) ~= nil
+end
+
+-- f, of one key, as it is registered
+function house.whole(f)
+    return function(keys, args)
+        if house.apart(keys[1]) then
+            return redis.error_reply('TRYAGAIN the slot of ' .. keys[1]
+                                     .. ' is being moved')
+        end
+        return f(keys, args)
+    end
+end
+
 -- what was pushed plainly before; true when not all of it could be taken
 function house.take_inbox(c)
     for _ = 1, QUEUE_MAX / INTAKE do
@@ -5225,6 +5249,9 @@ end
 ]]
 function house.pass(base, now)
     local key = base .. 'reconcile'
+    if house.apart(key) then
+        return 0, {}
+    end
     local s = hash_fields(key, { 'at', 'next' })
     if not s.at then
         if not s.next then
@@ -5844,15 +5871,16 @@ local function cwmp_find(keys, args)
     return { after, unpack(found_ids) }
 end
 
-redis.register_function('cwmp_reconcile', cwmp_reconcile)
+redis.register_function('cwmp_reconcile', house.whole(cwmp_reconcile))
 redis.register_function('cwmp_setting', cwmp_setting)
-redis.register_function('cwmp_delete', cwmp_delete)
-redis.register_function('cwmp_tag', cwmp_tag)
-redis.register_function('cwmp_leave', cwmp_leave)
-redis.register_function('cwmp_join', cwmp_join)
-redis.register_function('cwmp_left', cwmp_left)
+redis.register_function('cwmp_delete', house.whole(cwmp_delete))
+redis.register_function('cwmp_tag', house.whole(cwmp_tag))
+redis.register_function('cwmp_leave', house.whole(cwmp_leave))
+redis.register_function('cwmp_join', house.whole(cwmp_join))
+redis.register_function('cwmp_left', house.whole(cwmp_left))
 redis.register_function('cwmp_repartition', cwmp_repartition)
-redis.register_function{ function_name = 'cwmp_find', callback = cwmp_find,
+redis.register_function{ function_name = 'cwmp_find',
+                         callback = house.whole(cwmp_find),
                          flags = { 'no-writes' } }
 
 end
@@ -5996,8 +6024,8 @@ end)
 redis.register_function('cwmp_due_2', cwmp_due_2)
 redis.register_function('cwmp_meta_1', cwmp_meta_1)
 redis.register_function('cwmp_ready_1', cwmp_ready_1)
-redis.register_function('cwmp_push', cwmp_push)
-redis.register_function('cwmp_cancel', cwmp_cancel)
+redis.register_function('cwmp_push', house.whole(cwmp_push))
+redis.register_function('cwmp_cancel', house.whole(cwmp_cancel))
 house.keeping()
 redis.register_function{ function_name = 'cwmp_params',
                          callback = cwmp_params, flags = { 'no-writes' } }

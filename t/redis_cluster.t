@@ -146,6 +146,51 @@ subtest 'slots move while sessions run' => sub {
 };
 
 
+# Half of it is here and half there: a function that saw one half would take
+# what is in the other for gone.
+subtest 'what admins call, while a slot moves' => sub {
+    my ($t, $cluster) = with_cluster(workers => 1);
+    my $r = $cluster->client(timeout => 0.5);
+    my $id = id_of('S1');
+    my $base = 'cwmp:{' . partition_of($cluster, 'S1') . '}:';
+    my $slot = $cluster->slot_of($base);
+    my $push = sub { $r->fcall_push($id, { method => 'GetRPCMethods', id => $_[0] }) };
+
+    is session($t, $_), 204, "$_ is known" for 'S1', spread($cluster);
+    $push->('a');
+    my $from = $cluster->owner($slot);
+    my ($to) = grep { $_ != $from } $cluster->servers;
+    $cluster->begin_move($slot, $to);
+    $from->client->cmd('MIGRATE', '127.0.0.1', $to->port, '', 0, 5000, 'KEYS',
+                       "$base$id", "${base}due", "${base}due:lock");
+
+    my @call = ([FCALL => 'cwmp_push', "$base$id:tasks",
+                 '{"method":"GetRPCMethods","id":"b"}'],
+        [FCALL => 'cwmp_cancel', "$base$id:tasks", 'a'],
+        [FCALL => 'cwmp_tag', "$base$id", '+x'],
+        [FCALL => 'cwmp_delete', "$base$id"],
+        [FCALL => 'cwmp_leave', "$base$id", '00D09E-Box-S2'],
+        [FCALL => 'cwmp_left', "$base$id", 1],
+        [FCALL => 'cwmp_join', "$base$id", '00D09E-Box-S2', '1 746167732078'],
+        [FCALL => 'cwmp_reconcile', "${base}due", 0],
+        [FCALL_RO => 'cwmp_find', "${base}index:seen", '{}']);
+    for (@call) {
+        my ($how, $name, @words) = @$_;
+        like $r->try($how, $name, 1, @words), qr/^TRYAGAIN /,
+            "$name says: try again";
+    }
+
+    while ($cluster->move_keys($slot, $from, $to)) { }
+    $cluster->end_move($slot, $from, $to);
+    is $from->client->cmd('CLUSTER', 'COUNTKEYSINSLOT', $slot), 0,
+        'all of it moves';
+    is $push->('b'), 'b', 'and then a task is taken';
+    is_deeply [$r->list('ZRANGE', "$base$id:queue", 0, -1)], ['a', 'b'],
+        'after the one that was there';
+    $t->finish;
+};
+
+
 subtest 'a primary is killed' => sub {
     my ($t, $cluster) = with_cluster(workers => 1,
                                      cluster => { replicas => 1 });
