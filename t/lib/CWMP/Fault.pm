@@ -243,6 +243,9 @@ sub recover {
 }
 
 
+sub probes_device { return CWMP::Redis::device_id('00D09E', 'Box', 'probe') }
+
+
 sub probe {
     my ($self, $node) = @_;
     return eval {
