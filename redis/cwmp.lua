@@ -25,6 +25,9 @@
   To add an RPC: a row in METHODS says what its loss and its response mean; its
   arguments are none of this file's business.
 
+  Above maxmemory Redis refuses a call before it begins, never in its middle;
+  those that must work then say so by a flag (allow-oom).
+
   Functions that nodes call carry the contract's number (_1): a change of
   arguments or of meaning makes a _2 beside it, so that nodes of two versions
   work side by side.  VERSION grows with what nodes may get of this file, and
@@ -5873,7 +5876,9 @@ end
 
 redis.register_function('cwmp_reconcile', house.whole(cwmp_reconcile))
 redis.register_function('cwmp_setting', cwmp_setting)
-redis.register_function('cwmp_delete', house.whole(cwmp_delete))
+redis.register_function{ function_name = 'cwmp_delete',      -- makes room
+                         callback = house.whole(cwmp_delete),
+                         flags = { 'allow-oom' } }
 redis.register_function('cwmp_tag', house.whole(cwmp_tag))
 redis.register_function('cwmp_leave', house.whole(cwmp_leave))
 redis.register_function('cwmp_join', house.whole(cwmp_join))
@@ -6022,7 +6027,8 @@ redis.register_function('cwmp_step_2', function(keys, args)
     return cwmp_step(keys, args, true)
 end)
 redis.register_function('cwmp_due_2', cwmp_due_2)
-redis.register_function('cwmp_meta_1', cwmp_meta_1)
+redis.register_function{ function_name = 'cwmp_meta_1', callback = cwmp_meta_1,
+                         flags = { 'allow-oom' } }
 redis.register_function('cwmp_ready_1', cwmp_ready_1)
 redis.register_function('cwmp_push', house.whole(cwmp_push))
 redis.register_function('cwmp_cancel', house.whole(cwmp_cancel))

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# What happens to Redis: frozen, restarted, killed.  See CWMP::Fault.
+# What happens to Redis: frozen, restarted, killed, out of memory.  See CWMP::Fault.
 
 use strict;
 use warnings;
@@ -34,6 +34,29 @@ experiment('kill', what => 'Redis `kill -9`, AOF everysec', workers => 2,
         $x->t->redis_kill9;
         $x->t->redis_start;
         $x->recover;
+    });
+
+# What writes is refused whole, before it begins.
+experiment('full', what => '`maxmemory` reached for 4 s', workers => 2, lost => 0,
+    harm => sub {
+        my ($x) = @_;
+        my $redis = $x->t->redis;
+        ok $x->probe, 'a session is served';
+        $redis->cmd('CONFIG', 'SET', 'maxmemory', 1);
+        $x->pause(2);
+        $x->t->reload;                  # workers come while it lasts
+        $x->pause(2);
+        ok !$x->probe, 'no session is served any more';
+        is $redis->cmd('FCALL', 'cwmp_delete', 1,
+                       $redis->device_key($x->probes_device)), 'OK',
+            'a device can be deleted';
+        $redis->cmd('CONFIG', 'SET', 'maxmemory', 0);
+        $x->recover;
+        my $log = $x->t->error_log;
+        my $told = () = $log =~ /\[error\].*maxmemory is reached.*raise maxmemory/g;
+        ok $told >= 1 && $told <= 4, 'each worker says what to do, once'
+            or diag "$told lines";
+        ok $log !~ /Redis at \S+: lost/, 'no connection is lost';
     });
 
 done_testing;

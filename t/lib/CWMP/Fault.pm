@@ -19,12 +19,12 @@ package CWMP::Fault;
 # over: it waits until a session is served again and takes the time), pause
 # (seconds, in which the load goes on). Options: devices (60), rate (40 sessions
 # a second), rounds (15 rounds of tasks a second, of five each), lost => 0
-# (no outcome may be unknown), failed => 0 (no session may fail), swarm => []
-# (more options), settle (seconds); soak => 1 (with TEST_SOAK only: it takes
-# long); set => { what goes to CWMP::RedisCluster } (x->set is it); undone => 1
-# (Redis may lose what it confirmed, as a failover without wait= does: what was
-# lost, or done twice by that, is counted, not judged); before => sub, and what
-# else goes to
+# (no outcome may be unknown), failed => 0 (no session may fail), answered => 4
+# (seconds: each POST is answered within them), swarm => [] (more options),
+# settle (seconds); soak => 1 (with TEST_SOAK only: it takes long); set => {
+# what goes to CWMP::RedisCluster } (x->set is it); undone => 1 (Redis may lose
+# what it confirmed, as a failover without wait= does: what was lost, or done
+# twice by that, is counted, not judged); before => sub, and what else goes to
 # CWMP::Test. The figures are printed, and appended to build/fault.jsonl, of
 # which t/fault/table makes the table of docs/reliability.md.
 
@@ -88,7 +88,8 @@ sub find_swarm {
 sub run {
     my ($self) = @_;
     my %not_ours = map { ($_ => 1) } qw(name what harm before devices rate
-        rounds settle swarm swarm_binary failed lost soak set dir_of_set undone);
+        rounds settle swarm swarm_binary failed lost answered soak undone set
+        dir_of_set);
 
     $self->{t} = CWMP::Test->new($self->redis_options,
         map { $not_ours{$_} ? () : ($_ => $self->{$_}) } keys %$self);
@@ -137,7 +138,8 @@ sub swarm_start {
 
     $swarm->spawn([$self->{swarm_binary}, '--cpes', $self->{devices},
         qw(--quiet --verify --retry --retry-min 0.2 --retry-multiplier 1200
-           --delay 0.3 --timeout 20 --tolerate 1000000), '--class', $CLASS,
+           --delay 0.3 --tolerate 1000000), '--class', $CLASS,
+        '--timeout', $self->{answered} // 20,
         @more, @{ $self->{swarm} }, $self->t->urls],
         output => "$self->{dir}/swarm.log", own_group => 1);
 }
@@ -444,6 +446,8 @@ sub verdict {
         if defined $self->{lost};
     cmp_ok $load->{failed}{total}, '<=', $self->{failed},
         "at most $self->{failed} sessions failed" if defined $self->{failed};
+    is $load->{failed}{timeout} // 0, 0, "each POST is answered within $self->{answered} s"
+        if $self->{answered};
     is $load->{failed}{verify} // 0, 0, 'a strict CPE has nothing to object to'
         or diag explain $load->{notes};
 }
