@@ -42,7 +42,7 @@ sub move {
 
 experiment('slots', what => 'Cluster: slots move, key by key, there and back',
     %CLUSTER, redis_options => 'timeout=1s partitions=4',
-    set => { primaries => 3 }, lost => 0, harm => sub {
+    set => { primaries => 3 }, harm => sub {
         my ($x) = @_;
         my $slot = slot_of($x, $x->probes_device);
         move($x, $slot) for 1 .. 4;
@@ -51,7 +51,7 @@ experiment('slots', what => 'Cluster: slots move, key by key, there and back',
 
 experiment('cluster-kill', soak => 1, undone => 'vanished|repeated', %CLUSTER,
     what => 'Cluster: `kill -9` of one primary of three',
-    set => { primaries => 3, replicas => 1 }, harm => sub {
+    set => { primaries => 3, replicas => 1, timeout => 2000 }, harm => sub {
         my ($x) = @_;
         my $slot = slot_of($x, $x->probes_device);
         my $old = $x->set->owner($slot);
@@ -63,7 +63,7 @@ experiment('cluster-kill', soak => 1, undone => 'vanished|repeated', %CLUSTER,
 
 experiment('cluster-failover', soak => 1, %CLUSTER,
     what => 'Cluster: `CLUSTER FAILOVER`',
-    set => { primaries => 3, replicas => 1 }, harm => sub {
+    set => { primaries => 3, replicas => 1, timeout => 2000 }, harm => sub {
         my ($x) = @_;
         my $slot = slot_of($x, $x->probes_device);
         my $old = $x->set->owner($slot);

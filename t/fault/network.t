@@ -69,12 +69,12 @@ over_wire('late', what => 'Redis +50 ms', soak => 1, lost => 0, failed => 0,
     });
 
 over_wire('slow', what => 'Redis +500 ms', soak => 1, lost => 0, failed => 0,
-    http => 'cwmp_overload latency=250ms;', harm => sub {
+    http => 'cwmp_overload latency=400ms;', harm => sub {
         my ($x, $wire) = @_;
         $wire->set(delay => 0.25);
         $x->pause(8);
         $wire->set(delay => 0);
-        ok $x->t->wait_log(qr/is slow no more/, 20), 'it is over by itself';
+        ok $x->t->wait_log(qr/is slow no more/, 60), 'it is over by itself';
         $x->recover;
         ok $x->t->error_log =~ /sessions end after the Inform, and tasks wait/,
             'work was put off';

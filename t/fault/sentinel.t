@@ -16,7 +16,7 @@ use CWMP::Daemon qw(wait_for);
 use CWMP::Fault qw(experiment);
 
 my %SENTINEL = (workers => 2, redis_options => 'timeout=1s',
-                set => { sentinels => 3, replicas => 2 });
+                set => { sentinels => 3, replicas => 2, timeout => 2000 });
 
 
 # Until another one is the master.
