@@ -24,8 +24,10 @@ package CWMP::Fault;
 # settle (seconds); soak => 1 (with TEST_SOAK only: it takes long); set => {
 # what goes to CWMP::RedisCluster } (x->set is it); undone =>
 # 'vanished|repeated' (Redis may lose what it confirmed, as a failover does: what
-# was lost, or done twice by that, is counted, not judged); before => sub, and
-# what else goes to CWMP::Test. The figures are printed, and appended to build/fault.jsonl, of
+# was lost, or done twice by that, is counted, not judged); waits => 1 (what waits
+# until its deadline for an event, since it may have been sent, is an outcome that
+# is unknown; with undone always); before => sub, and what else goes to
+# CWMP::Test. The figures are printed, and appended to build/fault.jsonl, of
 # which t/fault/table makes the table of docs/reliability.md.
 
 use strict;
@@ -59,7 +61,8 @@ my %METHOD = (set => 'SetParameterValues', add => 'AddObject', boot => 'Reboot',
 sub experiment {
     my ($name, %opt) = @_;
     my $self = bless { name => $name, devices => 60, rate => 40, rounds => 15,
-                       settle => 60, swarm => [], failed => undef, %opt },
+                       settle => 60, swarm => [], failed => undef,
+                       waits => $opt{undone}, %opt },
                      __PACKAGE__;
 
     my $wanted = $ENV{TEST_EXPERIMENT} // ($opt{soak} && !$ENV{TEST_SOAK} ? ''
@@ -89,7 +92,7 @@ sub run {
     my ($self) = @_;
     my %not_ours = map { ($_ => 1) } qw(name what harm before devices rate
         rounds settle swarm swarm_binary failed lost answered soak undone set
-        dir_of_set);
+        dir_of_set waits);
 
     $self->{t} = CWMP::Test->new($self->redis_options,
         map { $not_ours{$_} ? () : ($_ => $self->{$_}) } keys %$self);
@@ -260,12 +263,10 @@ sub probe {
 
 # --- the end ---------------------------------------------------------------
 
-# After a failover a task may wait for what the CPE has told before it, until its
-# deadline.
 sub alive_keys {
     my ($self) = @_;
     return grep { !/:probe:/ } map { $self->t->redis->list('KEYS', "cwmp:{*}:*:$_") }
-           qw(tasks queue running), $self->{undone} ? () : qw(live waiting);
+           qw(tasks queue running), $self->{waits} ? () : qw(live waiting);
 }
 
 
@@ -358,7 +359,7 @@ sub judge_device {
     }
     my $stored = $self->t->redis->params(device($n))->{$SERIAL};
     $self->judge_serial($n, "what is stored of $n", $stored && $stored->{value});
-    for my $id ($self->{undone} ? $self->waiting($n) : ()) {
+    for my $id ($self->{waits} ? $self->waiting($n) : ()) {
         $result{$id} ||= [{ id => $id, status => 'lost' }];
     }
     for my $task (@$pushed) {
