@@ -1593,7 +1593,7 @@ function quirk(s, name)
     return s.quirks[name]
 end
 
-local function sorted_names(t)
+function several.sorted_names(t)
     local names = {}
     for name in pairs(t) do
         names[#names + 1] = name
@@ -1611,11 +1611,11 @@ local function parse_quirks(json)
     if not quirks then
         return nil, 'quirks', why
     end
-    for _, name in ipairs(sorted_names(quirks)) do
+    for _, name in ipairs(several.sorted_names(quirks)) do
         local known = QUIRK[name]
         if not known then
             return nil, shown(name, 64), 'is no quirk; there are '
-                   .. table.concat(sorted_names(QUIRK), ', ')
+                   .. table.concat(several.sorted_names(QUIRK), ', ')
         end
         if not known[3](quirks[name]) then
             return nil, name, 'is not ' .. known[2]
@@ -4842,29 +4842,40 @@ end
   replace, tags, another number of partitions), and look-ups (find).
 
   A pass of mend goes over all keys of the partition, then over each index, a
-  slice a call: "PHASE CURSOR", and 0 at the end.  Each slice leaves things
-  better, whoever calls it.  To mend more: a found() in mend_index() or
-  mend_tasks(); a new index: its entries in entries_of() and its name in
-  PHASES.
+  slice a call: "PHASE CURSOR", and 0 at the end.  For what a slice had no time
+  it is "PHASE CURSOR ID LEFT ...": of these devices so many tasks of the queue
+  are left to look at, or all that there is of it (-).  CURSOR is - when nothing
+  else is left.  Each slice leaves things better, whoever calls it.  To mend more:
+  a found() in mend_index() or mend_tasks(); a new index: its entries in
+  entries_of(), its name in PHASES, a row in DECIDES.
 ]]
 -- a function has 200 names of its own, and may use 60 from outside
 function house.keeping()
 
-local SCANNED = 100                 -- keys looked at by one SCAN, about
-local SCANS = 10                    -- of a slice
-local SLICED = 50                   -- devices or index entries of a slice
+local SCANNED = 50                  -- keys or entries looked at at once, about
+local MOVED = 50                    -- devices
+-- A slice's work, about in microseconds.  It is told by what is done: in
+-- functions of Redis 7.2 and later time stands still.
+local WORK = { slice = 3000, key = 1, device = 40, entry = 12, task = 5,
+               kb = 2 }
 local PACE = 50                     -- ms between slices of a pass
 local EVERY = 3600                  -- s between passes
 local SOON = 60                     -- s until the first one
 local GRACE = 10000                 -- ms that deadlines may be late
 local DAY = 86400
-local EXPIRING = { tasks = 64, bytes = 1048576 }  -- looked at for "expires"
 local TAGS_MAX, TAG_BYTES = 32, 64
 local JOINED = 32                   -- replaced devices that one knows
 local FIND = { most = 1000, looks = 500 }
 local PHASES = { 'keys', 'index:seen', 'index:first', 'index:model',
                  'index:version', 'index:tag' }
 local RECORD = { 'first', 'seen', 'oui', 'class', 'version', 'tags', 'free' }
+-- what of it decides about an entry
+local DECIDES = {
+    ['index:seen'] = { 'first' }, ['index:first'] = { 'first' },
+    ['index:model'] = { 'first', 'oui', 'class' },
+    ['index:version'] = { 'first', 'version' },
+    ['index:tag'] = { 'first', 'tags' },
+}
 
 local function base_of(key)         -- "cwmp:{0}:"
     return string.match(key, '^(.-:{%d+}:)')
@@ -5041,22 +5052,37 @@ local function restore(c, id)
                                                    + next_number(c)), id)
 end
 
-local function mend_expiry(c, w, queued)
-    local bytes = 0
-    for i = 1, math.min(#queued, EXPIRING.tasks) do
-        bytes = bytes + call('HSTRLEN', c.k[LIVE], queued[i])
-        local task = bytes <= EXPIRING.bytes and load_task(c, queued[i])
-        local at = task and task.expires and is_due(c, 'x', queued[i])
-        if task and task.expires and (not at or at + GRACE < c.now) then
-            found(c, w, 'task ' .. queued[i] .. ' expires without a deadline',
-                  function()
-                if task.expires * 1000 > c.now then
-                    due(c, 'x', queued[i], task.expires * 1000)
-                else
-                    finish(c, queued[i], 'expired')
-                end
-            end)
+-- One of the queue: has it its deadline, if it expires?
+local function mend_expiring(c, w, id)
+    local at = is_due(c, 'x', id)
+    if at and at + GRACE >= c.now then
+        return
+    end
+    local json = call('HGET', c.k[LIVE], id) or ''
+    w.work = w.work + #json / 1024 * WORK.kb
+    local task = string.find(json, 'expires', 1, true) and load_task(c, id)
+    if task and task.expires then
+        found(c, w, 'task ' .. id .. ' expires without a deadline', function()
+            if task.expires * 1000 > c.now then
+                due(c, 'x', id, task.expires * 1000)
+            else
+                finish(c, id, 'expired')
+            end
+        end)
+    end
+end
+
+-- those of the queue that are left, counted from its end, where others come in
+-- the meantime
+local function mend_expiry(c, w, left)
+    local queued = call('ZRANGE', c.k[QUEUE], -left, -1)
+    for i, id in ipairs(queued) do
+        if w.work >= WORK.slice and i > 1 then
+            w.rest[#w.rest + 1] = c.id .. ' ' .. #queued - i + 1
+            return
         end
+        w.work = w.work + WORK.task
+        mend_expiring(c, w, id)
     end
 end
 
@@ -5088,13 +5114,11 @@ local function mend_inbox(c, w)
 end
 
 local function mend_tasks(c, w, d)
-    if call('EXISTS', c.k[LIVE], c.k[QUEUE], c.k[RUNNING], c.k[WAITING]) == 0
-    then
-        return
-    end
     check_keys(c)
     local lives, rest, placed = {}, {}, {}
-    for _, field in ipairs(call('HKEYS', c.k[LIVE])) do
+    local fields = call('HKEYS', c.k[LIVE])
+    w.work = w.work + #fields * WORK.task
+    for _, field in ipairs(fields) do
         if string.byte(field) == 61 then
             rest[#rest + 1] = field
         else
@@ -5123,7 +5147,6 @@ local function mend_tasks(c, w, d)
     for _, id in ipairs(queued) do
         mend_queue(c, w, id, placed, lives)
     end
-    mend_expiry(c, w, queued)
     for _, id in ipairs(queued) do
         placed[id] = placed[id] or 'queue'
     end
@@ -5132,10 +5155,36 @@ local function mend_tasks(c, w, d)
         mend_waiting(c, w, id, run, lives)
     end
     mend_live(c, w, lives, rest, placed)
+    if queued[1] then
+        mend_expiry(c, w, #queued)
+    end
+end
+
+-- Somebody has deleted its record.  Its tasks wait for it to come again, and are
+-- followed by those that come then; what was known of it is of no use.
+local function mend_orphan(c, w)
+    if call('EXISTS', c.k[LIVE], c.k[QUEUE], c.k[RUNNING], c.k[WAITING],
+            c.k[DEVICE] .. ':moving') > 0
+    then
+        found(c, w, 'has tasks, and no record', function()
+            -- a number of a task that none has reached
+            call('HSET', c.k[DEVICE], 'order', math.floor(c.now / 1000))
+        end)
+        return
+    end
+    for _, key in ipairs({ PARAMS, RESULTS }) do
+        if call('EXISTS', c.k[key]) == 1 then
+            found(c, w, string.sub(SUFFIX[key], 2) .. ' of no device: deleted',
+                  function() call('UNLINK', c.k[key]) end)
+        end
+    end
 end
 
 local function mend(c, w)
     local d = hash_fields(c.k[DEVICE], RECORD)
+    if not d.first and call('EXISTS', c.k[DEVICE]) == 0 then
+        mend_orphan(c, w)
+    end
     local silent = c.now / 1000 - (tonumber(d.seen) or math.huge)
     w.devices = w.devices + (d.first and 1 or 0)
     if w.silence and silent > tonumber(w.silence)
@@ -5145,10 +5194,16 @@ local function mend(c, w)
                      .. math.floor(silent / DAY) .. ' days',
                      function() remove(c, 'silent') end)
     end
+    local moving = c.k[DEVICE] .. ':moving'
+    if call('EXISTS', c.k[LIVE], c.k[QUEUE], c.k[RUNNING], c.k[WAITING],
+            c.k[RESULTS], c.k[TASKS], moving) == 0
+    then
+        return mend_index(c, w, d)          -- most have none of these
+    end
     mend_inbox(c, w)
     mend_tasks(c, w, d)
     mend_index(c, w, d)
-    if call('EXISTS', c.k[DEVICE] .. ':moving') == 1 then
+    if call('EXISTS', moving) == 1 then
         found(c, w, 'its replacement was begun and did not end: run '
                     .. 'cwmp-device replace again', function() end)
     end
@@ -5157,10 +5212,26 @@ local function mend(c, w)
     end
 end
 
--- What cannot be mended is told, and keeps nobody else's from being.
-local function mend_one(base, id, w)
+-- what a slice finds, and for what it had no time
+local function work_on(base, dry)
+    local c = context({ base })
+    return { now = c.now, when = c.when, second = c.second, us = c.us, work = 0,
+             rest = {}, found = {}, devices = 0, dry = dry,
+             silence = call('HGET', base .. 'settings', 'silence') }
+end
+
+-- What cannot be mended is told, and keeps nobody else's from being.  left: as in
+-- the pass' position.
+local function mend_one(base, id, w, left)
     local c = device_at(base, id)
-    local ok, why = pcall(mend, c, w)
+    local ok, why
+    c.second, c.us, c.when, c.now = w.second, w.us, w.when, w.now
+    w.work = w.work + WORK.device
+    if left == '-' then
+        ok, why = pcall(mend, c, w)
+    else
+        ok, why = pcall(mend_expiry, c, w, tonumber(left))
+    end
     if not ok then
         w.found[#w.found + 1] = 'cannot be mended: '
             .. (type(why) == 'table' and why.err or tostring(why))
@@ -5171,78 +5242,104 @@ local function mend_one(base, id, w)
     end
 end
 
-local OWN = { [':queue'] = true, [':live'] = true, [':running'] = true,
-              [':waiting'] = true }
+-- as many as there is time for; the others are left
+local function mend_some(base, ids, w)
+    for id, left in string.gmatch(ids, '(%S+) (%S+)') do
+        if w.work < WORK.slice then
+            mend_one(base, id, w, left)
+        else
+            w.rest[#w.rest + 1] = id .. ' ' .. left
+        end
+    end
+end
+
+local OWN = { ':live', ':queue', ':running', ':waiting', ':moving', ':params',
+              ':results' }
+
+-- without a record it is mended for the first of its keys
+local function is_first(base, id, suffix)
+    if call('EXISTS', base .. id) == 1 then
+        return false
+    end
+    for _, own in ipairs(OWN) do
+        if own == suffix or call('EXISTS', base .. id .. own) == 1 then
+            return own == suffix
+        end
+    end
+    return false
+end
 
 -- the device that a key is to be mended for, or nil
 local function device_of(base, key)
-    local id, suffix = string.match(key, '^([^:]+%-[^:]+)(:?%a*)$', #base + 1)
-    if not id then
-        return nil
-    elseif suffix == '' then
-        return id
-    end
-    return OWN[suffix] and call('EXISTS', base .. id) == 0 and id or nil
+    local id, suffix = string.match(key, '^([^:%s%c"\\]+%-[^:%s%c"\\]+)(:?%a*)$',
+                                    #base + 1)
+    return id and (suffix == '' or is_first(base, id, suffix)) and id or nil
 end
 
-local function slice_keys(base, cursor, w)
-    local done, n = {}, 0
-    for _ = 1, SCANS do
+local function slice_keys(base, cursor, rest, w)
+    mend_some(base, rest, w)
+    while cursor ~= '-' and not w.rest[1] and w.work < WORK.slice do
         local got = call('SCAN', cursor, 'MATCH', base .. '*', 'COUNT', SCANNED)
+        local done, ids = {}, {}
         for _, key in ipairs(got[2]) do
             local id = device_of(base, key)
             if id and not done[id] then
-                done[id], n = true, n + 1
-                mend_one(base, id, w)
+                done[id], ids[#ids + 1] = true, id .. ' -'
             end
         end
-        cursor = got[1]
-        if cursor == '0' or n >= SLICED then
-            break
-        end
+        w.work = w.work + math.max(#got[2], SCANNED) * WORK.key
+        mend_some(base, table.concat(ids, ' '), w)
+        cursor = got[1] == '0' and '-' or got[1]
     end
     return cursor
 end
 
--- entries of an index that no device has
-local function slice_index(base, name, cursor, w)
-    local got = redis.pcall('ZSCAN', base .. name, cursor, 'COUNT', SLICED)
-    if got.err then
-        w.found[#w.found + 1] = base .. name .. ' cannot be read: ' .. got.err
-        return '0'
-    end
-    for i = 1, #got[2], 2 do
-        local member = got[2][i]
-        local id = string.match(member, '([^\t]*)$')
-        local c = device_at(base, id)
-        local good = false
-        for _, e in ipairs(entries_of(id, hash_fields(c.k[DEVICE], RECORD))) do
-            good = good or e[1] == name and e[2] == member
-        end
-        if not good then
-            found(c, w, name .. ' has ' .. shown(member, 80)
-                        .. ', which the device has not', function()
-                call('ZREM', base .. name, member)
-            end)
+local function mend_entry(base, name, member, w)
+    local id = string.match(member, '([^\t]*)$')
+    for _, e in ipairs(entries_of(id, hash_fields(base .. id, DECIDES[name]))) do
+        if e[1] == name and e[2] == member then
+            return
         end
     end
-    return got[1]
+    found(device_at(base, id), w, name .. ' has ' .. shown(member, 80)
+                .. ', which the device has not', function()
+        call('ZREM', base .. name, member)
+    end)
 end
 
--- one slice; where the next one begins, '0' when there is none
-function house.slice(base, at, w)
-    local phase, cursor = string.match(at, '^(%d+) (%d+)$')
+-- entries of an index that no device has
+local function slice_index(base, name, cursor, w)
+    repeat
+        local got = redis.pcall('ZSCAN', base .. name, cursor, 'COUNT', SCANNED)
+        if got.err then
+            w.found[#w.found + 1] = base .. name .. ' cannot be read: ' .. got.err
+            return '-'
+        end
+        for i = 1, #got[2], 2 do
+            mend_entry(base, name, got[2][i], w)
+        end
+        w.work = w.work + (1 + #got[2] / 2) * WORK.entry
+        cursor = got[1]
+    until cursor == '0' or w.work >= WORK.slice
+    return cursor == '0' and '-' or cursor
+end
+
+-- One slice: where the next one begins, '0' when there is none, and what was
+-- found.
+function house.slice(base, at, dry)
+    local w = work_on(base, dry)
+    local phase, cursor, rest = string.match(at, '^(%d+) (%S+) ?(.*)$')
     phase, cursor = tonumber(phase or 1), cursor or '0'
-    w.silence = call('HGET', base .. 'settings', 'silence')
     if phase == 1 then
-        cursor = slice_keys(base, cursor, w)
+        cursor = slice_keys(base, cursor, rest or '', w)
     elseif PHASES[phase] then
         cursor = slice_index(base, PHASES[phase], cursor, w)
     end
-    if cursor == '0' then
-        phase = phase + 1
+    if cursor == '-' and not w.rest[1] then
+        phase, cursor = phase + 1, '0'
     end
-    return PHASES[phase] and phase .. ' ' .. cursor or '0'
+    at = table.concat({ phase, cursor, unpack(w.rest) }, ' ')
+    return PHASES[phase] and at or '0', w
 end
 
 --[[
@@ -5268,8 +5365,7 @@ function house.pass(base, now)
         end
         call('HSET', key, 'started', now, 'devices', 0, 'mended', 0)
     end
-    local w = { found = {}, devices = 0 }
-    local at = house.slice(base, s.at or '0', w)
+    local at, w = house.slice(base, s.at or '0')
     call('HINCRBY', key, 'devices', w.devices)
     call('HINCRBY', key, 'mended', #w.found)
     if at ~= '0' then
@@ -5289,8 +5385,7 @@ local function cwmp_reconcile(keys, args)
     if not base then
         return no_partition(keys[1])
     end
-    local w = { found = {}, devices = 0, dry = args[2] == 'dry' }
-    local at = house.slice(base, args[1] or '0', w)
+    local at, w = house.slice(base, args[1] or '0', args[2] == 'dry')
     return { at, w.devices, unpack(w.found) }
 end
 
@@ -5353,15 +5448,6 @@ local function cwmp_delete(keys)
     return 'OK'
 end
 
-local function sorted_tags(set)
-    local list = {}
-    for tag in pairs(set) do
-        list[#list + 1] = tag
-    end
-    table.sort(list)
-    return list
-end
-
 local function set_tags(c, old, list)
     several.index_tags(c, 'ZREM', old)
     if list[1] then
@@ -5392,7 +5478,7 @@ local function cwmp_tag(keys, args)
         end
         set[tag] = sign == '+' or nil
     end
-    local list = sorted_tags(set)
+    local list = several.sorted_names(set)
     local n = select(2, string.gsub(old or '', '[^,]+', ''))
     if #list > math.max(TAGS_MAX, n) then
         return redis.error_reply('ERR a device has at most ' .. TAGS_MAX
@@ -5552,7 +5638,7 @@ local function join_tags(c, more, of)
             set[tag], n = true, n + 1
         end
     end)
-    set_tags(c, old, sorted_tags(set))
+    set_tags(c, old, several.sorted_names(set))
     call('HDEL', c.k[DEVICE], 'replaced')
     event(c, 'replaces', 'device replaced', of)
     return left[1] and 'more than ' .. TAGS_MAX .. ' tags: '
@@ -5636,7 +5722,7 @@ local function rename_device(from, to, id)
             moved = 1
         end
     end
-    mend_one(to, id, { found = {}, devices = 0 })
+    mend_one(to, id, work_on(to), '-')
     return moved
 end
 
@@ -5688,7 +5774,7 @@ local function cwmp_repartition(keys, args)
         copy_rows(prefix, from, to)
     end
     local got = call('SCAN', cursor, 'MATCH', prefix .. ':{*}:*-*', 'COUNT',
-                     SLICED)
+                     MOVED)
     for _, key in ipairs(got[2]) do
         local p, id = string.match(key, '^.-:{(%d+)}:([^:]+%-[^:]+):?%a*$')
         local target = id and crc16(id) % to
@@ -5789,8 +5875,12 @@ local function leader(f)
     elseif f.class then
         return { 'index:model', '-', '+' }
     end
-    return { 'index:seen', f.seenAfter and f.seenAfter - BOUND.seen - 1
-                           or '-inf', f.seenBefore or '+inf', score = true }
+    -- of those that the index has from before, few have been seen since
+    local from = f.seenAfter
+    return { 'index:seen', from or '-inf', f.seenBefore or '+inf', score = true,
+             behind = from and { 'index:seen',
+                                 math.max(from - BOUND.seen - 1, 0),
+                                 '(' .. from, score = true } }
 end
 
 -- A class alone: the next entry that may be of it, past the others of this OUI.
@@ -5844,6 +5934,11 @@ local function cwmp_find(keys, args)
     then
         return redis.error_reply('ERR CURSOR is not one of this filter')
     end
+    if after and by.behind
+       and tonumber(string.match(after, '^%S+')) < f.seenAfter
+    then
+        by = by.behind
+    end
     local function cursor_at(member)
         return by.score and call('ZSCORE', key, member) .. ' ' .. member
                or '(' .. member
@@ -5866,10 +5961,14 @@ local function cwmp_find(keys, args)
                 end
             end
         end
-        if #members == 0 then
+        if members[1] then
+            after = jump or cursor_at(members[#members])
+        elseif by.behind then
+            by = by.behind
+            after = by[2] .. ' '
+        else
             return { '', unpack(found_ids) }
         end
-        after = jump or cursor_at(members[#members])
     end
     return { after, unpack(found_ids) }
 end

@@ -102,6 +102,8 @@ subtest 'the record counts, not an index that is behind it' => sub {
     is find({ seenBefore => $now - 4500 }), '', 'its record is newer';
     is find({ seenAfter => $now - 4500, seenBefore => $now - 4000 }), 'A1',
         'the index is up to a quarter of an hour behind';
+    is find({ seenAfter => $now - 4500 }, 1), 'A1 A2 B1 C1 C2',
+        '... those are found last';
     $redis->cmd('ZADD', 'cwmp:{0}:index:version', 0, "7.57\t00D09E-None-1");
     is find({ version => '7.57' }), 'A1 B1', 'an entry without a device';
 };

@@ -13,40 +13,12 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use CWMP::Envelope ();
+use CWMP::House;
 use CWMP::Redis;
-use CWMP::Script;
 use CWMP::Test qw(wait_for);
 
-my $t = CWMP::Test->new;
+my $t = house('H');
 my $redis = $t->redis;
-my $n = 0;
-my $TOOLS = "$FindBin::Bin/../redis";
-
-my $GET = { method => 'GetParameterValues', ParameterNames => ['Device.A'] };
-my $LOAD = { method => 'Download', URL => 'http://fs.example/f',
-             FileType => '1 Firmware Upgrade Image' };
-
-sub device { return CWMP::Script->new($t, 'H' . ++$n, @_) }
-
-
-sub known {
-    my $d = device(@_);
-    $d->session;
-    return $d;
-}
-
-
-# What a tool prints, on either, and its exit code.
-sub tool {
-    my ($name, @args) = @_;
-    my $socket = $t->redis_server->socket;
-    my $text = join ' ', map { s/'/'\\''/gr =~ s/(.*)/'$1'/sr }
-               "$TOOLS/$name", '-s', $socket, @args;
-    my $out = `$text 2>&1`;
-    chomp $out;
-    return wantarray ? ($out, $? >> 8) : $out;
-}
-
 
 sub keys_of { my ($d) = @_; return grep { /:\Q${\$d->id}\E(?::|$)/ }
                                    $redis->list('KEYS', '*') }

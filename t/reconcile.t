@@ -12,21 +12,15 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use JSON::PP ();
 use Test::More;
 
-use CWMP::Script;
+use CWMP::House;
 use CWMP::Test qw(wait_for);
 
-my $t = CWMP::Test->new;
+my $t = house('C');
 my $redis = $t->redis;
-my $n = 0;
 my $DUE = 'cwmp:{0}:due';
-
-my $GET = { method => 'GetParameterValues', ParameterNames => ['Device.A'] };
-my $LOAD = { method => 'Download', URL => 'http://fs.example/f',
-             FileType => '1 Firmware Upgrade Image' };
-
-sub device { return CWMP::Script->new($t, 'C' . ++$n, @_) }
 
 
 # All slices of a pass: what was found, and of how many devices.
@@ -61,13 +55,6 @@ sub broken {
 }
 
 
-sub known {
-    my $d = device();
-    $d->session;
-    return $d;
-}
-
-
 subtest 'nothing is wrong' => sub {
     my $d = known();
     $d->give({ %$GET, id => 'a', expires => time + 1000 },
@@ -75,7 +62,7 @@ subtest 'nothing is wrong' => sub {
     $d->inform;
     my ($devices, @found) = run_pass();
     is_deeply \@found, [], 'nothing is found';
-    is $devices, $n, 'all devices were looked at';
+    is $devices, devices(), 'all devices were looked at';
     $d->raw->reset;
 };
 
@@ -198,6 +185,61 @@ subtest 'what was pushed plainly expires while the device is away' => sub {
 };
 
 
+# More of them than a slice looks at, of which each tenth lacks its deadline.
+subtest 'deadlines of a long queue' => sub {
+    my $d = known();
+    $redis->fcall_push($d->id, { %$GET, id => "x$_", after => 8,
+                                 expires => time + 1000,
+                                 note => 'n' x 200 }) for 1 .. 900;
+    my @missing = map { 'x ' . $d->id . " x${_}0" } 1 .. 90;
+    $redis->cmd('ZREM', $DUE, @missing);
+    my ($at, $slices, @found) = ('0', 0);
+    while ($at =~ /^(0$|1 )/) {
+        my $r = $redis->cmd('FCALL', 'cwmp_reconcile', 1, $DUE, $at);
+        ($at, undef, my @some) = @$r;
+        push @found, @some;
+        last if ++$slices > 100 || $at eq '0';
+    }
+    is scalar(@found), 90, 'all of them are found';
+    cmp_ok $slices, '>', 1, "... in $slices slices";
+    is scalar(grep { defined $redis->cmd('ZSCORE', $DUE, $_) } @missing), 90,
+        'they have one again';
+    is_deeply [found()], [], 'and no more is found';
+    $redis->cmd('FCALL', 'cwmp_delete', 1, $d->key(undef));
+};
+
+
+subtest 'a record is deleted by hand' => sub {
+    my $d = known();
+    $d->give({ %$GET, id => 'a' });
+    $d->session;
+    my $gone = sub { $redis->cmd('DEL', $d->key(undef));
+                     $redis->cmd('ZREM', "cwmp:{0}:index:$_->[0]", $_->[1])
+                         for ['seen', $d->id], ['first', $d->id],
+                             ['model', "00D09E Box\t" . $d->id],
+                             map { ['version', $_] } grep { /\t\Q${\$d->id}\E$/ }
+                             $redis->list('ZRANGE', 'cwmp:{0}:index:version', 0, -1) };
+    $gone->();
+    my @told = found('dry');
+    is_deeply [sort @told], [map { "$_ of no device: deleted, device: "
+                                   . $d->id } qw(params results)],
+        'parameters and results: told';
+    is_deeply [sort(found())], [sort @told], 'deleted';
+    is_deeply [grep { /\Q${\$d->id}\E/ && !/:session$/ }
+               $redis->list('KEYS', '*')], [], 'nothing is left';
+    is_deeply [found()], [], 'a second pass finds nothing';
+
+    $d = known();
+    $redis->fcall_push($d->id, { %$GET, id => "p$_" }) for 1 .. 5;
+    $gone->();
+    broken($d, qr/has tasks, and no record/, 'its tasks');
+    $redis->fcall_push($d->id, { %$GET, id => 'new', new => JSON::PP::true });
+    $d->session;
+    is_deeply [map { $_->{id} } $d->results], [qw(p1 p2 p3 p4 p5 new)],
+        'they are carried out when it comes, in order';
+};
+
+
 subtest '"free" is wrong' => sub {
     my $d = known();
     $d->session;
@@ -247,10 +289,31 @@ subtest 'a device that was silent for long is forgotten' => sub {
     broken($d, qr/is forgotten: silent for 40 days/, '30 days');
     is $redis->cmd('KEYS', '*' . $d->id . '*')->[0], undef, 'nothing is left';
     ok $kept->has(undef), 'the other one is there';
-    my ($e) = grep { $_->{type} eq 'deleted' } $redis->events;
+    my ($e) = grep { $_->{type} eq 'deleted' && $_->{device} eq $d->id }
+              $redis->events;
     is "$e->{device} $e->{reason} $e->{tasks}", $d->id . ' silent 1',
         'an event tells it';
     $redis->cmd('FCALL', 'cwmp_setting', 1, 'cwmp:{0}:settings', 'silence', '');
+};
+
+
+subtest 'the tool' => sub {
+    my @d = map { known() } 1 .. 150;
+    $redis->cmd('ZREM', 'cwmp:{0}:index:first', $_->id) for @d;
+    my ($devices) = run_pass('dry');
+    my $told = tool('cwmp-reconcile', '--dry-run');
+    is scalar(() = $told =~ /is missing in index:first/g), 150, 'tells it';
+    like $told, qr/^$devices devices in 1 partitions, 150 found, nothing changed$/m,
+        'and how much that was';
+    like tool('cwmp-reconcile'), qr/ 150 found$/, 'mends it';
+    like tool('cwmp-reconcile'), qr/^$devices devices in 1 partitions, 0 found$/,
+        'which is all';
+    my ($out, $code) = tool('cwmp-reconcile', '--prefix', "x'y");
+    is_deeply [$out, $code], ["0 devices in 1 partitions, 0 found", 0],
+        'another prefix';
+    ($out, $code) = tool('cwmp-reconcile', '-n', 99);
+    like $out, qr/DB index is out of range/, 'what Redis refuses is said';
+    is $code, 1, '... and the tool fails';
 };
 
 
