@@ -1115,8 +1115,23 @@ local function load_task(c, id)
     return last.task, last.json, last.queued
 end
 
--- results are kept by number and by age
 local several = {}                  -- (Lua takes 200 locals in a file)
+
+-- In a Cluster, while a slot moves, a key that is not here may be there: asked for
+-- several at once Redis says so, before anything is written.
+function several.be_whole(k)
+    local got = redis.pcall('EXISTS', k[DEVICE], k[TASKS], k[DUE])
+    if type(got) == 'table' then
+        error({ err = 'TRYAGAIN this slot is being moved: ' .. got.err }, 0)
+    end
+end
+
+-- the same for a partition, by one of its keys
+function several.be_whole_at(key)
+    several.be_whole(keys_of(string.match(key, '^(.*})') .. ':-', '-'))
+end
+
+-- results are kept by number and by age
 
 function several.trim(c)
     call('XTRIM', c.k[RESULTS], 'MINID',
@@ -1816,6 +1831,7 @@ local function cwmp_quirk(keys, args)
     if not quirks then
         return redis.error_reply('ERR quirk refused: ' .. name .. ' ' .. wrong)
     end
+    several.be_whole_at(keys[1])
     local done = 'stored'
     if next(quirks) == nil then
         if call('HDEL', keys[1], match) == 0 then
@@ -3591,6 +3607,12 @@ local function same_device(c, f, args, is)
     return d
 end
 
+-- nil when there is none, or nothing that can be one
+function several.setting(base, name)
+    local value = redis.pcall('HGET', base .. 'settings', name)
+    return type(value) == 'string' and tonumber(value) or nil
+end
+
 function several.each_tag(tags, take)
     for tag in string.gmatch(tags or '', '[^,]+') do
         take(tag)
@@ -3761,9 +3783,8 @@ local function too_often(c, known)
     n = n + 1
     local most = BOUND.burst
     if n > most then
-        most = call('HGET', string.gsub(c.k[EVENTS], 'events$', 'settings'),
-                    'sessions') or most
-        most = tonumber(most)
+        most = several.setting(string.sub(c.k[EVENTS], 1, -7), 'sessions')
+               or most
     end
     if n <= most then
         known.burst = start .. ' ' .. n
@@ -4576,7 +4597,8 @@ local function cwmp_step(keys, args, packed)
         redis.pcall('HDEL', c.k[DEVICE], 'informed')
     end
     check_kinds(c, KINDS)
-    check_kinds(c, { [SEEN] = 'zset', [MODEL] = 'zset', [SOFTWARE] = 'zset' })
+    check_kinds(c, { [SEEN] = 'zset', [MODEL] = 'zset', [SOFTWARE] = 'zset',
+                     [FIRST] = 'zset' })
     error(reply, 0)
 end
 
@@ -5401,7 +5423,9 @@ local function cwmp_setting(keys, args)
     local bounds = SETTINGS[name]
     if not string.find(keys[1], ':{%d+}:settings$') then
         return redis.error_reply('ERR ' .. keys[1] .. ' is not cwmp:{0}:settings')
-    elseif not bounds then
+    end
+    several.be_whole_at(keys[1])
+    if not bounds then
         return redis.error_reply('ERR ' .. shown(name, 64) .. ' is no setting; '
                .. 'there are reconcile, sessions, silence')
     elseif value == '' then
@@ -5674,6 +5698,7 @@ local function cwmp_join(keys, args)
     elseif not n or not device_keys(base_of(keys[1]) .. args[1]) then
         return redis.error_reply('ERR not as cwmp_leave gave it')
     end
+    several.be_whole(k)
     local c = context(k, id)
     check_keys(c)
     if not join_mark(c, args[1], n) then
@@ -5883,6 +5908,17 @@ local function leader(f)
                                  '(' .. from, score = true } }
 end
 
+-- As indexes are sorted: < of texts is the locale's.
+local function is_before(a, b)
+    for i = 1, math.min(#a, #b) do
+        local x, y = string.byte(a, i), string.byte(b, i)
+        if x ~= y then
+            return x < y
+        end
+    end
+    return #a < #b
+end
+
 -- A class alone: the next entry that may be of it, past the others of this OUI.
 local function skip_class(f, member)
     local oui, class = string.match(member, '^(%S*) ([^\t]*)\t')
@@ -5890,7 +5926,7 @@ local function skip_class(f, member)
     if not oui or string.sub(class, 1, #stem) == stem then
         return nil
     end
-    return class < stem and '[' .. oui .. ' ' .. stem or '[' .. oui .. '!'
+    return is_before(class, stem) and '[' .. oui .. ' ' .. stem or '[' .. oui .. '!'
 end
 
 -- the members that follow the one where it ended, at most n
@@ -5943,9 +5979,13 @@ local function cwmp_find(keys, args)
         return by.score and call('ZSCORE', key, member) .. ' ' .. member
                or '(' .. member
     end
+    local most = math.min(limit, 100)
+    local n, jump = most, nil
     while looks < FIND.looks do
-        local members = page(key, by, after, math.min(limit, 100))
-        local jump
+        -- past a jump the first one says whether there is another
+        n = jump and 1 or math.min(8 * n, most)
+        local members = page(key, by, after, n)
+        jump = nil
         for _, member in ipairs(members) do
             looks = looks + 1
             jump = f.class and not f.oui and not by.score
@@ -5954,7 +5994,8 @@ local function cwmp_find(keys, args)
                 break
             end
             local id = string.match(member, '([^\t]*)$')
-            if matches(f, hash_fields(base .. id, RECORD)) then
+            local ok, d = pcall(hash_fields, base .. id, RECORD)
+            if ok and matches(f, d) then
                 found_ids[#found_ids + 1] = id
                 if #found_ids == limit then
                     return { cursor_at(member), unpack(found_ids) }
@@ -6027,6 +6068,7 @@ local function cwmp_push(keys, args)
         return redis.error_reply('ERR task refused: ' .. field .. ': '
                                  .. reason)
     end
+    several.be_whole(k)
     local c = context(k, id)
     if not task.new and call('HEXISTS', k[DEVICE], 'first') == 0 then
         return redis.error_reply('ERR no device ' .. id .. ' has been seen; '
@@ -6063,6 +6105,7 @@ local function cwmp_cancel(keys, args)
     if not k then
         return house.wrong_key(keys[1])
     end
+    several.be_whole(k)
     local c = context(k, id)
     local task = args[1] or ''
     check_keys(c)

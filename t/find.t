@@ -10,6 +10,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use File::Temp ();
 use JSON::PP ();
 use Test::More;
 use Time::HiRes qw(time);
@@ -17,6 +18,13 @@ use Time::HiRes qw(time);
 use CWMP::Envelope qw(default_params);
 use CWMP::Script;
 use CWMP::Test;
+
+# Redis and its Lua, in a locale where "b" comes before "B" and after "a"
+my $locales = File::Temp->newdir;
+if (system("localedef -i en_US -f UTF-8 $locales/en_US.UTF-8 >/dev/null 2>&1") == 0) {
+    delete $ENV{LC_ALL};
+    @ENV{qw(LOCPATH LC_COLLATE)} = ("$locales", 'en_US.UTF-8');
+}
 
 my $t = CWMP::Test->new;
 my $redis = $t->redis;
@@ -122,6 +130,41 @@ subtest 'tags' => sub {
     my $e = $redis->try('FCALL', 'cwmp_tag', 1, $a1->key(undef),
                         map { "+t$_" } 1 .. 33);
     like $e->{message}, qr/at most 32 tags/, 'too many';
+};
+
+
+# The others of an OUI are jumped over, in the order of bytes and no other.
+subtest 'a class alone' => sub {
+    seen("L$_->[0]", class => $_->[1])
+        for [1, 'B1'], [2, 'a'], [3, 'b'], [4, 'BB'];
+    is find({ class => 'B*' }), 'B1 L1 L4', 'in any locale';
+    is find({ class => 'b' }), 'L3', 'a later one';
+
+    my $index = 'cwmp:{0}:index:model';
+    $redis->cmd('ZADD', $index, map { my $o = sprintf('F%05X', $_ % 1000);
+                                      (0, "$o M\t$o-M-$_") } 1 .. 30000);
+    my $cost = sub {                            # of 500 looks, at its best
+        my ($filter) = @_;
+        my $least = 1e9;
+        for (1 .. 10) {
+            $redis->cmd('CONFIG', 'RESETSTAT');
+            fcall(json($filter));
+            $redis->cmd('INFO', 'commandstats') =~ /cmdstat_fcall_ro:calls=1,usec=(\d+)/
+                and $1 < $least and $least = $1;
+        }
+        return $least;
+    };
+    my $times = $cost->({ class => 'Z' }) / $cost->({ oui => 'F*', class => 'Z' });
+    cmp_ok $times, '<', 3, 'a jump costs no more than a few looks';
+    $redis->cmd('ZREMRANGEBYLEX', $index, '[F', '[G');
+};
+
+
+subtest 'a device that is no hash' => sub {
+    $redis->cmd('RENAME', $b1->key(undef), 'away');
+    $redis->cmd('SET', $b1->key(undef), 'x');
+    is find({ version => '7.57' }), 'A1', 'the others are found';
+    $redis->cmd('RENAME', 'away', $b1->key(undef));
 };
 
 

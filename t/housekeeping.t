@@ -351,6 +351,17 @@ subtest 'a CPE that informs without end' => sub {
     is $d->post($d->inform_text)->status, 503, 'but not at once again';
     $redis->cmd('HSET', $d->key(undef), 'burst', (time - 901) . ' 1001');
     is $d->inform->status, 200, 'and after a quarter of an hour';
+    my $refused = 1;
+    for my $break (sub { $redis->cmd('HSET', $_[0], 'sessions', 'abc') },
+                   sub { $redis->cmd('SET', $_[0], 'x') }) {
+        $redis->cmd('DEL', 'cwmp:{0}:settings');
+        $break->('cwmp:{0}:settings');
+        $redis->cmd('HSET', $d->key(undef), 'burst', time . ' 1000');
+        is $d->post($d->inform_text)->status, 503, 'settings that are none';
+        is scalar(grep { $_->{type} eq 'session' && $_->{device} eq $d->id }
+                  $redis->events), ++$refused, 'are as if there were none';
+    }
+    $redis->cmd('DEL', 'cwmp:{0}:settings');
     $redis->cmd('HSET', $d->key(undef), 'burst', time . ' 1001');
     $redis->cmd('FCALL', 'cwmp_setting', 1, 'cwmp:{0}:settings', 'sessions', 1e6);
     is $d->inform->status, 200, 'nor when more are allowed';

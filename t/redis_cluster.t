@@ -86,6 +86,28 @@ subtest 'sessions of many devices' => sub {
 };
 
 
+# What an admin's client does where a slot moves to, while the device is still
+# where it comes from: nothing, or there would be two of one.
+sub asked_elsewhere {
+    my ($cluster, $to, $serial) = @_;
+    my $base = 'cwmp:{' . partition_of($cluster, $serial) . '}:';
+    my $id = id_of($serial);
+    my $client = $to->client;
+    for my $call (['cwmp_push', "$base$id:tasks", '{"method":"Reboot","new":true}'],
+                  ['cwmp_cancel', "$base$id:tasks", 'x'],
+                  ['cwmp_join', "$base$id", 'A-B', '1 ' . unpack('H*', 'tags a')],
+                  ['cwmp_setting', "${base}settings", 'silence', 86400],
+                  ['cwmp_quirk', "${base}quirks", '*/X/*', '{"prefix":"s"}']) {
+        my ($name, @args) = @$call;
+        $client->cmd('ASKING');
+        like $client->try('FCALL', $name, 1, @args), qr/^TRYAGAIN/,
+            "$name: try again";
+    }
+    is_deeply [grep { /^\Q$base/ } $client->list('KEYS', '*')], [],
+        'and nothing is written';
+}
+
+
 subtest 'a slot moves' => sub {
     my ($t, $cluster) = with_cluster(workers => 1);
     my $slot = $cluster->slot_of('{' . partition_of($cluster, 'S1') . '}');
@@ -95,6 +117,7 @@ subtest 'a slot moves' => sub {
 
     is session($t, 'S1'), 204, 'a device is known';
     $cluster->begin_move($slot, $to);
+    asked_elsewhere($cluster, $to, 'S1');
     my $raw = $t->raw;
     $raw->post(inform(serial => 'S1'), no_read => 1);
     sleep(0.2);
