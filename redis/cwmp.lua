@@ -4943,6 +4943,20 @@ local function entries_of(id, d)
     return list
 end
 
+-- all deadlines that it may have
+local function each_due(c, take)
+    take('s ' .. c.id)
+    take('g ' .. c.id)
+    for _, id in ipairs(call('HKEYS', c.k[WAITING])) do
+        take('w ' .. c.id .. ' ' .. id)
+    end
+    for _, id in ipairs(call('HKEYS', c.k[LIVE])) do
+        if string.byte(id) ~= 61 then               -- "=": not a task
+            take('x ' .. c.id .. ' ' .. id)
+        end
+    end
+end
+
 -- all that stands of a device beside its own keys
 local function remove_shared(c)
     local d = hash_fields(c.k[DEVICE], RECORD)
@@ -4950,16 +4964,7 @@ local function remove_shared(c)
     for _, e in ipairs(entries_of(c.id, d)) do
         call('ZREM', shared_key(c, e[1]), e[2])
     end
-    not_due(c, 's')
-    not_due(c, 'g')
-    for _, id in ipairs(call('HKEYS', c.k[WAITING])) do
-        not_due(c, 'w', id)
-    end
-    for _, id in ipairs(call('HKEYS', c.k[LIVE])) do
-        if string.byte(id) ~= 61 then               -- "=": not a task
-            not_due(c, 'x', id)
-        end
-    end
+    each_due(c, function(member) call('ZREM', c.k[DUE], member) end)
 end
 
 local function remove(c, reason)
@@ -5732,23 +5737,32 @@ local function crc16(text)          -- CRC-16/XMODEM
     return crc
 end
 
+-- All is looked at before anything is written.
 local function rename_device(from, to, id)
     local c = device_at(from, id)
-    remove_shared(c)
-    local moved = 0
+    local there = {}
     for i = 1, #SUFFIX + 1 do
         local suffix = SUFFIX[i] or ':moving'
         if call('EXISTS', from .. id .. suffix) == 1 then
-            if call('RENAMENX', from .. id .. suffix, to .. id .. suffix) == 0
-            then
+            if call('EXISTS', to .. id .. suffix) == 1 then
                 error({ err = 'ERR ' .. to .. id .. suffix .. ' is there, '
                               .. 'too: look at both, and delete one' })
             end
-            moved = 1
+            there[#there + 1] = suffix
         end
     end
+    each_due(c, function(member)
+        local at = call('ZSCORE', c.k[DUE], member)
+        if at then
+            call('ZADD', to .. 'due', at, member)
+        end
+    end)
+    remove_shared(c)
+    for _, suffix in ipairs(there) do
+        call('RENAME', from .. id .. suffix, to .. id .. suffix)
+    end
     mend_one(to, id, work_on(to), '-')
-    return moved
+    return 1
 end
 
 local function check_offline(prefix, partitions)
@@ -5781,7 +5795,9 @@ local function cwmp_repartition(keys, args)
     local prefix = string.match(keys[1], '^(.*):meta$')
     local from, to = tonumber(args[1]), tonumber(args[2])
     local cursor, moved = args[3] or '0', 0
-    if not prefix or not whole(from, 1, 1024) or not whole(to, 1, 1024) then
+    if not prefix or not whole(from, 1, 1024) or not whole(to, 1, 1024)
+       or not string.find(args[1] .. ' ' .. args[2], '^[1-9]%d* [1-9]%d*$')
+    then
         return redis.error_reply('ERR cwmp:meta FROM TO: from 1 to 1024')
     end
     local way = args[1] .. '>' .. args[2]

@@ -277,14 +277,37 @@ subtest 'other partitions' => sub {
     $d[0]->give({ %$LOAD, id => 'w' }, { %$GET, id => 'x', after => 8,
                                          expires => time + 1000 });
     $d[0]->session;
+    $d[0]->give(map { { %$GET, after => 13 } } 1 .. 70);
+    $d[0]->give({ %$GET, id => 'x2', after => 13, expires => time + 2000 });
+    $d[0]->session;
     $redis->cmd('FCALL', 'cwmp_quirk', 1, 'cwmp:{0}:quirks', '00D09E/P1/*',
                 '{"prefix":"soap"}');
     like tool('cwmp-partitions', 1, 4), qr/a node is at work: stop nginx/,
         'not while nginx works';
     $t->quit;
     wait_for(sub { !$redis->cmd('EXISTS', 'cwmp:{0}:due:lock') }, 10);
-    my $all = () = $redis->list('KEYS', '*');
+    my $idle = CWMP::Redis->new(path => $t->redis_server->socket);
+    $idle->cmd('CLIENT', 'SETNAME', 'cwmp:node:1');
+    like tool('cwmp-partitions', 1, 4), qr/a node is at work: stop nginx/,
+        'nor while one is connected, and holds no lock';
+    $idle->close;
+    like tool('cwmp-partitions', 1, '04'), qr/from 1 to 1024/, 'what is no number';
+    my ($two) = grep { CWMP::Redis::crc16($_->id) % 4 == 2 } @d;
+    my $there = 'cwmp:{2}:' . $two->id . ':tasks';
+    $redis->cmd('RPUSH', $there, '{}');
+    $two->give($GET);
+    like tool('cwmp-partitions', 1, 4), qr/\Q$there\E is there, too/,
+        'an inbox is in both places';
+    is entries($two), 'index:first index:model index:seen index:version',
+        'nothing of this device was moved';
+    $redis->cmd('DEL', $there);
+    my $many = 'x ' . $d[0]->id . ' x2';
+    my $at = $redis->cmd('ZSCORE', 'cwmp:{0}:due', $many);
     like tool('cwmp-partitions', 1, 4), qr/^\d+ devices moved$/, '1 to 4';
+    $redis->cmd('RPUSH', $two->key('tasks') =~ s/\{\d\}/{0}/r, JSON::PP::encode_json(
+                { %$GET, id => 'late' }));
+    like tool('cwmp-partitions', 4, 4), qr/^1 devices moved/,
+        'what was pushed to the old place is fetched';
     is $redis->cmd('HGET', 'cwmp:meta', 'partitions'), 4, 'cwmp:meta says so';
     for my $d (@d) {
         my $p = CWMP::Redis::crc16($d->id) % 4;
@@ -292,7 +315,9 @@ subtest 'other partitions' => sub {
         like entries($d, $p), qr/index:first index:model index:seen/, 'indexes';
     }
     my $p = CWMP::Redis::crc16($d[0]->id) % 4;
-    is entries($d[0], $p), 'due due index:first index:model index:seen '
+    is $redis->cmd('ZSCORE', "cwmp:{$p}:due", $many), $at,
+        'a deadline is as it was, of many tasks, too';
+    is entries($d[0], $p), 'due due due index:first index:model index:seen '
         . 'index:tag index:version', 'deadlines, tags';
     is $redis->cmd('HLEN', 'cwmp:{3}:quirks'), 2, 'quirks are everywhere';
     is_deeply [tool('cwmp-reconcile') =~ /in 4 partitions, (\d+) found/], [0],
