@@ -4884,8 +4884,11 @@ local PACE = 50                     -- ms between slices of a pass
 local EVERY = 3600                  -- s between passes
 local SOON = 60                     -- s until the first one
 local GRACE = 10000                 -- ms that deadlines may be late
+local BREAK = 7200                  -- s without a node, after which all is new
+local NOTED = 600                   -- s, how old "last" may be
 local DAY = 86400
 local TAGS_MAX, TAG_BYTES = 32, 64
+local FOUND = 1000                  -- lines of a slice
 local JOINED = 32                   -- replaced devices that one knows
 local FIND = { most = 1000, looks = 500 }
 local PHASES = { 'keys', 'index:seen', 'index:first', 'index:model',
@@ -4981,8 +4984,17 @@ end
 
 -- mend
 
+-- a line for each, as long as they are not too many
+local function tell(w, id, text)
+    if #w.found < FOUND then
+        w.found[#w.found + 1] = text .. ', device: ' .. id
+    else
+        w.more = (w.more or 0) + 1
+    end
+end
+
 local function found(c, w, text, repair)
-    w.found[#w.found + 1] = text .. ', device: ' .. c.id
+    tell(w, c.id, text)
     if not w.dry then
         repair()
     end
@@ -5207,6 +5219,25 @@ local function mend_orphan(c, w)
     end
 end
 
+-- what most have none of
+local function mend_kept(c, w, d)
+    local moving = c.k[DEVICE] .. ':moving'
+    if call('EXISTS', c.k[TASKS], c.k[LIVE], c.k[QUEUE], c.k[RUNNING],
+            c.k[WAITING], c.k[RESULTS], moving) == 0
+    then
+        return
+    end
+    mend_inbox(c, w)
+    mend_tasks(c, w, d)
+    if call('EXISTS', moving) == 1 then
+        found(c, w, 'its replacement was begun and did not end: run '
+                    .. 'cwmp-device replace again', function() end)
+    end
+    if w.watched and not w.dry then
+        several.trim(c)
+    end
+end
+
 local function mend(c, w)
     local d = hash_fields(c.k[DEVICE], RECORD)
     if not d.first and call('EXISTS', c.k[DEVICE]) == 0 then
@@ -5214,37 +5245,50 @@ local function mend(c, w)
     end
     local silent = c.now / 1000 - (tonumber(d.seen) or math.huge)
     w.devices = w.devices + (d.first and 1 or 0)
-    if w.silence and silent > tonumber(w.silence)
+    if w.silence and silent > w.silence
        and call('EXISTS', c.k[DEVICE] .. ':moving') == 0
     then
         return found(c, w, 'is forgotten: silent for '
                      .. math.floor(silent / DAY) .. ' days',
                      function() remove(c, 'silent') end)
     end
-    local moving = c.k[DEVICE] .. ':moving'
-    if call('EXISTS', c.k[LIVE], c.k[QUEUE], c.k[RUNNING], c.k[WAITING],
-            c.k[RESULTS], c.k[TASKS], moving) == 0
-    then
-        return mend_index(c, w, d)          -- most have none of these
-    end
-    mend_inbox(c, w)
-    mend_tasks(c, w, d)
+    mend_kept(c, w, d)
     mend_index(c, w, d)
-    if call('EXISTS', moving) == 1 then
-        found(c, w, 'its replacement was begun and did not end: run '
-                    .. 'cwmp-device replace again', function() end)
+end
+
+--[[
+  reconcile has besides "last", when a node was at work here, and "watching",
+  since when without a break.  Whatever was before that, devices may have come
+  and found nobody: an outage, a restore of an old state, a jump of the clock.
+]]
+local function watch(key, s, now)
+    local gap = now - (tonumber(s.last) or 0)
+    if math.abs(gap) > BREAK then
+        call('HSET', key, 'last', now, 'watching', now)
+    elseif gap > NOTED or gap < 0 then
+        call('HSET', key, 'last', now)
     end
-    if not w.dry then
-        several.trim(c)
+end
+
+-- The silence that is too long, nil when none can be told from a break; have
+-- nodes watched for a day?
+local function watched(base, now)
+    local s = hash_fields(base .. 'reconcile', { 'last', 'watching' })
+    if math.abs(now - (tonumber(s.last) or 0)) > BREAK then
+        return nil, false
     end
+    local silence = several.setting(base, 'silence')
+    local since = now - (tonumber(s.watching) or now)
+    return silence and since > silence and silence or nil, since > DAY
 end
 
 -- what a slice finds, and for what it had no time
 local function work_on(base, dry)
     local c = context({ base })
+    local silence, long = watched(base, math.floor(c.now / 1000))
     return { now = c.now, when = c.when, second = c.second, us = c.us, work = 0,
-             rest = {}, found = {}, devices = 0, dry = dry,
-             silence = call('HGET', base .. 'settings', 'silence') }
+             rest = {}, found = {}, devices = 0, dry = dry, silence = silence,
+             watched = long }
 end
 
 -- What cannot be mended is told, and keeps nobody else's from being.  left: as in
@@ -5260,12 +5304,11 @@ local function mend_one(base, id, w, left)
         ok, why = pcall(mend_expiry, c, w, tonumber(left))
     end
     if not ok then
-        w.found[#w.found + 1] = 'cannot be mended: '
-            .. (type(why) == 'table' and why.err or tostring(why))
-            .. ', device: ' .. id
+        tell(w, id, 'cannot be mended: '
+                    .. (type(why) == 'table' and why.err or tostring(why)))
     end
     for _, text in ipairs(c.notes) do
-        w.found[#w.found + 1] = text .. ', device: ' .. id
+        tell(w, id, text)
     end
 end
 
@@ -5323,7 +5366,8 @@ end
 
 local function mend_entry(base, name, member, w)
     local id = string.match(member, '([^\t]*)$')
-    for _, e in ipairs(entries_of(id, hash_fields(base .. id, DECIDES[name]))) do
+    local ok, d = pcall(hash_fields, base .. id, DECIDES[name])
+    for _, e in ipairs(entries_of(id, ok and d or {})) do
         if e[1] == name and e[2] == member then
             return
         end
@@ -5365,6 +5409,9 @@ function house.slice(base, at, dry)
     if cursor == '-' and not w.rest[1] then
         phase, cursor = phase + 1, '0'
     end
+    if w.more then
+        w.found[#w.found + 1] = 'and ' .. w.more .. ' more'
+    end
     at = table.concat({ phase, cursor, unpack(w.rest) }, ' ')
     return PHASES[phase] and at or '0', w
 end
@@ -5372,21 +5419,22 @@ end
 --[[
   A slice of the pass that goes on by itself, if it is time for one: when to
   ask for the next, in ms, and what was found.  reconcile: at (where it is),
-  next (when the next pass begins), started, ended, devices, mended.
+  next (when the next pass begins), started, ended, devices, mended, last and
+  watching (above).
 ]]
 function house.pass(base, now)
     local key = base .. 'reconcile'
     if house.apart(key) then
         return 0, {}
     end
-    local s = hash_fields(key, { 'at', 'next' })
+    local s = hash_fields(key, { 'at', 'next', 'last' })
+    local every = several.setting(base, 'reconcile') or EVERY
+    watch(key, s, now)
     if not s.at then
         if not s.next then
             call('HSET', key, 'next', now + SOON)
             return 0, {}
         end
-        local every = tonumber(call('HGET', base .. 'settings', 'reconcile')
-                               or EVERY)
         if tonumber(s.next) > now and tonumber(s.next) - now <= every then
             return 0, {}
         end
@@ -5394,12 +5442,11 @@ function house.pass(base, now)
     end
     local at, w = house.slice(base, s.at or '0')
     call('HINCRBY', key, 'devices', w.devices)
-    call('HINCRBY', key, 'mended', #w.found)
+    call('HINCRBY', key, 'mended', #w.found + (w.more or 0))
     if at ~= '0' then
         call('HSET', key, 'at', at)
         return PACE, w.found
     end
-    local every = call('HGET', base .. 'settings', 'reconcile') or EVERY
     call('HDEL', key, 'at')
     call('HSET', key, 'ended', now, 'next', now + every)
     return 0, w.found

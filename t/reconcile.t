@@ -250,6 +250,43 @@ subtest '"free" is wrong' => sub {
 };
 
 
+subtest 'a device that is no hash, and settings that are none' => sub {
+    my ($d, $other) = (known(), known());
+    $redis->cmd('RENAME', $d->key(undef), 'away');
+    $redis->cmd('SET', $d->key(undef), 'x');
+    $redis->cmd('ZREM', 'cwmp:{0}:index:first', $other->id);
+    $redis->cmd('HSET', 'cwmp:{0}:settings', 'silence', 'abc', 'reconcile', 'x');
+    my @found = found();
+    is scalar(grep { /cannot be mended: WRONGTYPE.*\Q${\$d->id}\E$/ } @found), 1,
+        'it is told';
+    ok $redis->cmd('ZSCORE', 'cwmp:{0}:index:first', $other->id),
+        'the others are mended';
+    my $pass = sub {
+        my $begin = time;
+        $redis->cmd('HSET', 'cwmp:{0}:reconcile', 'next', 1, 'ended', 1);
+        return wait_for(sub { $redis->cmd('HGET', 'cwmp:{0}:reconcile', 'ended')
+                              >= $begin }, 10);
+    };
+    ok $pass->(), 'a pass of a node comes to its end';
+    $redis->cmd('DEL', 'cwmp:{0}:settings');
+    $redis->cmd('SET', 'cwmp:{0}:settings', 'x');
+    ok $pass->(), 'nor do settings of a wrong type stop it';
+    $redis->cmd('DEL', $d->key(undef), 'cwmp:{0}:settings');
+    $redis->cmd('RENAME', 'away', $d->key(undef));
+    found();
+};
+
+
+subtest 'more is wrong than can be told' => sub {
+    my $d = known();
+    $redis->cmd('HSET', $d->key('live'), map { ("=a gone$_", 1) } 1 .. 9000);
+    my @found = found();
+    is $found[-1], 'and 8000 more', 'how many more there were';
+    is scalar(@found), 1001, 'a thousand lines of a slice';
+    is_deeply [found()], [], 'all of it is mended';
+};
+
+
 subtest 'what cannot be mended is told' => sub {
     my $d = known();
     $redis->cmd('SET', $d->key('queue'), 'x');
@@ -259,8 +296,24 @@ subtest 'what cannot be mended is told' => sub {
 };
 
 
+# Nodes have been at work here for so many days.
+sub watched_for {
+    my ($days) = @_;
+    $redis->cmd('HSET', 'cwmp:{0}:reconcile', 'last', time, 'watching',
+                time - $days * 86400);
+}
+
+
 subtest 'results are kept for 90 days' => sub {
     my $d = known();
+    $redis->cmd('XADD', $d->key('results'), (time - 91 * 86400) . '000-0',
+                'id', 'old');
+    watched_for(0.5);
+    found();
+    is_deeply [map { $_->{id} } $d->results], ['old'],
+        'whatever the clock says, while nodes have been at work for half a day';
+    $redis->cmd('DEL', $d->key('results'));
+    watched_for(2);
     $redis->cmd('XADD', $d->key('results'), (time - 91 * 86400) . '000-0',
                 'id', 'old');
     $redis->cmd('XADD', $d->key('results'), (time - 89 * 86400) . '000-0',
@@ -286,6 +339,19 @@ subtest 'a device that was silent for long is forgotten' => sub {
     is scalar(grep { /forgotten/ } found('dry')), 0, 'not unless it is set';
     $redis->cmd('FCALL', 'cwmp_setting', 1, 'cwmp:{0}:settings', 'silence',
                 30 * 86400);
+    watched_for(29);
+    is scalar(grep { /forgotten/ } found()), 0,
+        'not before nodes have been at work for so long';
+    watched_for(31);
+    $redis->cmd('HSET', 'cwmp:{0}:reconcile', 'last', time - 86400);
+    is scalar(grep { /forgotten/ } found()), 0,
+        'nor after an outage, before a node is at work again';
+    ok wait_for(sub { $redis->cmd('HGET', 'cwmp:{0}:reconcile', 'last')
+                      > time - 60 }), 'one is';
+    is scalar(grep { /forgotten/ } found()), 0, '... nor then';
+    cmp_ok $redis->cmd('HGET', 'cwmp:{0}:reconcile', 'watching'), '>',
+        time - 60, '... from when on it counts';
+    watched_for(31);
     broken($d, qr/is forgotten: silent for 40 days/, '30 days');
     is $redis->cmd('KEYS', '*' . $d->id . '*')->[0], undef, 'nothing is left';
     ok $kept->has(undef), 'the other one is there';
