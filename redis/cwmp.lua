@@ -1121,7 +1121,7 @@ local several = {}                  -- (Lua takes 200 locals in a file)
 -- several at once Redis says so, before anything is written.
 function several.be_whole(k)
     local got = redis.pcall('EXISTS', k[DEVICE], k[TASKS], k[DUE])
-    if type(got) == 'table' then
+    if type(got) == 'table' and string.find(got.err, 'non local', 1, true) then
         error({ err = 'TRYAGAIN this slot is being moved: ' .. got.err }, 0)
     end
 end

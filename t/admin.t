@@ -69,6 +69,26 @@ subtest 'the permissions of the docs' => sub {
     like $desk->('FCALL', 'cwmp_step_1', 1, 'x'), qr/NOPERM|permission/,
         'a session cannot be played';
 
+    $redis->cmd(acl_of('redis.md', 'house'));
+    $redis->cmd('ACL', 'LOG', 'RESET');
+    my $house = sub {
+        my ($tool, @args) = @_;
+        local $ENV{REDISCLI_AUTH} = 'h1';
+        my $out = qx{$FindBin::Bin/../redis/$tool --user house -s $redis->{path} @args 2>&1};
+        return $out =~ s/\n\z//r;
+    };
+    my $new = device();
+    $_->session for $d, $new;
+    is $house->('cwmp-device', 'tags', $d->id, '+vip'), 'vip', 'tags';
+    $d->give({ method => 'Reboot' });
+    is $house->('cwmp-device', 'replace', $d->id, $new->id), '1 tasks moved',
+        'replace';
+    $redis->cmd('ZREM', 'cwmp:{0}:index:seen', $new->id);
+    like $house->('cwmp-reconcile'), qr/, 1 found$/, 'a pass';
+    is $house->('cwmp-reconcile', '--forget', 'off'), '', 'settings';
+    is $house->('cwmp-device', 'delete', $d->id), '', 'delete';
+    is_deeply [$redis->list('ACL', 'LOG')], [], 'Redis notes nothing';
+
     $redis->cmd(acl_of('quirks.md', 'tech'));
     my $tech = CWMP::Redis->new(path => $redis->{path});
     $tech->cmd('AUTH', 'tech', 't1');
