@@ -286,7 +286,7 @@ sub check {
     my $redis = $self->t->redis;
     my @left = 1 .. $self->{devices};
 
-    for (1 .. $self->{undone} ? 3 : 1) {
+    for (1 .. ($self->{undone} ? 3 : 1)) {
         $redis->push_task(device($_), { id => "d$_-check",
             method => 'GetParameterValues',
             ParameterNames => [$VALUE, $SERIAL] }) for @left;
