@@ -289,9 +289,10 @@ sub sentinel_client {
 }
 
 
+# as this Sentinel names it; a failover is known to others after a while
 sub master {
-    my ($self) = @_;
-    my ($s) = grep { $_->alive } $self->sentinels;
+    my ($self, $s) = @_;
+    ($s) = grep { $_->alive } $self->sentinels unless $s;
     my $port = $self->sentinel_client($s)
         ->cmd('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'acs')->[1];
     return (grep { $_->port == $port } $self->servers)[0];
