@@ -175,7 +175,10 @@ ngx_cwmp_redis_send(ngx_cwmp_redis_t *redis, const ngx_str_t *argv,
 
     if (redis->pending == 0) {
         ngx_add_timer(&redis->deadline, redis->conf->timeout);
-        redis->peer.connection->idle = 0;
+
+        if (redis->peer.connection) {
+            redis->peer.connection->idle = 0;
+        }
 
         if (redis->front) {
             redis->set->why[0] = '\0';      /* others' */
@@ -467,9 +470,7 @@ ngx_cwmp_redis_detach(ngx_cwmp_redis_t *redis, ngx_uint_t again,
 
     redis->next = ngx_queue_sentinel(&redis->line);
 
-    if (redis->front && (again || !redis->closing)
-        && (redis->set->known || redis->failures < redis->naddrs))
-    {
+    if (ngx_cwmp_redis_patient(redis) && (again || !redis->closing)) {
         return;         /* they do not wait for the front's own connection */
     }
 

@@ -26,7 +26,7 @@ static void ngx_cwmp_redis_close(ngx_cwmp_redis_t *redis);
 static void ngx_cwmp_redis_shout(ngx_cwmp_redis_t *redis, ngx_uint_t level);
 
 
-/* why a command is refused; NULL: there is a connection for it */
+/* why a command is refused; NULL: it goes to the connection, or waits */
 
 const char *
 ngx_cwmp_redis_refuses(ngx_cwmp_redis_t *redis)
@@ -54,6 +54,12 @@ ngx_cwmp_redis_refuses(ngx_cwmp_redis_t *redis)
             ngx_add_timer(&redis->retry, (ngx_msec_t) left);
         }
 
+        if (ngx_cwmp_redis_patient(redis)
+            && (redis->peer.connection || redis->retry.timer_set))
+        {
+            return NULL;
+        }
+
         /* after a time without demand the first command is the probe */
 
         if (redis->peer.connection || redis->retry.timer_set || left > 0) {
@@ -67,6 +73,11 @@ ngx_cwmp_redis_refuses(ngx_cwmp_redis_t *redis)
         && ngx_cwmp_redis_connect(redis) != NGX_OK)
     {
         ngx_cwmp_redis_down(redis);
+
+        if (ngx_cwmp_redis_patient(redis) && redis->retry.timer_set) {
+            return NULL;
+        }
+
         return ngx_cwmp_redis_text(redis, "Redis at %V is down: %s",
                                    ngx_cwmp_redis_blamed(redis), redis->why);
     }

@@ -223,6 +223,12 @@ struct ngx_cwmp_redis_set_s {
      : ((redis)->front && (redis)->conf->sentinel.len)                        \
        || ngx_current_msec - (redis)->demand < NGX_CWMP_REDIS_RECENT)
 
+/* at the front commands wait for nodes, or until no address has answered */
+
+#define ngx_cwmp_redis_patient(redis)                                         \
+    ((redis)->front                                                           \
+     && ((redis)->set->known || (redis)->failures < (redis)->naddrs))
+
 /* one that ends after each answer is not asked faster for that */
 
 #define ngx_cwmp_redis_answered(redis)                                        \

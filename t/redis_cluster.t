@@ -10,6 +10,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use File::Temp ();
+use IO::Socket::INET;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -264,9 +265,16 @@ subtest 'the start' => sub {
     my ($t, $cluster) = with_cluster(start => 0);
     my ($seed, @others) = map { '127.0.0.1:' . $_->port } $cluster->servers;
 
-    $t->node->{redis} = "127.0.0.1:1 $others[0] cluster";
+    my $silent = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1');
+    $t->node->{redis} = join(' ', '127.0.0.1:1',
+        '127.0.0.1:' . $silent->sockport, $others[0],
+        'cluster timeout=3s connect_timeout=300ms');
     $t->start_all;
-    is session($t, 'S1'), 204, 'the first address is nobody: the next one';
+    my $first = $t->raw;
+    $first->post(inform(serial => 'S1'), no_read => 1);
+    sleep(0.1);
+    is session($t, 'S2'), 204, 'one address is nobody, one silent: the next';
+    is $first->read_response({})->status, 200, 'for all who wait';
     $t->quit;
 
     $t->node->{redis} = "$seed cluster partitions=32";
