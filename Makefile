@@ -327,8 +327,9 @@ install: build
 	install -D -m 644 $(MODULE) \
 	    $(DESTDIR)$(MODULESDIR)/ngx_http_cwmp_module.so
 	install -d $(DESTDIR)$(DATADIR) $(DESTDIR)$(BINDIR)
-	install -m 644 redis/cwmp.lua redis/redis.conf redis/cwmp-cli.sh \
-	    $(DESTDIR)$(DATADIR)
+	install -m 644 redis/redis.conf redis/cwmp-cli.sh $(DESTDIR)$(DATADIR)
+	cat redis/lua/*.lua > $(DESTDIR)$(DATADIR)/cwmp.lua
+	chmod 644 $(DESTDIR)$(DATADIR)/cwmp.lua
 	install $(TOOLS) $(DESTDIR)$(DATADIR)
 	ln -sfr $(TOOLS:redis/%=$(DESTDIR)$(DATADIR)/%) $(DESTDIR)$(BINDIR)
 

@@ -5,9 +5,9 @@
 
 cat << END                                                    >> $NGX_MAKEFILE
 
-$NGX_OBJS/ngx_cwmp_lua.h:	$ngx_addon_dir/../redis/cwmp.lua \\
-		$ngx_addon_dir/embed.sh
-	sh $ngx_addon_dir/embed.sh $ngx_addon_dir/../redis/cwmp.lua > \$@.tmp
+$NGX_OBJS/ngx_cwmp_lua.h:	$ngx_addon_dir/embed.sh \\
+		`echo $ngx_addon_dir/../redis/lua/*.lua`
+	sh \$^ > \$@.tmp
 	mv \$@.tmp \$@
 
 END

@@ -1,12 +1,12 @@
 /*
  * Works off what is due in Redis: sessions that went silent, tasks that
- * expired, events that did not come.  What to do with each is cwmp.lua's
+ * expired, events that did not come.  What to do with each is redis/lua's
  * business; this asks for what is due, a partition a tick, and hands each
  * member back with its device's keys.  The first worker of each node asks;
  * a lock in Redis lets one node at a time have the answer, and a token in it
  * that each call carries keeps a worker that was stopped from going on with
  * what is another's by now.  When nothing is due, the holder of the lock mends
- * what disagrees, a slice a question (cwmp.lua's housekeeping).
+ * what disagrees, a slice a question (redis/lua's mend).
  */
 
 #include "ngx_http_cwmp.h"

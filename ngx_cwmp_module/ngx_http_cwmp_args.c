@@ -1,5 +1,5 @@
 /*
- * What the functions of cwmp.lua are called with; each list here stands in
+ * What the functions of redis/lua are called with; each list here stands in
  * the comment of the function that takes it.
  */
 

@@ -1,5 +1,5 @@
 /*
- * Calls the state table (redis/cwmp.lua) and takes its verb: a table row says
+ * Calls the state table (redis/lua) and takes its verb: a table row says
  * which reply follows.  A decision that only this side can take (a task that
  * cannot be sent) costs a further call.  Must not know how a reply is written.
  */

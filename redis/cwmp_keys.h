@@ -1,6 +1,6 @@
 /*
  * The names of Redis keys (docs/redis.md): which partition a device lives in,
- * and the keys that the functions of cwmp.lua take, in their order.  Pure.
+ * and the keys that the functions of redis/lua take, in their order.  Pure.
  */
 
 #ifndef CWMP_KEYS_H
@@ -9,7 +9,7 @@
 #include "cwmp_types.h"
 
 
-/* of a device, of its partition, of its model, and one more; the order is cwmp.lua's */
+/* of a device, of its partition, of its model, and one more; the order is that of redis/lua */
 #define CWMP_DEVICE_KEYS     9
 #define CWMP_PARTITION_KEYS  6
 #define CWMP_KEYS            (CWMP_DEVICE_KEYS + CWMP_PARTITION_KEYS + 2)
@@ -25,7 +25,7 @@ unsigned cwmp_slot(const unsigned char *key, size_t len);
 cwmp_rc_t cwmp_keys(cwmp_arena_t *arena, const cwmp_str_t *prefix,
     unsigned partitions, const cwmp_str_t *id, cwmp_str_t keys[CWMP_KEYS]);
 
-/* the first of them only, from which cwmp.lua can make the others */
+/* the first of them only, from which redis/lua can make the others */
 cwmp_rc_t cwmp_device_key(cwmp_arena_t *arena, const cwmp_str_t *prefix,
     unsigned partitions, const cwmp_str_t *id, cwmp_str_t *key);
 

@@ -13,7 +13,7 @@ use lib "$FindBin::Bin/lib";
 use Digest::SHA qw(sha1_hex);
 use Test::More;
 
-use CWMP::Daemon qw(slurp);
+use CWMP::Daemon qw(slurp library_text);
 use CWMP::Redis;
 use CWMP::Script;
 use CWMP::Test;
@@ -131,12 +131,12 @@ subtest 'cancelled, but it had been sent' => sub {
 
 
 subtest 'the version of the function library' => sub {
-    my $text = slurp("$FindBin::Bin/../redis/cwmp.lua");
+    my $text = library_text();
     my ($version) = $text =~ /^local VERSION = (\d+)$/m;
     my @known = map { [split] } split(/\n/, slurp("$FindBin::Bin/cwmp.lua.sum"));
     my ($last, $sum) = @{ $known[-1] };
     is sha1_hex($text), $sum, 'LIBRARY it is the one that is recorded last'
-        or diag "cwmp.lua was changed: raise VERSION once for what is new in ",
+        or diag "the library was changed: raise VERSION once for what is new in ",
                 "it, then\nappend its line to t/cwmp.lua.sum: $version ",
                 sha1_hex($text);
     is $version, $last, '... with its version';

@@ -12,6 +12,9 @@ use File::Find;
 use File::Temp 'tempdir';
 use Test::More;
 
+use lib 't/lib';
+use CWMP::Daemon 'library_text';
+
 my $nginx = $ENV{TEST_NGINX_BINARY} || '/usr/sbin/nginx';
 my $module = $ENV{TEST_NGINX_MODULE}
              || getcwd() . '/build/ngx_http_cwmp_module.so';
@@ -28,8 +31,8 @@ is_deeply(\@exported,
 unlike(`readelf -d $module`, qr/NEEDED.*hiredis/,
        'BUILD hiredis is inside the module');
 
-ok(index(slurp($module), slurp('redis/cwmp.lua')) > 0,
-   'BUILD redis/cwmp.lua is inside the module, byte for byte');
+ok(index(slurp($module), library_text()) > 0,
+   'BUILD the function library is inside the module, byte for byte');
 
 
 # The floors: whose headers a folder's files may include.  redis/ keeps a pure

@@ -16,6 +16,7 @@ use POSIX ();
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+use CWMP::Daemon qw(library_text);
 use CWMP::Raw ':build';
 use CWMP::RedisServer;
 use CWMP::Test qw(wait_for slurp free_port patience);
@@ -24,7 +25,7 @@ my %GET = (method => 'GetParameterValues', ParameterNames => ['Device.Time.']);
 
 
 sub lib_version {
-    my ($version) = slurp("$FindBin::Bin/../redis/cwmp.lua")
+    my ($version) = library_text()
         =~ /^local VERSION = (\d+)/m;
     return $version;
 }
@@ -254,7 +255,7 @@ sub load_library {
         . "'cwmp_version', callback = function() return $version end, "
         . "flags = { 'no-writes' } }";
     if ($whole) {
-        $text = slurp("$FindBin::Bin/../redis/cwmp.lua");
+        $text = library_text();
         $text =~ s/^local VERSION = \d+/local VERSION = $version/m or die;
     }
     $t->redis->cmd('FUNCTION', 'LOAD', 'REPLACE', $text);
@@ -271,7 +272,7 @@ sub library_code {
 
 subtest 'LIBRARY missing, lost, older, newer' => sub {
     my $t = CWMP::Test->new(start => 0);
-    my $ours = slurp("$FindBin::Bin/../redis/cwmp.lua");
+    my $ours = library_text();
     $t->redis_server->start;
     like library_version($t), qr/not found/, 'an empty Redis has none';
 

@@ -1,17 +1,20 @@
 #!/usr/bin/perl
 
-# What stands twice, once in C and once in redis/cwmp.lua, says the same: the
+# What stands twice, once in C and once in redis/lua, says the same: the
 # RPCs that can be sent, the fields of a task, the keys and their order, the
 # letters of types, the phases.  C's side is asked (test_task --tables,
-# test_keys --tables) where it can be, else read; cwmp.lua is read.
+# test_keys --tables) where it can be, else read; redis/lua is read.
 
 use strict;
 use warnings;
 
 use Test::More;
 
+use lib 't/lib';
+use CWMP::Daemon 'library_text';
+
 my $dir = $ENV{TEST_UNIT_DIR} || 'build/unit';
-my $lua = slurp('redis/cwmp.lua');
+my $lua = library_text();
 my $task = join('', map { slurp($_) } glob 'ngx_cwmp_module/task/*.c');
 
 my @task_says = ask('test_task');

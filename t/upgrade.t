@@ -13,6 +13,7 @@ use lib "$FindBin::Bin/lib";
 
 use Test::More;
 
+use CWMP::Daemon qw(library_text);
 use CWMP::Envelope qw(gpv_response);
 use CWMP::Script;
 use CWMP::Test qw(slurp wait_for);
@@ -20,7 +21,7 @@ use CWMP::Test qw(slurp wait_for);
 my $t = CWMP::Test->new(nodes => 2, start => 0);
 $t->redis_server->start;
 my $redis = $t->redis;
-my ($ours) = slurp("$FindBin::Bin/../redis/cwmp.lua")
+my ($ours) = library_text()
              =~ /^local VERSION = (\d+)$/m;
 my $READ = { method => 'GetParameterValues', ParameterNames => ['Device.'] };
 
@@ -29,7 +30,7 @@ sub version { return $redis->cmd(qw(FCALL_RO cwmp_version 0)) }
 
 # The library as it is, but told to be an older one.
 sub load_older {
-    my $text = slurp("$FindBin::Bin/../redis/cwmp.lua");
+    my $text = library_text();
     $text =~ s/^local VERSION = \d+$/'local VERSION = ' . ($ours - 1)/me or die;
     $redis->cmd('FUNCTION', 'LOAD', 'REPLACE', $text);
 }

@@ -3,7 +3,7 @@
  * arguments, in both directions (TR-069 Amendment 6, Annex A).  The parser,
  * the writer and the check of a task's JSON all walk these rows: a further RPC
  * is a further row in cwmp_rpcs[].  What becomes of a task of it is a row in
- * METHODS (redis/cwmp.lua), one newer than CWMP 1.0 a row in cwmp_since[].
+ * METHODS (redis/lua), one newer than CWMP 1.0 a row in cwmp_since[].
  */
 
 #ifndef CWMP_RPC_H

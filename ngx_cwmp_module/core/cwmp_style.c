@@ -1,7 +1,7 @@
 
 /*
  * A quirk of the writer is a row of cwmp_style_words[] for each of its values
- * that is not usual; its name and values are those of QUIRK in redis/cwmp.lua,
+ * that is not usual; its name and values are those of QUIRK in redis/lua,
  * which has checked them.
  */
 

@@ -133,7 +133,7 @@ cwmp_check_notifications(cwmp_build_t *b, const cwmp_node_t *args)
 }
 
 
-/* has the device said that it takes wildcards?  redis/cwmp.lua asks for it */
+/* has the device said that it takes wildcards?  redis/lua asks for it */
 
 static int
 cwmp_takes_wildcards(const cwmp_order_t *order)

@@ -38,7 +38,7 @@ static const struct {
 };
 
 
-/* fields that are ours, of any task (redis/cwmp.lua checks them) */
+/* fields that are ours, of any task (redis/lua checks them) */
 static const char  *cwmp_task_fields[] = {
     "method", "id", "expires", "notBefore", "priority", "wake", "retry",
     "attempts", "note", "new", "after", NULL

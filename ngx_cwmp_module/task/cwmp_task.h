@@ -21,7 +21,7 @@ typedef struct {
 } cwmp_known_t;
 
 
-/* what the session's state table asks for (redis/cwmp.lua, "phase") */
+/* what the session's state table asks for (redis/lua, "phase") */
 typedef struct {
     cwmp_str_t    json;
     cwmp_str_t    phase;            /* "", types, set, verify, compare, check,

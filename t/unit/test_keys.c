@@ -2,7 +2,7 @@
 /*
  * The names of Redis keys, and which partition a device lives in: what an
  * admin computes with CLUSTER KEYSLOT.  "test_keys --tables" prints the keys
- * of a device for t/tables.t, which compares them with redis/cwmp.lua.
+ * of a device for t/tables.t, which compares them with redis/lua.
  */
 
 #include "cwmp_keys.h"

@@ -3,7 +3,7 @@
  * From an admin's JSON to the RPC that is sent: each RPC, each phase of the
  * state table, each bound, each refusal with its field and its reason.  What
  * comes out is compared as the envelope's body, as "field: reason", as "done"
- * or as "ERROR".  "test_task --tables" prints the tables that redis/cwmp.lua
+ * or as "ERROR".  "test_task --tables" prints the tables that redis/lua
  * has too, for t/tables.t.
  */
 
@@ -711,7 +711,7 @@ test_memory(const char *what, int forever, int json)
 }
 
 
-/* one line an entry of what redis/cwmp.lua has too */
+/* one line an entry of what redis/lua has too */
 
 static int
 tables(void)

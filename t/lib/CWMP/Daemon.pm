@@ -22,7 +22,7 @@ use POSIX ();
 use Time::HiRes qw(sleep time);
 
 our @EXPORT_OK = qw(wait_for free_port find_binary patience project_root
-                    children_of slurp pid_runs);
+                    children_of slurp library_text pid_runs);
 
 my %running;            # pid => object
 my $owner = $$;
@@ -98,6 +98,13 @@ sub slurp {
     open(my $fh, '<:raw', $file) or return '';
     local $/;
     return scalar(<$fh>) // '';
+}
+
+
+# the function library, as the module has it
+sub library_text {
+    return join('', map { slurp($_) }
+                    sort glob(project_root() . '/redis/lua/*.lua'));
 }
 
 
