@@ -18,7 +18,7 @@ use File::Temp ();
 use IO::Select;
 use IO::Socket::INET;
 use JSON::PP ();
-use POSIX ();
+use parent 'CWMP::Forked';
 
 use CWMP::Envelope ();
 use CWMP::Raw ();
@@ -35,15 +35,7 @@ sub new {
                        %opt, port => $listen->sockport, at => 0,
                        log => File::Temp->new }, $class;
 
-    $self->{pid} = fork() // die "fork: $!\n";
-    if ($self->{pid} == 0) {
-        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
-        $SIG{PIPE} = 'IGNORE';
-        eval { $self->serve($listen); 1 } or print STDERR "fake ACS: $@";
-        POSIX::_exit(0);
-    }
-    $self->{parent} = $$;
-    return $self;
+    return $self->begin(sub { $self->serve($listen) });
 }
 
 
@@ -54,21 +46,6 @@ sub seen {
     my ($self) = @_;
     open(my $fh, '<', $self->{log}->filename) or die "log: $!\n";
     return map { $JSON->decode($_) } readline($fh);
-}
-
-
-sub stop {
-    my ($self) = @_;
-    my $pid = delete $self->{pid} or return;
-    kill('KILL', $pid);
-    waitpid($pid, 0);
-}
-
-
-sub DESTROY {
-    my ($self) = @_;
-    local ($?, $!);
-    $self->stop if ($self->{parent} // 0) == $$;
 }
 
 

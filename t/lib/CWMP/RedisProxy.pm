@@ -37,7 +37,7 @@ use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
 use JSON::PP ();
-use POSIX ();
+use parent 'CWMP::Forked';
 use Time::HiRes qw(time);
 
 my $JSON = JSON::PP->new->latin1;
@@ -52,21 +52,13 @@ sub new {
         : IO::Socket::UNIX->new(Local => $path, Listen => 64);
     die(($opt{port} || $path), ": $!\n") if !$listen;
     my $self = bless { latency => 0, %opt, path => $path, rule => 0,
-                       parent => $$,
                        log => "$opt{dir}/proxy.log",
                        rules => "$opt{dir}/proxy.rules" }, $class;
 
     open(my $log, '>>', $self->{log}) or die "$self->{log}: $!\n";
-    $self->{pid} = fork() // die "fork: $!\n";
-    if ($self->{pid} == 0) {
-        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
-        $SIG{PIPE} = 'IGNORE';
-        $log->autoflush(1);
-        $self->{out} = $log;
-        eval { $self->serve($listen); 1 } or print STDERR "Redis proxy: $@";
-        POSIX::_exit(0);
-    }
-    return $self;
+    $log->autoflush(1);
+    $self->{out} = $log;
+    return $self->begin(sub { $self->serve($listen) });
 }
 
 
@@ -110,21 +102,6 @@ sub held { return scalar $_[0]->told('held') }
 sub commands { return $_[0]->told('command') }
 sub reads { return $_[0]->told('read') }
 sub connections { return scalar $_[0]->told('connection') }
-
-
-sub stop {
-    my ($self) = @_;
-    my $pid = delete $self->{pid} or return;
-    kill('KILL', $pid);
-    waitpid($pid, 0);
-}
-
-
-sub DESTROY {
-    my ($self) = @_;
-    local ($?, $!);
-    $self->stop if $self->{parent} == $$;
-}
 
 
 # --- in the child ----------------------------------------------------------

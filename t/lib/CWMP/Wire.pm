@@ -21,7 +21,7 @@ use warnings;
 use IO::Select;
 use IO::Socket::UNIX;
 use IO::Handle;
-use POSIX ();
+use parent 'CWMP::Forked';
 use Time::HiRes qw(time);
 
 
@@ -31,20 +31,12 @@ sub new {
     my $listen = IO::Socket::UNIX->new(Local => $path, Listen => 64)
         or die "$path: $!\n";
     pipe(my $read, my $write) or die "pipe: $!\n";
-    my $self = bless { %opt, path => $path, parent => $$, delay => 0,
+    my $self = bless { %opt, path => $path, delay => 0,
                        there => 1, back => 1, forget => 0 }, $class;
 
-    $self->{pid} = fork() // die "fork: $!\n";
-    if ($self->{pid} == 0) {
-        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
-        $SIG{PIPE} = 'IGNORE';
-        close($write);
-        eval { $self->serve($listen, $read); 1 } or print STDERR "wire: $@";
-        POSIX::_exit(0);
-    }
     $write->autoflush(1);
     $self->{control} = $write;
-    return $self;
+    return $self->begin(sub { close($write); $self->serve($listen, $read) });
 }
 
 
@@ -54,21 +46,6 @@ sub address { return "unix:$_[0]{path}" }
 sub set {
     my ($self, %what) = @_;
     print { $self->{control} } join(' ', %what), "\n";
-}
-
-
-sub stop {
-    my ($self) = @_;
-    my $pid = delete $self->{pid} or return;
-    kill('KILL', $pid);
-    waitpid($pid, 0);
-}
-
-
-sub DESTROY {
-    my ($self) = @_;
-    local ($?, $!);
-    $self->stop if $self->{parent} == $$;
 }
 
 
