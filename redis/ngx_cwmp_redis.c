@@ -26,7 +26,8 @@ static ngx_cwmp_redis_t *ngx_cwmp_redis_client(ngx_cycle_t *cycle,
     ngx_cwmp_redis_conf_t *conf);
 static ngx_int_t ngx_cwmp_redis_reload(ngx_cwmp_redis_t *redis,
     ngx_cwmp_redis_cmd_t *cmd);
-static void ngx_cwmp_redis_full(ngx_cwmp_redis_t *redis, redisReply *reply);
+static void ngx_cwmp_redis_stopped(ngx_cwmp_redis_t *redis,
+    redisReply *reply);
 static void ngx_cwmp_redis_deadline_handler(ngx_event_t *ev);
 static void ngx_cwmp_redis_timer(ngx_cwmp_redis_t *redis, ngx_event_t *ev,
     ngx_event_handler_pt handler, ngx_uint_t cancelable);
@@ -297,7 +298,7 @@ ngx_cwmp_redis_reply(ngx_cwmp_redis_t *redis, redisReply *reply)
     redis->failures = 0;
     redis->reconnected = 0;
 
-    ngx_cwmp_redis_full(redis, reply);
+    ngx_cwmp_redis_stopped(redis, reply);
 
     ngx_cwmp_redis_unlink(cmd);
     ngx_cwmp_redis_idle(redis);
@@ -374,23 +375,41 @@ ngx_cwmp_redis_reload(ngx_cwmp_redis_t *redis, ngx_cwmp_redis_cmd_t *cmd)
 /* a function is refused whole: nothing of it was done; said once in a while */
 
 static void
-ngx_cwmp_redis_full(ngx_cwmp_redis_t *redis, redisReply *reply)
+ngx_cwmp_redis_stopped(ngx_cwmp_redis_t *redis, redisReply *reply)
 {
-    if (!ngx_cwmp_redis_says(reply, "OOM ")
-        || (redis->full && ngx_current_msec - redis->full_at
-                           < NGX_CWMP_REDIS_FULL))
+    ngx_uint_t  i;
+
+    static const struct {
+        const char  *says;
+        const char  *why;
+    } stop[] = {
+        { "OOM ", "its maxmemory is reached: raise it, or delete devices "
+                  "(redis/cwmp-device delete)" },
+        { "MISCONF ", "it cannot write to its disk: see its log, and make room "
+                      "there" },
+        { "NOREPLICAS ", "too few replicas follow it: start them, or lower its "
+                         "min-replicas-to-write" }
+    };
+
+    for (i = 0; i < sizeof(stop) / sizeof(stop[0]); i++) {
+        if (ngx_cwmp_redis_says(reply, stop[i].says)) {
+            break;
+        }
+    }
+
+    if (i == sizeof(stop) / sizeof(stop[0])
+        || (redis->stop == stop[i].says
+            && ngx_current_msec - redis->stop_at < NGX_CWMP_REDIS_STOP))
     {
         return;
     }
 
-    redis->full = 1;
-    redis->full_at = ngx_current_msec;
+    redis->stop = stop[i].says;
+    redis->stop_at = ngx_current_msec;
 
     ngx_log_error(NGX_LOG_ERR, redis->parent, 0,
-                  "Redis at %V: its maxmemory is reached, and it refuses what "
-                  "writes: CPEs get 503 and come back, tasks are kept; raise "
-                  "maxmemory, or delete devices (redis/cwmp-device delete)",
-                  ngx_cwmp_redis_name(redis));
+                  "Redis at %V refuses what writes, CPEs get 503 and come back, "
+                  "tasks are kept; %s", ngx_cwmp_redis_name(redis), stop[i].why);
 }
 
 

@@ -52,7 +52,7 @@
 #define NGX_CWMP_REDIS_KEEPINTVL   5            /* s, so often: */
 #define NGX_CWMP_REDIS_KEEPCNT     3
 #define NGX_CWMP_REDIS_RECENT      60000        /* reconnect for demand of */
-#define NGX_CWMP_REDIS_FULL        60000        /* ms between two lines of it */
+#define NGX_CWMP_REDIS_STOP        60000        /* ms between two lines of it */
 #define NGX_CWMP_REDIS_SLOTS       16384        /* of a Cluster */
 #define NGX_CWMP_REDIS_NODES       1024         /* of a Cluster, at most */
 #define NGX_CWMP_REDIS_ASK         100          /* ms between questions */
@@ -154,13 +154,13 @@ struct ngx_cwmp_redis_s {
     ngx_msec_t               retry_at;
     ngx_msec_t               demand;        /* the last send */
     ngx_uint_t               loads;         /* of the library, this time */
-    ngx_msec_t               full_at;       /* when its memory was told of */
+    const char              *stop;          /* the last refusal to write */
+    ngx_msec_t               stop_at;       /* that was told of, then */
 
     unsigned                 established:1; /* was READY */
     unsigned                 reconnected:1; /* and no good reply since */
     unsigned                 down:1;
     unsigned                 shouted:1;     /* its loss is in the log */
-    unsigned                 full:1;
     unsigned                 closing:1;
     unsigned                 front:1;       /* of the set */
     unsigned                 used:1;        /* the map names it */

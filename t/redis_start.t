@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # A Redis that would throw data away is not used; one that would lose them is
-# warned of.
+# warned of, and one that takes none for now.
 
 use strict;
 use warnings;
@@ -47,6 +47,23 @@ subtest 'without the right to ask' => sub {
     $t->redis->cmd(@$user, '+info', '-config');
     $t->start;
     is $t->raw->post(inform())->status, 503, 'CONFIG is not needed';
+    $t->finish;
+};
+
+
+subtest 'one that refuses what writes' => sub {
+    my $t = CWMP::Test->new(workers => 1);
+    is $t->raw->post(inform())->status, 200, 'a device is served';
+    for (['min-replicas-to-write', 1, 0, qr/too few replicas follow it: start/],
+         ['maxmemory', 1, 0, qr/its maxmemory is reached: raise it/]) {
+        my ($name, $bad, $good, $what) = @$_;
+        $t->redis->cmd('CONFIG', 'SET', $name, $bad);
+        is $t->raw->post(inform())->status, 503, "$name: 503" for 1 .. 2;
+        my @told = $t->error_log =~ /\[error\].*refuses what writes.*$what/g;
+        is scalar @told, 1, 'the log says once what to do';
+        $t->redis->cmd('CONFIG', 'SET', $name, $good);
+        is $t->raw->post(inform())->status, 200, 'and it goes on by itself';
+    }
     $t->finish;
 };
 

@@ -158,6 +158,9 @@ experiment('disk_aof', what => "disk of Redis' AOF full for 3 s", workers => 2,
         is $d->status('read'), 'done', 'the task was kept';
         ok $x->t->error_log =~ /(.*MISCONF.*)/, 'the log says why';
         note $1;
+        ok $x->t->error_log =~ /(.*cannot write to its disk.*make room.*)/,
+            'and what to do';
+        note $1;
     });
 umount();
 

@@ -53,7 +53,7 @@ experiment('full', what => '`maxmemory` reached for 4 s', workers => 2, lost => 
         $redis->cmd('CONFIG', 'SET', 'maxmemory', 0);
         $x->recover;
         my $log = $x->t->error_log;
-        my $told = () = $log =~ /\[error\].*maxmemory is reached.*raise maxmemory/g;
+        my $told = () = $log =~ /\[error\].*refuses what writes.*maxmemory is reached: raise it/g;
         ok $told >= 1 && $told <= 4, 'each worker says what to do, once'
             or diag "$told lines";
         ok $log !~ /Redis at \S+: lost/, 'no connection is lost';
