@@ -43,6 +43,7 @@ while [ "$left" -gt 0 ]; do
     -s|-h|-p|-a|-n|--user|--prefix|--forget|--wait)
         [ "$left" -gt 0 ] || fail "$word needs a value; see --help"
         value=$1
+        [ -n "$value" ] || fail "$word has an empty value; see --help"
         shift
         left=$((left - 1)) ;;
     esac
@@ -87,9 +88,10 @@ cli() {
     fi
 }
 
-# A call of a function, its answer on standard output; ends here when it fails.
+# A call of a function, its answer in $answer; ends here when it fails.  $last is
+# its last argument, if set: it may be longer than a command line takes.
 call() {
-    answer=$(cli FCALL "$@" 2>&1) || {
+    answer=$(printf %s "${last-}" | cli ${last+-x} FCALL "$@" 2>&1) || {
         case $answer in
         *'Function not found'*)
             answer="Redis has no function $1: start nginx with cwmp_redis,"

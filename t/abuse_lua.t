@@ -264,6 +264,19 @@ subtest 'what was sent and is refused when it is compared' => sub {
 };
 
 
+subtest 'what was sent and is refused when it is sent again' => sub {
+    my $d = device();
+    $d->give({ method => 'ChangeDUState', id => 'du', retry => \1, Operations =>
+               [{ Operation => 'Uninstall', UUID => '12345678-1234-4123-8123-123456789012' }] });
+    is $d->begin->method, 'ChangeDUState', 'it is sent';
+    $d->raw->reset;
+    my $old = $d->inform_text(ns => 'urn:dslforum-org:cwmp-1-0');
+    $d->post($old);
+    is $d->empty->status, 204, 'a CWMP that does not know it';
+    is_deeply $d->ended, ['du lost'], 'RULE-3 nobody knows what it did';
+};
+
+
 subtest "another RPC's answer" => sub {
     my $d = device();
     $d->give({ %$SET, id => 's1' }, { %$SET, id => 's2' });
@@ -466,7 +479,7 @@ subtest 'a task leaves its place when it has another' => sub {
     is $d->empty->status, 503, 'what cannot be is an error';
     $redis->cmd('HSET', $d->key(), 'gen', '1');
     is $d->empty->method, 'GetParameterValues', 'RULE-3 its task is still there';
-    $t->expect_log(qr/session cannot go on, Redis answered: .*not an integer/, 1);
+    $t->expect_log(qr/session cannot go on, Redis answered: ERR \S+: field gen is no number: delete it/, 1);
 };
 
 
@@ -611,6 +624,7 @@ subtest 'what is gone from the device is swept' => sub {
         'RULE-4 older reads are swept, though one path only was read';
 
     $d = device();
+    $redis->cmd('HSET', $d->key(undef), 'first', time);
     $redis->cmd('EVAL', 'for i = 1, 3 do redis.call("HSET", KEYS[1],'
         . '"Device.Old." .. i, "0s" .. string.rep("x", 24000000)) end', 1,
         $d->key('params'));
@@ -623,6 +637,56 @@ subtest 'what is gone from the device is swept' => sub {
     ok wait_for(sub { hlen($d, 'params') < 3 }, 6), '... until it is swept';
     $d->post(gpv_response($r->id, ['Device.A', 'int', 1]));
     is $d->value('Device.A'), 1, 'then it has room';
+};
+
+
+# us of Redis that a POST costs: of so many alike.
+sub us_of {
+    my ($post) = @_;
+    $redis->cmd('CONFIG', 'RESETSTAT');
+    $post->($_) for 1 .. 20;
+    my ($us) = $redis->cmd('INFO', 'commandstats')
+               =~ /cmdstat_fcall:.*usec_per_call=([\d.]+)/;
+    return $us;
+}
+
+
+subtest 'texts that are made to be slow' => sub {
+    my $d = device();
+    my %us;
+    for my $blanks (0, 1000) {
+        $d->inform;
+        $us{$blanks} = us_of(sub { $d->post(transfer_complete(
+            key => ' ' x $blanks, id => "tc$blanks-$_[0]")) });
+    }
+    cmp_ok $us{1000}, '<', 20 * $us{0} + 1000,
+        "RULE-4 a CommandKey of a thousand blanks: $us{1000} us, $us{0} without";
+    for my $digits (1, 990) {
+        my $p = default_params();
+        my ($url) = grep { $_->[0] =~ /ConnectionRequestURL/ } @$p;
+        $us{$digits} = us_of(sub {
+            $url->[2] = 'http://[' . '1' x $digits . "$_[0]]/";
+            $d->post($d->inform_text(params => $p));
+        });
+    }
+    cmp_ok $us{990}, '<', 10 * $us{1} + 1000,
+        "RULE-4 an address of a thousand digits: $us{990} us, $us{1} with one";
+};
+
+
+subtest 'large tasks that wait' => sub {
+    my $d = device();
+    my $url = 'http://fs.example/' . 'x' x 200;
+    for my $i (1 .. 40) {
+        $d->give({ method => 'ChangeDUState', id => "du$i",
+                   Operations => [map { { Operation => 'Install', URL => "$url$_" } }
+                                  1 .. 900] });
+    }
+    $d->session;
+    is hlen($d, 'waiting'), 40, 'forty of 200 KB';
+    my $us = us_of(sub { $d->inform });
+    cmp_ok $us, '<', 20_000, "RULE-4 an Inform costs little ($us us)";
+    $redis->cmd('FCALL', 'cwmp_delete', 1, $d->key);
 };
 
 

@@ -117,6 +117,16 @@ subtest 'the record counts, not an index that is behind it' => sub {
 };
 
 
+subtest 'any version, also none' => sub {
+    my $of_a = find({ class => 'Alpha' });
+    $redis->cmd('HDEL', $a1->key(undef), 'version');
+    is find({ class => 'Alpha', version => '*' }), $of_a, 'with a class';
+    is find({ version => '*' }), find({}), 'alone';
+    is find({ version => '' }), 'A1', 'who has told none';
+    $redis->cmd('HSET', $a1->key(undef), 'version', '7.57');
+};
+
+
 subtest 'tags' => sub {
     is_deeply tag($a1), ['pilot', 'vip'], 'what it has';
     is_deeply tag($a1, '-vip', '+x.y:z-1'), ['pilot', 'x.y:z-1'], 'changed';

@@ -154,7 +154,57 @@ subtest 'replace: no room' => sub {
                 '{"method":"Reboot"}') for 1 .. 2;
     is $redis->cmd('ZCARD', $old->key('queue')), 1000, 'a queue that is full';
     ok $redis->cmd('LLEN', $old->key('tasks')), 'and an inbox that is not empty';
-    is replace($old, $new), '1003 tasks moved', 'all are moved';
+    like replace($old, $new), qr/^(?:\S+ task \S+ was rejected: task: there is no room in the queue\n){3}1000 tasks moved$/,
+        'what has room there is moved, what has not is told';
+};
+
+
+subtest 'replace: broken off, and meanwhile the new one of another' => sub {
+    my ($a, $b, $c) = map { known() } 1 .. 3;
+    $_->give({ %$GET, id => 'of' . $_->id }) for $a, $b;
+    $redis->cmd('FCALL', 'cwmp_leave', 1, $b->key(undef), $c->id);
+    is replace($a, $b), '1 tasks moved', 'another is replaced by it';
+    like replace($b, known()), qr/is being replaced by \Q${\$c->id}\E: end/,
+        'its own replacement is by none but the one that was begun';
+    is replace($b, $c), '2 tasks moved',
+        'its own replacement goes on, and what came to it follows';
+    is_deeply [sort map { $_->{id} } map { $c->session; $c->results } 1],
+        [sort map { 'of' . $_->id } $a, $b], 'none is lost';
+    $b->give({ %$GET, id => 'r' });
+    $redis->cmd('FCALL', 'cwmp_leave', 1, $b->key(undef), $c->id);
+    $redis->cmd('DEL', $b->key(undef));
+    is replace($b, $c), '1 tasks moved', 'nor where its record is lost';
+};
+
+
+subtest 'replace: a queue that is gone' => sub {
+    my ($old, $new) = (known(), known());
+    $redis->fcall_push($old->id, { %$GET, id => 'q' });
+    $redis->cmd('DEL', $old->key('queue'));
+    is replace($old, $new), '1 tasks moved', 'what it had goes, too';
+};
+
+
+subtest 'tools that would not do what was meant' => sub {
+    my ($one, $two) = (known(), known());
+    is_deeply [tool('cwmp-device', 'delete', $one->id, $two->id)],
+        ['cwmp-device: delete ID: one id; nothing was deleted', 1], 'delete A B';
+    ok $one->has(undef), 'nothing was deleted';
+    like +(tool('cwmp-reconcile', '--forget', 5, '--dry-run'))[0],
+        qr/leave out --dry-run/, '--forget --dry-run';
+    is $redis->cmd('HGET', 'cwmp:{0}:settings', 'silence'), undef,
+        'nothing is set';
+    my $list = join ',', map { sprintf '"Device.%s.%d"', 'x' x 100, $_ } 1 .. 1900;
+    my $json = qq(\n{"id":"long","method":"GetParameterValues","ParameterNames":[$list]});
+    open my $fh, '>', $t->dir . '/long' or die;
+    print $fh $json;
+    close $fh;
+    my $tool = "$FindBin::Bin/../redis/cwmp-push -s " . $t->redis_server->socket;
+    my $id = $one->id;
+    is `$tool --wake $id - < @{[ $t->dir ]}/long`, "long\n",
+        'a task of 200 KB that begins with an empty line';
+    is $redis->cmd('FCALL', 'cwmp_cancel', 1, $one->key('tasks'), 'long'),
+        'queued', 'is there';
 };
 
 
@@ -348,7 +398,7 @@ subtest 'settings' => sub {
     is $redis->cmd('HGET', 'cwmp:{0}:settings', 'silence'), 365 * 86400, 'is set';
     tool('cwmp-reconcile', '--forget', 'off');
     is $redis->cmd('EXISTS', 'cwmp:{0}:settings'), 0, 'is off';
-    like tool('cwmp-reconcile', '--forget', 'x'), qr/number of days, or off/,
+    like tool('cwmp-reconcile', '--forget', 'x'), qr/number of days, at most 3650, or off/,
         'what is none';
     for my $bad (['x', 1], ['silence', 5], ['sessions', 'x'], ['reconcile', 0]) {
         ok ref $redis->try('FCALL', 'cwmp_setting', 1, 'cwmp:{0}:settings',

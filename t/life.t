@@ -82,6 +82,15 @@ subtest 'notBefore' => sub {
     is scalar($d->results), 4, 'the one that is far waits on';
     is cancel($d, 'far'), 'queued', '(cancelled)';
     is $d->leftovers, '', 'nothing is left of the tasks';
+
+    $when = int(now()) + 2;
+    my @ids = ('z', 'y', map { "r$_" } 1 .. 12);
+    $d->give(map { read_task($_, notBefore => $when) } @ids);
+    $d->session;
+    wait_for(sub { now() >= $when }, 5);
+    $d->session;
+    is join(' ', map { $_->{id} } ($d->results)[5 .. 18]), join(' ', @ids),
+        'those of one time as they came';
 };
 
 

@@ -203,6 +203,30 @@ sub large {
 }
 
 
+subtest 'the record of a device is lost' => sub {
+    my $d = device();
+    $d->give(map { read_task("r$_", 'Device.') } 1 .. 3);
+    $d->session;
+    $redis->cmd('DEL', $d->key(undef));
+    $d->give(read_task('again', 'Device.A'));
+    my $r = $d->begin;
+    $d->post(gpv_response($r->id, ['Device.A', 'string', 'b']));
+    is $d->value('Device.A'), 'b', 'what is read then is what there is';
+};
+
+
+subtest 'no room: the result says so' => sub {
+    my $d = device();
+    $d->session;
+    $redis->cmd('HSET', $d->key, 'packed', 200001);
+    $redis->cmd('HSET', $d->key('params'), 'Device.Z.', "1\x02A\x02sv");
+    $d->give(read_task('r', 'Device.A'));
+    $d->session;
+    ok exists $d->result('r')->{response}{stored}
+       && !$d->result('r')->{response}{stored}, '"stored":false';
+};
+
+
 subtest 'bytes of parameters' => sub {
     my $used = sub { $redis->cmd('MEMORY', 'USAGE', $_[0]->key('params'),
                                  'SAMPLES', 0) / 1e6 };

@@ -210,8 +210,9 @@ local function shown(s, most)
     return quote((string.gsub(string.sub(s, 1, most), '[^\32-\126]', '?')))
 end
 
-local function trimmed(s)
-    return string.match(s, '^%s*(.*%S)') or ''
+local function trimmed(s)           -- in linear time, also of blanks only
+    local from = string.find(s, '%S')
+    return from and string.match(s, '.*%S', from) or ''
 end
 
 -- An object, or nil and why not.  A null is as good as nothing.
@@ -323,6 +324,27 @@ local function check_kinds(c, kinds)
         if is ~= kind and is ~= 'none' then
             error({ err = 'ERR ' .. c.k[i] .. ' is a ' .. is .. ', but must '
                           .. 'be a ' .. kind .. ': rename or delete it' })
+        end
+    end
+end
+
+-- A number that is none any more, after an error: which one a hand has spoilt.
+local function check_numbers(c)
+    local numbers = { 'first', 'seen', 'gen', 'order', 'bytes', 'packed',
+                      'moved' }
+    local function check(key, field)
+        local value = call('HGET', key, field)
+        if value and not tonumber(value) then
+            error({ err = 'ERR ' .. key .. ': field ' .. field
+                          .. ' is no number: delete it' })
+        end
+    end
+    for _, field in ipairs(numbers) do
+        check(c.k[DEVICE], field)
+    end
+    for _, field in ipairs(call('HKEYS', c.k[LIVE])) do
+        if string.find(field, '^=[avs] ') then
+            check(c.k[LIVE], field)
         end
     end
 end

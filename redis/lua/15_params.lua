@@ -359,6 +359,7 @@ local function store(c, w, n, run)
         note(c, 'more than ' .. PARAMS_MAX .. ' parameters, or '
                 .. PARAMS_BYTES .. ' bytes of them: not stored')
         if run then
+            run.full = '1'
             call('HSET', c.k[RUNNING], 'full', '1')
         end
         due(c, 'g', nil, c.now, 'NX')

@@ -7,8 +7,8 @@
   it was sent last, "=u ID" -> 1 when what it did then is unknown, "=w ID" ->
   the event that it waits for, "=l ID" and "=r ID" -> the progress of a task of
   several messages (below), and "=k COMMANDKEY" -> id.  queue: id by order.
-  A task that may not run yet sits above LATER, at LATER + its time in ms
-  (notBefore), or above AFTER, until an Inform brings its event.
+  A task that may not run yet sits above LATER, at LATER + its time (notBefore)
+  in ms, or above AFTER, until an Inform brings its event.
 ]]
 
 -- what a CPE echoes of the task: its CommandKey (TR-069 limits it to 32)
@@ -83,7 +83,6 @@ local function write_result(c, r)
          'method', r.method or '', 'status', r.status, 'fault', r.fault or '',
          'response', r.response or '', 'queued', seconds(r.queued or c.now),
          'sent', r.sent and seconds(r.sent) or '', 'ended', seconds(c.now))
-    several.trim(c)
     event(c, 'task', 'id', r.id, 'method', r.method or '', 'status', r.status)
 end
 
@@ -293,17 +292,38 @@ local function parse_task(json)
     return task
 end
 
--- a number that no other task of this device has, and an id made of it
-local function next_number(c)
+-- A number that no other task of this device has.  Where its record was lost, and
+-- its tasks were not, one that none of them has reached.
+function several.number(c)
     local n = call('HINCRBY', c.k[DEVICE], 'order', 1)
+    if n == 1 and call('EXISTS', c.k[LIVE]) == 1 then
+        n = call('HINCRBY', c.k[DEVICE], 'order', math.floor(c.now / 1000))
+    end
+    return n
+end
+
+-- the same, and an id made of it
+local function next_number(c)
+    local n = several.number(c)
     return n, string.format('t%x-%d', c.now, n)
+end
+
+-- Of a second's tasks each has its place: those of one notBefore, in their order,
+-- are at its milliseconds, which it has not.
+function several.place_later(c, second)
+    local from = LATER + second * 1000
+    local last = call('ZREVRANGEBYSCORE', c.k[QUEUE],
+                      string.format('%.0f', from + 999),
+                      string.format('%.0f', from), 'WITHSCORES', 'LIMIT', 0,
+                      1)[2]
+    return last and math.min(last + 1, from + 999) or from
 end
 
 -- where the task stands in the queue, once nothing but time holds it back
 local function place(c, task, order)
-    local score = order or call('HINCRBY', c.k[DEVICE], 'order', 1)
+    local score = order or several.number(c)
     if task.notBefore and task.notBefore * 1000 > c.now then
-        score = LATER + task.notBefore * 1000
+        score = several.place_later(c, task.notBefore)
     elseif task.priority then
         score = URGENT + score
     end
@@ -397,7 +417,8 @@ end
 -- Those whose notBefore has come join the queue's end; as many as may be decoded
 -- in a step, the others in the next one.
 local function ripen(c)
-    local ripe = call('ZRANGEBYSCORE', c.k[QUEUE], LATER, LATER + c.now,
+    local ripe = call('ZRANGEBYSCORE', c.k[QUEUE], LATER,
+                      LATER + math.floor(c.now / 1000) * 1000 + 999,
                       'LIMIT', 0, SLICE)
     for _, id in ipairs(ripe) do
         if (c.ripened or 0) >= INTAKE_BYTES then

@@ -447,7 +447,9 @@ end
 local function send_again(c, run, task, phase, disproved)
     if not phase and tonumber(run.attempts) >= (task.attempts or 3) then
         return give_up(c, run, 'sent ' .. run.attempts .. ' times without an '
-                               .. 'answer' .. part_of_it(run))
+                               .. 'answer' .. part_of_it(run)
+                               .. (disproved and '; ParameterKey says that it '
+                                                 .. 'was not done' or ''))
     end
     several.after_loss(c, run, task)
     -- disproved: what was sent is known to have had no effect
@@ -483,7 +485,7 @@ local function await(c, run, task, answered)
          id = run.id, method = run.method, key = run.key, before = run.before,
          sent = run.sent, attempts = run.attempts, score = run.score,
          phase = run.phase, instance = run.instance, answered = answered,
-         deadline = deadline }))
+         retry = task.retry == true, deadline = deadline }))
     due(c, 'w', run.id, deadline)
 end
 

@@ -1,12 +1,26 @@
 -- Tasks that wait for what a CPE tells later, TransferComplete and the like: who
 -- waits for which, and when that is over.
 
+-- the task, when it is to be settled; a damaged one ends here
+local function task_of(c, w)
+    local task = load_task(c, w.id)
+    if not task then
+        awaited(c, w, 'lost', { fault = reason_json(
+                'its entry in live was damaged') })
+    end
+    return task
+end
+
 --[[
   Settles a task whose answer never came and that ParameterKey can speak for
   (TR-069 A6 3.3.2: the device's ParameterKey becomes the argument of the last
   successful SetParameterValues, AddObject or DeleteObject).
 ]]
-local function verify(c, w, task, reported, keeps)
+local function verify(c, w, reported, keeps)
+    local task = task_of(c, w)
+    if not task then
+        return
+    end
     local made = w.instance ~= '' and w.instance or nil
     if reported == w.key and w.before ~= w.key then
         if w.method == 'AddObject' and not made then
@@ -59,42 +73,61 @@ local function has_event(w, m, f)
     return m.event == '0' and f.codes['0'] or nil
 end
 
--- What waits when the CPE was reset; unless this Inform tells more of it.
-local function forgotten(c, w, task, m, f)
-    if f.codes[ANNOUNCED[m.event]] then
-        return
-    end
-    if m.lost == 'verify' and f.reported == w.key and w.before ~= w.key then
-        return verify(c, w, task, f.reported, f.keeps)
-    end
-    if task.retry and not w.answered then
-        no_longer_waits(c, w)
-        return send_again(c, w, task)
-    end
-    awaited(c, w, 'lost', { fault = reason_json(FORGOTTEN) })
-end
-
--- An entry of waiting and its task; a damaged one ends here.
+-- An entry of waiting, and its row; a damaged one ends here.  Its task may be
+-- large, and is looked at only when it is to be settled.
 local function load_waiting(c, id, entry)
-    local w, task = decode(entry), load_task(c, id)
-    if w and task and w.id == id and METHODS[w.method]
+    local w = decode(entry)
+    if w and w.id == id and METHODS[w.method]
        and type(w.key) == 'string' and type(w.before) == 'string'
        and type(w.instance) == 'string' and tonumber(w.sent)
        and tonumber(w.attempts) and tonumber(w.score)
        and type(w.deadline) == 'number'
+       and call('HEXISTS', c.k[LIVE], id) == 1
     then
-        return w, task, METHODS[w.method]
+        return w, METHODS[w.method]
     end
     no_longer_waits(c, { id = id })
     finish(c, id, 'lost', { fault = reason_json(
            'its entry in waiting was damaged') })
 end
 
+-- May it be sent again although it may have been done?  Entries of before tell
+-- nothing of it.
+function several.may_repeat(c, w)
+    if w.retry == nil then
+        local task = load_task(c, w.id)
+        w.retry = task ~= nil and task.retry == true
+    end
+    return w.retry
+end
+
+function several.repeated(c, w)
+    local task = task_of(c, w)
+    if task then
+        no_longer_waits(c, w)
+        send_again(c, w, task)
+    end
+end
+
+-- What waits when the CPE was reset; unless this Inform tells more of it.
+local function forgotten(c, w, m, f)
+    if f.codes[ANNOUNCED[m.event]] then
+        return
+    end
+    if m.lost == 'verify' and f.reported == w.key and w.before ~= w.key then
+        return verify(c, w, f.reported, f.keeps)
+    end
+    if not w.answered and several.may_repeat(c, w) then
+        return several.repeated(c, w)
+    end
+    awaited(c, w, 'lost', { fault = reason_json(FORGOTTEN) })
+end
+
 local function inform_waiting(c, f)
     local all = call('HGETALL', c.k[WAITING])
     f.keeps = all[1] and call('HGET', c.k[DEVICE], 'keeps')
     for i = 1, #all, 2 do
-        local w, task, m = load_waiting(c, all[i], all[i + 1])
+        local w, m = load_waiting(c, all[i], all[i + 1])
         local code = w and has_event(w, m, f)
         if not w then
             -- it ended
@@ -102,14 +135,13 @@ local function inform_waiting(c, f)
             awaited(c, w, 'done',
                     { response = '{"event":' .. quote(code) .. '}' })
         elseif f.resets then
-            forgotten(c, w, task, m, f)
+            forgotten(c, w, m, f)
         elseif m.lost == 'verify' then
-            verify(c, w, task, f.reported, f.keeps)
-        elseif task.retry and not w.answered
-               and not f.codes[ANNOUNCED[m.event]]
+            verify(c, w, f.reported, f.keeps)
+        elseif not w.answered and not f.codes[ANNOUNCED[m.event]]
+               and several.may_repeat(c, w)
         then
-            no_longer_waits(c, w)
-            send_again(c, w, task)
+            several.repeated(c, w)
         end
     end
 end
@@ -122,7 +154,7 @@ local function waiting_for(c, name, key)
     local all, exact, near = call('HGETALL', c.k[WAITING]), {}, {}
     local bare = key ~= ANY and trimmed(key)
     for i = 1, #all, 2 do
-        local w, _, m = load_waiting(c, all[i], all[i + 1])
+        local w, m = load_waiting(c, all[i], all[i + 1])
         if w and m.event == name then
             if key == ANY or w.key == key then
                 exact[#exact + 1] = w

@@ -105,7 +105,7 @@ local function groups_of(text)
 end
 
 local function wrong_ip6(text)
-    local g = groups_of(text)
+    local g = #text <= 45 and groups_of(text)
     if not g then
         return 'its host is no address'
     end
@@ -406,6 +406,7 @@ local function device(c, f, args)
         index(c, SOFTWARE, d.version, f.version)
     end
     if not d.first then
+        call('UNLINK', c.k[PARAMS])     -- of a record that was lost
         call('ZADD', c.k[FIRST] or string.gsub(c.k[SEEN], 'seen$', 'first'),
              c.when, c.id)
         several.index_tags(c, 'ZADD', call('HGET', c.k[DEVICE], 'tags'))

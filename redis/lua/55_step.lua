@@ -556,12 +556,14 @@ local function on_verdict(c, s, args)
     if run and args[10] == 'rejected' then
         note(c, 'task ' .. run.id .. ' rejected: ' .. args[11] .. ': '
                 .. args[12])
-        -- compare and check: it had been sent in an earlier session
+        -- compare, check, "=u": it had been sent in an earlier session
         local w = several.work_of(c, run)
+        local unknown = call('HGET', c.k[LIVE], '=u ' .. run.id) == '1'
+                        and METHODS[run.method].lost ~= 'again'
         local status = (run.instance ~= '' or run.phase == 'confirmed'
                         or w and (w.applied or 0) > 0) and 'fault'
-                       or (run.phase == 'compare' or run.phase == 'check')
-                          and 'lost' or 'rejected'
+                       or (unknown or run.phase == 'compare'
+                           or run.phase == 'check') and 'lost' or 'rejected'
         if status == 'rejected' then
             run.sent = nil
         end
@@ -672,5 +674,6 @@ local function cwmp_step(keys, args, packed)
     check_kinds(c, KINDS)
     check_kinds(c, { [SEEN] = 'zset', [MODEL] = 'zset', [SOFTWARE] = 'zset',
                      [FIRST] = 'zset' })
+    check_numbers(c)
     error(reply, 0)
 end

@@ -35,12 +35,16 @@ local function waiting_due(c, id)
     if not entry then
         return
     end
-    local w, task = load_waiting(c, id, entry)
+    local w = load_waiting(c, id, entry)
     if not w then
         return
     end
     if w.deadline > c.now then
         return due(c, 'w', id, w.deadline)
+    end
+    local task = task_of(c, w)
+    if not task then
+        return
     end
     -- what it set can be read back, however late
     local reads_back = w.method == 'SetParameterValues' and not task.retry
@@ -153,4 +157,4 @@ local function cwmp_due_2(keys, args)
                                        tonumber(second)) }
 end
 
-redis.register_function('cwmp_due_2', cwmp_due_2)
+house.due = cwmp_due_2

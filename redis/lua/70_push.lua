@@ -2,8 +2,9 @@
 
 function house.wrong_key(key)
     return redis.error_reply('ERR ' .. key .. " is no device's key: use "
-           .. "cwmp:{0}:ID:tasks, ID being OUI-ProductClass-SerialNumber with "
-           .. "%XX for what is not a letter, a digit or _")
+           .. "cwmp:{0}:ID:tasks, ID being OUI-ProductClass-SerialNumber, the "
+           .. "OUI in upper case, with %XX for what is not a letter, a digit "
+           .. "or _")
 end
 
 --[[
@@ -19,15 +20,63 @@ function house.apart(key)
            and string.find(got.err, 'non local key', 1, true) ~= nil
 end
 
--- f, of one key, as it is registered
-function house.whole(f)
+-- what is beside the devices' own keys
+house.KINDS = { due = 'zset', events = 'stream', quirks = 'hash',
+                       settings = 'hash', reconcile = 'hash',
+                       ['index:seen'] = 'zset', ['index:first'] = 'zset',
+                       ['index:model'] = 'zset', ['index:version'] = 'zset',
+                       ['index:tag'] = 'zset' }
+
+-- Which key of this partition, or of this device, is not what it must be, and
+-- how; nil when all are.
+function house.wrong_kind(key)
+    local base = string.match(key, '^.-:{%d+}:')
+    for name, kind in pairs(base and house.KINDS or {}) do
+        local is = call('TYPE', base .. name).ok
+        if is ~= kind and is ~= 'none' then
+            return base .. name .. ' is a ' .. is .. ', but must be a ' .. kind
+                   .. ': rename or delete it'
+        end
+    end
+    local k, id = device_keys(key)
+    if k then
+        local c = context(k, id)
+        local ok, wrong = pcall(function()
+            check_kinds(c, KINDS)
+            check_kinds(c, { [TASKS] = 'list' })
+            check_numbers(c)
+        end)
+        return not ok and string.gsub(wrong.err or wrong, '^ERR ', '') or nil
+    end
+end
+
+-- f, whose error names the key that is to blame, if one is
+function house.named(f)
     return function(keys, args)
+        if not keys[1] then
+            return redis.error_reply('ERR it needs a key')
+        end
+        local ok, reply = pcall(f, keys, args)
+        if ok then
+            return reply
+        end
+        local wrong = house.wrong_kind(keys[1])
+        if wrong then
+            return redis.error_reply('ERR ' .. wrong)
+        end
+        error(reply, 0)
+    end
+end
+
+-- the same, of one key, as it is registered
+function house.whole(f)
+    return house.named(function(keys, args)
         if house.apart(keys[1]) then
             return redis.error_reply('TRYAGAIN the slot of ' .. keys[1]
                                      .. ' is being moved')
         end
         return f(keys, args)
-    end
+    end)
 end
 
 -- what was pushed plainly before; true when not all of it could be taken
@@ -37,7 +86,7 @@ function house.take_inbox(c)
             return false
         end
     end
-    return true
+    return call('EXISTS', c.k[TASKS]) == 1
 end
 
 function house.inbox_long(c)
@@ -126,3 +175,4 @@ end
 
 redis.register_function('cwmp_push', house.whole(cwmp_push))
 redis.register_function('cwmp_cancel', house.whole(cwmp_cancel))
+redis.register_function('cwmp_due_2', house.named(house.due))

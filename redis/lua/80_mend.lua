@@ -157,7 +157,8 @@ local function mend_expiring(c, w, id)
     w.work = w.work + #json / 1024 * WORK.kb
     local task = string.find(json, 'expires', 1, true) and load_task(c, id)
     if task and task.expires then
-        found(c, w, 'task ' .. id .. ' expires without a deadline', function()
+        found(c, w, 'task ' .. id .. (at and ' should have expired'
+                    or ' expires without a deadline'), function()
             if task.expires * 1000 > c.now then
                 due(c, 'x', id, task.expires * 1000)
             else
@@ -167,8 +168,8 @@ local function mend_expiring(c, w, id)
     end
 end
 
--- those of the queue that are left, counted from its end, where others come in
--- the meantime
+-- Those of the queue that are left, counted from its end; where others come in the
+-- meantime the next pass finds what this one misses for them.
 local function mend_expiry(c, w, left)
     local queued = call('ZRANGE', c.k[QUEUE], -left, -1)
     for i, id in ipairs(queued) do
@@ -181,12 +182,33 @@ local function mend_expiry(c, w, left)
     end
 end
 
-local function mend_live(c, w, lives, rest, placed)
-    for id in pairs(lives) do
-        if not placed[id] then
-            found(c, w, 'task ' .. id .. ' is neither in queue, running nor '
-                        .. 'waiting', function() restore(c, id) end)
+-- ids in the order in which they came; those that we made tell it themselves
+local function by_age(c, ids)
+    local at, n = {}, {}
+    for _, id in ipairs(ids) do
+        local ms, number = string.match(id, '^t(%x+)%-(%d+)$')
+        local live = not ms and call('HGET', c.k[LIVE], id) or ''
+        at[id] = ms and tonumber(ms, 16)
+                 or tonumber(string.match(live, '^%d+') or 0)
+        n[id] = tonumber(number or 0)
+    end
+    table.sort(ids, function(a, b)
+        if at[a] ~= at[b] then
+            return at[a] < at[b]
         end
+        return n[a] < n[b] or n[a] == n[b] and a < b
+    end)
+    return ids
+end
+
+local function mend_live(c, w, lives, rest, placed)
+    local ids = {}
+    for id in pairs(lives) do
+        ids[#ids + 1] = not placed[id] and id or nil
+    end
+    for _, id in ipairs(by_age(c, ids)) do
+        found(c, w, 'task ' .. id .. ' is neither in queue, running nor '
+                    .. 'waiting', function() restore(c, id) end)
     end
     for _, field in ipairs(rest) do
         local kind, id = string.match(field, '^=(%a) (.*)$')
@@ -220,7 +242,7 @@ local function mend_tasks(c, w, d)
             lives[field] = true
         end
     end
-    if d.free and next(lives) then
+    if d.free and next(lives) and call('HEXISTS', c.k[DEVICE], 'free') == 1 then
         found(c, w, 'tasks live, and "free" says none does', function()
             call('HDEL', c.k[DEVICE], 'free')
             call('HDEL', c.k[SESSION], 'f')
@@ -359,9 +381,9 @@ local function mend_one(base, id, w, left)
     else
         ok, why = pcall(mend_expiry, c, w, tonumber(left))
     end
-    if not ok then
-        tell(w, id, 'cannot be mended: '
-                    .. (type(why) == 'table' and why.err or tostring(why)))
+    if not ok and not w.wrong then      -- that was told when the pass began
+        tell(w, id, 'cannot be mended: ' .. (house.wrong_kind(base .. id)
+                    or type(why) == 'table' and why.err or tostring(why)))
     end
     for _, text in ipairs(c.notes) do
         tell(w, id, text)
@@ -380,7 +402,7 @@ local function mend_some(base, ids, w)
 end
 
 local OWN = { ':live', ':queue', ':running', ':waiting', ':moving', ':params',
-              ':results' }
+              ':results', ':tasks' }
 
 -- without a record it is mended for the first of its keys
 local function is_first(base, id, suffix)
@@ -439,7 +461,6 @@ local function slice_index(base, name, cursor, w)
     repeat
         local got = redis.pcall('ZSCAN', base .. name, cursor, 'COUNT', SCANNED)
         if got.err then
-            w.found[#w.found + 1] = base .. name .. ' cannot be read: ' .. got.err
             return '-'
         end
         for i = 1, #got[2], 2 do
@@ -455,10 +476,15 @@ end
 -- found.
 function house.slice(base, at, dry)
     local w = work_on(base, dry)
+    w.wrong = house.wrong_kind(base)
     local phase, cursor, rest = string.match(at, '^(%d+) (%S+) ?(.*)$')
-    phase, cursor = tonumber(phase or 1), cursor or '0'
+    if not cursor or cursor ~= '-' and string.find(cursor, '%D') then
+        phase, cursor, rest = 1, '0', ''
+        w.found[1] = w.wrong
+    end
+    phase = tonumber(phase)
     if phase == 1 then
-        cursor = slice_keys(base, cursor, rest or '', w)
+        cursor = slice_keys(base, cursor, rest, w)
     elseif PHASES[phase] then
         cursor = slice_index(base, PHASES[phase], cursor, w)
     end
@@ -491,14 +517,18 @@ function house.pass(base, now)
             call('HSET', key, 'next', now + SOON)
             return 0, {}
         end
-        if tonumber(s.next) > now and tonumber(s.next) - now <= every then
+        local left = (tonumber(s.next) or 0) - now
+        if left > 0 and left <= every then
             return 0, {}
         end
         call('HSET', key, 'started', now, 'devices', 0, 'mended', 0)
     end
     local at, w = house.slice(base, s.at or '0')
-    call('HINCRBY', key, 'devices', w.devices)
-    call('HINCRBY', key, 'mended', #w.found + (w.more or 0))
+    for field, n in pairs({ devices = w.devices,
+                            mended = #w.found + (w.more or 0) }) do
+        n = n + (tonumber(call('HGET', key, field) or 0) or 0)
+        call('HSET', key, field, string.format('%.0f', n))
+    end
     if at ~= '0' then
         call('HSET', key, 'at', at)
         return PACE, w.found
@@ -514,6 +544,10 @@ local function cwmp_reconcile(keys, args)
     local base = base_of(keys[1])
     if not base then
         return no_partition(keys[1])
+    end
+    if args[2] and args[2] ~= '' and args[2] ~= 'dry' then
+        return redis.error_reply('ERR ' .. shown(args[2], 64) .. ': use dry, '
+                                 .. 'or nothing')
     end
     local at, w = house.slice(base, args[1] or '0', args[2] == 'dry')
     return { at, w.devices, unpack(w.found) }
@@ -551,7 +585,7 @@ end
 
 house.work_on, house.mend_one = work_on, mend_one
 redis.register_function('cwmp_reconcile', house.whole(cwmp_reconcile))
-redis.register_function('cwmp_setting', cwmp_setting)
+redis.register_function('cwmp_setting', house.named(cwmp_setting))
 
 end
 

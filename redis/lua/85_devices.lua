@@ -15,7 +15,9 @@ local function known_device(key)
         return nil, house.wrong_key(key)
     end
     local c = context(k, id)
-    if call('EXISTS', k[DEVICE], k[TASKS], k[RESULTS]) == 0 then
+    if call('EXISTS', k[DEVICE], k[TASKS], k[RESULTS],
+            k[DEVICE] .. ':moving') == 0
+    then
         return nil, redis.error_reply('ERR no device ' .. id .. ' is known')
     end
     return c
@@ -144,6 +146,11 @@ local function leave_all(c, new)
     for _, id in ipairs(call('ZRANGE', c.k[QUEUE], 0, -1)) do
         leave_task(c, id, new)
     end
+    for _, id in ipairs(call('HKEYS', c.k[LIVE])) do
+        if string.byte(id) ~= 61 then           -- the queue has lost it
+            leave_task(c, id, new)
+        end
+    end
     call('UNLINK', c.k[QUEUE], c.k[LIVE])
     call('DEL', c.k[SESSION])
     local moved = tonumber(call('HGET', c.k[DEVICE], 'moved') or 0)
@@ -178,9 +185,14 @@ local function cwmp_leave(keys, args)
         end
         house.take_inbox(c)         -- what is too much of it: the next time
         leave_all(c, new)
-    elseif call('HGET', c.k[DEVICE], 'replaced') ~= new then
+    end
+    -- without its record it goes to whom it is said to
+    call('HSETNX', c.k[DEVICE], 'replaced', new)
+    call('HSETNX', c.k[DEVICE], 'moved', string.format('%.0f', c.now))
+    local by = call('HGET', c.k[DEVICE], 'replaced')
+    if by ~= new then
         return redis.error_reply('ERR ' .. c.id .. ' is being replaced by '
-               .. call('HGET', c.k[DEVICE], 'replaced') .. ': end that first')
+                                 .. by .. ': end that first')
     end
     return string.format('%.0f ', call('HGET', c.k[DEVICE], 'moved') + 1)
            .. hex(call('LINDEX', moving, 0))
@@ -202,6 +214,7 @@ end
 
 local function join_task(c, id, json)
     local task, field, reason, bad = parse_task(json)
+    local ours = id
     if task then
         task.id = id
         if room(c) > 0 then
@@ -212,7 +225,9 @@ local function join_task(c, id, json)
     end
     if not task or not id then
         reject(c, json, task or bad, field, reason)
+        return 'task ' .. ours .. ' was rejected: ' .. field .. ': ' .. reason
     end
+    return 'OK'
 end
 
 -- What it has of both, and what there is no room for.
@@ -228,7 +243,9 @@ local function join_tags(c, more, of)
         end
     end)
     set_tags(c, old, several.sorted_names(set))
-    call('HDEL', c.k[DEVICE], 'replaced')
+    if call('EXISTS', c.k[DEVICE] .. ':moving') == 0 then
+        call('HDEL', c.k[DEVICE], 'replaced')
+    end
     event(c, 'replaces', 'device replaced', of)
     return left[1] and 'more than ' .. TAGS_MAX .. ' tags: '
                        .. table.concat(left, ',') .. ' were left out' or 'OK'
@@ -275,7 +292,7 @@ local function cwmp_join(keys, args)
     if kind == 'tags' then
         return join_tags(c, rest, args[1])
     elseif kind == 'task' then
-        join_task(c, string.match(rest, '^(%S+) (.*)$'))
+        return join_task(c, string.match(rest, '^(%S+) (.*)$'))
     end
     return 'OK'
 end

@@ -80,7 +80,7 @@ local function leader(f)
         return lexical('index:tag', f.tag)
     elseif f.oui and f.class and string.sub(f.oui, -1) ~= '*' then
         return lexical('index:model', f.class, f.oui .. ' ')
-    elseif f.version then
+    elseif f.version and f.version ~= '' and f.version ~= '*' then
         return lexical('index:version', f.version)
     elseif f.oui then
         return lexical('index:model', (string.gsub(f.oui, '%*$', '')) .. '*')
