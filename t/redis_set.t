@@ -124,7 +124,7 @@ subtest 'a command that comes too late for another try' => sub {
 subtest 'a slot is down, and who asked has gone' => sub {
     my ($server, $proxy) = behind_proxy(latency => 0.1);
     my $t = CWMP::Test->new(redis => 0, workers => 1,
-                            cwmp_redis => $proxy->address . ' cluster');
+                            cwmp_redis => $proxy->address . ' cluster timeout=5s');
     is $t->raw->post(inform(serial => 'S1'))->status, 200, 'a session';
 
     $proxy->rule(qr/^FCALL cwmp_step_2 .*-Box-GONE/,

@@ -60,8 +60,8 @@ function house.named(f)
         if ok then
             return reply
         end
-        local wrong = house.wrong_kind(keys[1])
-        if wrong then
+        local asked, wrong = pcall(house.wrong_kind, keys[1])
+        if asked and wrong then
             return redis.error_reply('ERR ' .. wrong)
         end
         error(reply, 0)

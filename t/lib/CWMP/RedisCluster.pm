@@ -263,7 +263,7 @@ sub watch {
                   own_group => 1);
     }
     wait_for(sub { !grep { $self->sees($_) < $n - 1 + @replicas }
-                   $self->sentinels }, 20)
+                   $self->sentinels }, 60)
         or die "the Sentinels do not see each other\n";
     wait_for(sub { $self->replicas_of($master) == @replicas }, 20)
         or die "the replicas are not in step\n";
