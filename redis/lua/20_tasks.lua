@@ -57,20 +57,6 @@ end
 
 local several = {}                  -- (Lua takes 200 locals in a file)
 
--- In a Cluster, while a slot moves, a key that is not here may be there: asked for
--- several at once Redis says so, before anything is written.
-function several.be_whole(k)
-    local got = redis.pcall('EXISTS', k[DEVICE], k[TASKS], k[DUE])
-    if type(got) == 'table' and string.find(got.err, 'non local', 1, true) then
-        error({ err = 'TRYAGAIN this slot is being moved: ' .. got.err }, 0)
-    end
-end
-
--- the same for a partition, by one of its keys
-function several.be_whole_at(key)
-    several.be_whole(keys_of(string.match(key, '^(.*})') .. ':-', '-'))
-end
-
 -- results are kept by number and by age
 
 function several.trim(c)

@@ -307,7 +307,6 @@ local function cwmp_quirk(keys, args)
     if not quirks then
         return redis.error_reply('ERR quirk refused: ' .. name .. ' ' .. wrong)
     end
-    several.be_whole_at(keys[1])
     local done = 'stored'
     if next(quirks) == nil then
         if call('HDEL', keys[1], match) == 0 then
@@ -346,7 +345,7 @@ local function cwmp_quirks(keys)
     return out
 end
 
-redis.register_function('cwmp_quirk', cwmp_quirk)
+several.add_quirk = cwmp_quirk
 redis.register_function{ function_name = 'cwmp_quirks',
                          callback = cwmp_quirks, flags = { 'no-writes' } }
 

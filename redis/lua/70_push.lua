@@ -106,7 +106,6 @@ local function cwmp_push(keys, args)
         return redis.error_reply('ERR task refused: ' .. field .. ': '
                                  .. reason)
     end
-    several.be_whole(k)
     local c = context(k, id)
     if not task.new and call('HEXISTS', k[DEVICE], 'first') == 0 then
         return redis.error_reply('ERR no device ' .. id .. ' has been seen; '
@@ -143,7 +142,6 @@ local function cwmp_cancel(keys, args)
     if not k then
         return house.wrong_key(keys[1])
     end
-    several.be_whole(k)
     local c = context(k, id)
     local task = args[1] or ''
     check_keys(c)
@@ -176,3 +174,4 @@ end
 redis.register_function('cwmp_push', house.whole(cwmp_push))
 redis.register_function('cwmp_cancel', house.whole(cwmp_cancel))
 redis.register_function('cwmp_due_2', house.named(house.due))
+redis.register_function('cwmp_quirk', house.whole(several.add_quirk))

@@ -566,7 +566,6 @@ local function cwmp_setting(keys, args)
     if not string.find(keys[1], ':{%d+}:settings$') then
         return redis.error_reply('ERR ' .. keys[1] .. ' is not cwmp:{0}:settings')
     end
-    several.be_whole_at(keys[1])
     if not bounds then
         return redis.error_reply('ERR ' .. shown(name, 64) .. ' is no setting; '
                .. 'there are reconcile, sessions, silence')
@@ -585,7 +584,7 @@ end
 
 house.work_on, house.mend_one = work_on, mend_one
 redis.register_function('cwmp_reconcile', house.whole(cwmp_reconcile))
-redis.register_function('cwmp_setting', house.named(cwmp_setting))
+redis.register_function('cwmp_setting', house.whole(cwmp_setting))
 
 end
 

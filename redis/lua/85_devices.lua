@@ -280,7 +280,6 @@ local function cwmp_join(keys, args)
     elseif not n or not device_keys(base_of(keys[1]) .. args[1]) then
         return redis.error_reply('ERR not as cwmp_leave gave it')
     end
-    several.be_whole(k)
     local c = context(k, id)
     check_keys(c)
     if not join_mark(c, args[1], n) then
