@@ -108,6 +108,7 @@ ngx_cwmp_redis_init(ngx_cwmp_redis_t *redis, ngx_cwmp_redis_conf_t *conf,
     ngx_queue_init(&redis->line);
     ngx_queue_init(&redis->holds);
     redis->next = ngx_queue_sentinel(&redis->line);
+    redis->near = ngx_queue_sentinel(&redis->waiting);
 
     ngx_cwmp_redis_timer(redis, &redis->deadline,
                          ngx_cwmp_redis_deadline_handler, 0);
@@ -365,7 +366,7 @@ ngx_cwmp_redis_reload(ngx_cwmp_redis_t *redis, ngx_cwmp_redis_cmd_t *cmd)
     }
 
     cmd->reloaded = 1;
-    ngx_queue_remove(&cmd->queue);
+    ngx_cwmp_redis_remove(cmd);
     ngx_cwmp_redis_wait(redis, cmd);
 
     return NGX_OK;
@@ -429,7 +430,7 @@ ngx_cwmp_redis_resume(ngx_cwmp_redis_t *redis)
     while (!ngx_queue_empty(&redis->waiting)) {
         q = ngx_queue_head(&redis->waiting);
         cmd = ngx_cwmp_redis_cmd(q);
-        ngx_queue_remove(q);
+        ngx_cwmp_redis_remove(cmd);
         ngx_cwmp_redis_append(redis, cmd);
     }
 }
@@ -483,7 +484,7 @@ ngx_cwmp_redis_detach(ngx_cwmp_redis_t *redis, ngx_uint_t again,
             continue;
         }
 
-        ngx_queue_remove(q);
+        ngx_cwmp_redis_remove(cmd);
         ngx_cwmp_redis_wait(redis, cmd);
     }
 

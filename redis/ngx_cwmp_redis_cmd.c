@@ -91,11 +91,7 @@ ngx_cwmp_redis_unlink(ngx_cwmp_redis_cmd_t *cmd)
 {
     ngx_cwmp_redis_t  *redis = cmd->redis;
 
-    if (redis->next == &cmd->queue) {
-        redis->next = ngx_queue_next(&cmd->queue);
-    }
-
-    ngx_queue_remove(&cmd->queue);
+    ngx_cwmp_redis_remove(cmd);
     cmd->ended = 1;
 
     redis->pending--;
@@ -198,25 +194,52 @@ ngx_cwmp_redis_unasked(void *data, redisReply *reply, const char *error)
 }
 
 
-/* back to those that wait, in the order in which users sent them */
+/*
+ * Back to those that wait, in the order in which users sent them.  They come
+ * back in runs, and there may be thousands: the place is looked for from the
+ * last one's.
+ */
 
 void
 ngx_cwmp_redis_wait(ngx_cwmp_redis_t *redis, ngx_cwmp_redis_cmd_t *cmd)
 {
-    ngx_queue_t  *q;
+    ngx_queue_t  *q, *next, *end;
 
     cmd->written = 0;
 
-    for (q = ngx_queue_head(&redis->waiting);
-         q != ngx_queue_sentinel(&redis->waiting);
-         q = ngx_queue_next(q))
-    {
-        if (ngx_cwmp_redis_cmd(q)->number > cmd->number) {
-            break;
-        }
+    end = ngx_queue_sentinel(&redis->waiting);
+    q = redis->near;
+
+    while (q != end && ngx_cwmp_redis_cmd(q)->number > cmd->number) {
+        q = ngx_queue_prev(q);
     }
 
-    /* inserts before q, an nginx queue being a ring */
+    for (next = ngx_queue_next(q);
+         next != end && ngx_cwmp_redis_cmd(next)->number < cmd->number;
+         next = ngx_queue_next(q))
+    {
+        q = next;
+    }
 
-    ngx_queue_insert_tail(q, &cmd->queue);
+    ngx_queue_insert_after(q, &cmd->queue);
+    redis->near = &cmd->queue;
+}
+
+
+/* out of the queue that it is in */
+
+void
+ngx_cwmp_redis_remove(ngx_cwmp_redis_cmd_t *cmd)
+{
+    ngx_cwmp_redis_t  *redis = cmd->redis;
+
+    if (redis->next == &cmd->queue) {
+        redis->next = ngx_queue_next(&cmd->queue);
+    }
+
+    if (redis->near == &cmd->queue) {
+        redis->near = ngx_queue_prev(&cmd->queue);
+    }
+
+    ngx_queue_remove(&cmd->queue);
 }

@@ -142,6 +142,7 @@ struct ngx_cwmp_redis_s {
     ngx_queue_t              waiting;
     ngx_queue_t              line;
     ngx_queue_t             *next;          /* in line, or its sentinel */
+    ngx_queue_t             *near;          /* of waiting: the last put back */
     ngx_uint_t               pending;       /* users' commands */
     size_t                   bytes;         /* of these */
     uint64_t                 sent;          /* of these, ever */
@@ -271,6 +272,7 @@ ngx_cwmp_redis_cmd_t *ngx_cwmp_redis_format(ngx_cwmp_redis_t *redis,
 void ngx_cwmp_redis_append(ngx_cwmp_redis_t *redis, ngx_cwmp_redis_cmd_t *cmd);
 void ngx_cwmp_redis_wait(ngx_cwmp_redis_t *redis, ngx_cwmp_redis_cmd_t *cmd);
 void ngx_cwmp_redis_unlink(ngx_cwmp_redis_cmd_t *cmd);
+void ngx_cwmp_redis_remove(ngx_cwmp_redis_cmd_t *cmd);
 
 /* from one connection of a set to another that does not refuse it */
 void ngx_cwmp_redis_give(ngx_cwmp_redis_cmd_t *cmd, ngx_cwmp_redis_t *to);
