@@ -545,6 +545,7 @@ ngx_cwmp_redis_connect_handler(ngx_event_t *ev)
 void
 ngx_cwmp_redis_retry_handler(ngx_event_t *ev)
 {
+    ngx_queue_t        failed;
     ngx_cwmp_redis_t  *redis = ev->data;
 
     if (redis->front && redis->state == NGX_CWMP_REDIS_READY) {
@@ -557,6 +558,10 @@ ngx_cwmp_redis_retry_handler(ngx_event_t *ev)
     }
 
     if (ngx_cwmp_redis_connect(redis) != NGX_OK) {
+        ngx_queue_init(&failed);
         ngx_cwmp_redis_down(redis);
+        ngx_cwmp_redis_detach(redis, 0, &failed);
+        ngx_cwmp_redis_idle(redis);
+        ngx_cwmp_redis_fail(redis, &failed, redis->why);
     }
 }

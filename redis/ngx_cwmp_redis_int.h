@@ -19,7 +19,8 @@
  *
  * and back to CLOSED from everywhere.  READY goes back to HANDSHAKE when the
  * function library was found missing.  "down" is set from a failure until the
- * next READY: commands are refused meanwhile.
+ * next READY: commands are refused meanwhile, but for those of a set's front,
+ * which do not need its own connection (ngx_cwmp_redis_patient()).
  *
  * A command is in one of two queues, both in the order of sending:
  *
@@ -224,7 +225,10 @@ struct ngx_cwmp_redis_set_s {
      : ((redis)->front && (redis)->conf->sentinel.len)                        \
        || ngx_current_msec - (redis)->demand < NGX_CWMP_REDIS_RECENT)
 
-/* at the front commands wait for nodes, or until no address has answered */
+/*
+ * At the front commands wait for nodes that are known, or until each address
+ * was tried in vain; a single one is tried twice.
+ */
 
 #define ngx_cwmp_redis_patient(redis)                                         \
     ((redis)->front                                                           \

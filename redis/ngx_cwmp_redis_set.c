@@ -257,9 +257,7 @@ ngx_cwmp_redis_route(ngx_cwmp_redis_t *front, const ngx_str_t *argv,
 
     s = &set->slots[*slot];
 
-    /* what waits there is not overtaken */
-
-    if (front->closing || !set->known || s->held) {
+    if (front->closing || !set->known) {
         return front;
     }
 
@@ -269,9 +267,18 @@ ngx_cwmp_redis_route(ngx_cwmp_redis_t *front, const ngx_str_t *argv,
 
     if (s->node == NULL) {
         *error = "no primary of the Redis Cluster has the slot of this key";
+        return NULL;
     }
 
-    return s->node;
+    if (s->held == 0) {
+        return s->node;
+    }
+
+    /* what waits there is not overtaken, nor joined where nobody is there */
+
+    *error = s->node->down ? ngx_cwmp_redis_refuses(s->node) : NULL;
+
+    return *error ? NULL : front;
 }
 
 

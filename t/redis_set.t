@@ -160,6 +160,44 @@ subtest 'two addresses that are down' => sub {
 };
 
 
+# One waits for the node that may take its place, others are not kept.
+subtest 'who is there is known, and all of them are down' => sub {
+    my $cluster = CWMP::RedisCluster->new(dir => folder(),
+                                          primaries => 1)->start;
+    my ($server) = $cluster->servers;
+    my $t = CWMP::Test->new(redis => 0, workers => 1,
+                            cwmp_redis => $cluster->address . ' timeout=9s');
+    is $t->raw->post(inform(serial => 'S1'))->status, 200, 'a session';
+
+    $server->sigstop;
+    my $raw = $t->raw;
+    $raw->post(inform(serial => 'S2'), no_read => 1);
+    sleep(0.3);
+    $server->kill9;
+    ok wait_for(sub { $t->error_log =~ /: lost: / }, 5), 'it is gone';
+    sleep(0.3);
+
+    my $begin = time();
+    is $t->raw->post(inform(serial => 'S2'))->status, 503,
+        'one that comes now gets 503';
+    cmp_ok time() - $begin, '<', 4, 'at once';
+    $server->start;
+    is $raw->read_response({})->status, 200, 'who waits is served after all';
+    $t->finish;
+};
+
+
+subtest 'no address is there' => sub {
+    my $dir = folder();
+    my $t = CWMP::Test->new(redis => 0, workers => 1,
+        cwmp_redis => "unix:$dir/1 unix:$dir/2 cluster timeout=9s");
+    my $begin = time();
+    is $t->raw->post(inform(serial => 'S1'))->status, 503, 'the first Inform';
+    cmp_ok time() - $begin, '<', 4, 'does not wait for more than them';
+    $t->finish;
+};
+
+
 subtest 'a worker that is exiting asks the next one' => sub {
     my $set = CWMP::RedisCluster->new(dir => folder(), sentinels => 1)->start;
     my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 9)
