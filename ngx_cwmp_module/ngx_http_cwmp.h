@@ -49,6 +49,8 @@ typedef struct {
     ngx_uint_t                  over;       /* of them, the limit or more */
     ngx_uint_t                  half;       /* half of it or more */
     ngx_msec_t                  longest;
+    u_char                      who[128];   /* took that, while it is new */
+    size_t                      who_len;
     ngx_uint_t                  slow;       /* seconds, in succession */
     ngx_uint_t                  good;
     time_t                      since;      /* sessions end early; or 0 */
@@ -271,7 +273,7 @@ ngx_int_t ngx_http_cwmp_carry(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *cookie);
 /* ngx_http_cwmp_overload.c: is Redis slow? */
 char *ngx_http_cwmp_overload(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 void ngx_http_cwmp_overload_note(ngx_http_cwmp_redis_t *redis,
-    ngx_msec_t took);
+    const ngx_str_t *server, ngx_msec_t took);
 ngx_uint_t ngx_http_cwmp_overloaded(ngx_http_cwmp_redis_t *redis);
 
 /* ngx_http_cwmp_ready.c: should this node get traffic? */

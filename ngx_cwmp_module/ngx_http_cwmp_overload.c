@@ -26,7 +26,8 @@ static void ngx_http_cwmp_overload_end(ngx_http_cwmp_redis_t *redis);
 
 
 void
-ngx_http_cwmp_overload_note(ngx_http_cwmp_redis_t *redis, ngx_msec_t took)
+ngx_http_cwmp_overload_note(ngx_http_cwmp_redis_t *redis,
+    const ngx_str_t *server, ngx_msec_t took)
 {
     ngx_http_cwmp_pace_t  *pace = &redis->pace;
 
@@ -35,7 +36,19 @@ ngx_http_cwmp_overload_note(ngx_http_cwmp_redis_t *redis, ngx_msec_t took)
     pace->answers++;
     pace->over += (took >= pace->limit);
     pace->half += (took >= pace->limit / 2);
-    pace->longest = ngx_max(pace->longest, took);
+
+    if (took <= pace->longest) {
+        return;
+    }
+
+    pace->longest = took;
+
+    /* in a Cluster one of several; both lines of the log name the same */
+
+    if (took >= pace->limit && !pace->since) {
+        pace->who_len = ngx_min(server->len, sizeof(pace->who));
+        ngx_memcpy(pace->who, server->data, pace->who_len);
+    }
 }
 
 
@@ -111,11 +124,11 @@ ngx_http_cwmp_overload_begin(ngx_http_cwmp_redis_t *redis)
     pace->deferred = 0;
 
     ngx_log_error(NGX_LOG_WARN, redis->conf->log, 0,
-                  "Redis at %V is slow: %ui of %ui answers in a second took "
+                  "Redis at %*s is slow: %ui of %ui answers in a second took "
                   "%M ms or more, the longest %M ms: sessions end after the "
                   "Inform, and tasks wait",
-                  &((ngx_addr_t *) redis->conf->addrs.elts)->name, pace->over,
-                  pace->answers, pace->limit, pace->longest);
+                  pace->who_len, pace->who, pace->over, pace->answers,
+                  pace->limit, pace->longest);
 }
 
 
@@ -126,9 +139,9 @@ ngx_http_cwmp_overload_end(ngx_http_cwmp_redis_t *redis)
 
     if (pace->since) {
         ngx_log_error(NGX_LOG_WARN, redis->conf->log, 0,
-                      "Redis at %V is slow no more, after %T s: tasks are sent "
-                      "again; %ui sessions ended without a look at theirs",
-                      &((ngx_addr_t *) redis->conf->addrs.elts)->name,
+                      "Redis at %*s is slow no more, after %T s: tasks are "
+                      "sent again; %ui sessions ended without a look at theirs",
+                      pace->who_len, pace->who,
                       (time_t) (ngx_current_msec / 1000) - pace->since,
                       pace->deferred);
     }

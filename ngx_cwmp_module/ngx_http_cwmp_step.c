@@ -11,7 +11,7 @@ static ngx_uint_t ngx_http_cwmp_unconfirmed(ngx_http_cwmp_ctx_t *ctx);
 static void ngx_http_cwmp_step_done(void *data, redisReply *reply,
     const char *error);
 static void ngx_http_cwmp_heard(ngx_http_cwmp_redis_t *redis,
-    redisReply *reply, ngx_msec_t took);
+    const ngx_str_t *server, redisReply *reply, ngx_msec_t took);
 static void ngx_http_cwmp_chunk_done(void *data, redisReply *reply,
     const char *error);
 static void ngx_http_cwmp_broke_done(void *data, redisReply *reply,
@@ -234,14 +234,16 @@ ngx_http_cwmp_step_done(void *data, redisReply *reply, const char *error)
     ngx_http_cwmp_ctx_t  *ctx = data;
 
     ngx_msec_t         took;
+    const ngx_str_t   *server;
     ngx_connection_t  *c;
 
     c = ctx->request->connection;
+    server = ngx_cwmp_redis_server(ctx->step, reply);
     ctx->step = NULL;
     took = ngx_current_msec - ctx->redis_start;
     ctx->redis_time += took;
 
-    ngx_http_cwmp_heard(ctx->conf->redis, reply, took);
+    ngx_http_cwmp_heard(ctx->conf->redis, server, reply, took);
 
     ngx_http_set_log_request(c->log, ctx->request);
 
@@ -253,20 +255,24 @@ ngx_http_cwmp_step_done(void *data, redisReply *reply, const char *error)
 }
 
 
-/* an error says nothing of how fast it is, and none in time that it is slow */
+/*
+ * An error says nothing of how fast it is, none in time that it is slow, and
+ * a server that is not there nothing of those that are.
+ */
 
 static void
-ngx_http_cwmp_heard(ngx_http_cwmp_redis_t *redis, redisReply *reply,
-    ngx_msec_t took)
+ngx_http_cwmp_heard(ngx_http_cwmp_redis_t *redis, const ngx_str_t *server,
+    redisReply *reply, ngx_msec_t took)
 {
     redis->heard = 0;
 
-    if (reply == NULL) {
-        ngx_http_cwmp_overload_note(redis, ngx_max(took, redis->pace.limit));
-
-    } else if (reply->type != REDIS_REPLY_ERROR) {
+    if (reply && reply->type != REDIS_REPLY_ERROR) {
         redis->heard = ngx_current_msec;
-        ngx_http_cwmp_overload_note(redis, took);
+        ngx_http_cwmp_overload_note(redis, server, took);
+
+    } else if (reply == NULL && server) {
+        ngx_http_cwmp_overload_note(redis, server,
+                                    ngx_max(took, redis->pace.limit));
     }
 }
 

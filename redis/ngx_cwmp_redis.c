@@ -225,6 +225,17 @@ ngx_cwmp_redis_forget(ngx_cwmp_redis_cmd_t *cmd)
 }
 
 
+const ngx_str_t *
+ngx_cwmp_redis_server(ngx_cwmp_redis_cmd_t *cmd, const redisReply *reply)
+{
+    if (reply) {
+        return ngx_cwmp_redis_name(cmd->redis);
+    }
+
+    return cmd->redis->silent ? ngx_cwmp_redis_blamed(cmd->redis) : NULL;
+}
+
+
 /* a command of the handshake */
 
 ngx_int_t
@@ -453,6 +464,12 @@ ngx_cwmp_redis_detach(ngx_cwmp_redis_t *redis, ngx_uint_t again,
 
     front = ngx_cwmp_redis_is_node(redis) && !redis->closing;
 
+    if (front) {
+        *ngx_snprintf(redis->set->why, sizeof(redis->set->why) - 1,
+                      "Redis at %V: %s", ngx_cwmp_redis_name(redis),
+                      redis->why) = '\0';
+    }
+
     if (redis->wait) {                  /* for what this connection wrote */
         ngx_cwmp_redis_unlink(redis->wait);
         ngx_queue_insert_tail(failed, &redis->wait->queue);
@@ -470,7 +487,9 @@ ngx_cwmp_redis_detach(ngx_cwmp_redis_t *redis, ngx_uint_t again,
         }
 
         if (!(again || front) || cmd->forgotten || cmd->repeated
-            || (front && cmd == redis->set->meta))
+            || (front && (cmd == redis->set->meta
+                          || (ngx_msec_int_t) (cmd->deadline
+                                               - ngx_current_msec) <= 0)))
         {
             ngx_cwmp_redis_unlink(cmd);
             ngx_queue_insert_head(failed, q);
@@ -573,8 +592,11 @@ ngx_cwmp_redis_deadline_handler(ngx_event_t *ev)
         return;
     }
 
+    redis->silent = (redis->state == NGX_CWMP_REDIS_READY);
+
     ngx_cwmp_redis_lost(redis, 0, "no answer within %M ms",
                         redis->conf->timeout);
+    redis->silent = 0;
 }
 
 

@@ -113,6 +113,13 @@ ngx_cwmp_redis_cmd_t *ngx_cwmp_redis_send(ngx_cwmp_redis_t *redis,
     const ngx_str_t *argv, ngx_uint_t argc, ngx_cwmp_redis_pt handler,
     void *data, const char **error);
 
+/*
+ * Of a command whose handler runs, with this reply: the server that answered,
+ * or that was there and did not in time; NULL: its server was not there.
+ */
+const ngx_str_t *ngx_cwmp_redis_server(ngx_cwmp_redis_cmd_t *cmd,
+    const redisReply *reply);
+
 /* the owner of "data" is going away; what was not written yet never will be */
 void ngx_cwmp_redis_forget(ngx_cwmp_redis_cmd_t *cmd);
 

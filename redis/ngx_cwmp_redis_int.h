@@ -164,6 +164,7 @@ struct ngx_cwmp_redis_s {
     unsigned                 down:1;
     unsigned                 shouted:1;     /* its loss is in the log */
     unsigned                 closing:1;
+    unsigned                 silent:1;      /* it is lost for that */
     unsigned                 front:1;       /* of the set */
     unsigned                 used:1;        /* the map names it */
 

@@ -10,12 +10,14 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
+use File::Temp ();
 use Test::More;
 use Time::HiRes qw(time sleep);
 
 use CWMP::Raw ':build';
+use CWMP::RedisCluster;
 use CWMP::RedisProxy;
-use CWMP::Test qw(patience wait_for slurp);
+use CWMP::Test qw(free_port patience wait_for slurp);
 
 my $FOREVER = 1e9;
 my $GET = { method => 'GetParameterValues', ParameterNames => ['Device.X'] };
@@ -162,6 +164,48 @@ subtest 'SLOW off, and one second alone' => sub {
         'Redis paused for a second, as when it forks: tasks are sent';
     unlike $t->error_log, qr/is slow/, 'nothing in the log';
     $t->finish;
+};
+
+
+# Commands that wait at a primary that is gone are late, and it is not slow.
+subtest 'SLOW in a Cluster: which one, and none that is not there' => sub {
+    my $dir = File::Temp->newdir('cwmp-slow-XXXXXX', TMPDIR => 1);
+    my $port = free_port();
+    my ($server) = CWMP::RedisCluster->new(dir => $dir, primaries => 1,
+        args => ['--cluster-announce-ip', '127.0.0.1',
+                 '--cluster-announce-port', $port])->start->servers;
+    my $proxy = CWMP::RedisProxy->new(dir => $dir, port => $port,
+                                      redis => $server->socket);
+    my $seed = '127.0.0.1:' . $server->port;
+    my $t = CWMP::Test->new(redis => 0, workers => 1,
+                            cwmp_redis => "$seed cluster timeout=4s",
+                            http => 'cwmp_overload latency=250ms;');
+    is session($t, 'B1'), '200 204', 'it works';
+
+    $proxy->rule(qr/cwmp_step/, 'swallow', $FOREVER);
+    my @raw;
+    for my $i (1 .. 4) {
+        push @raw, $t->raw;
+        $raw[-1]->post(inform(serial => "B$i"), no_read => 1);
+        sleep(0.8);
+    }
+    $proxy->stop;
+    is $_->read_response({})->status, 503, 'it is gone: 503' for @raw;
+    $proxy = CWMP::RedisProxy->new(dir => $dir, port => $port,
+                                   redis => $server->socket);
+    $proxy->rule(qr/cwmp_step/, 'delay 0', $FOREVER);
+    ok wait_for(sub { session($t, 'B1') eq '200 204' }, 10), 'it is back';
+    sleep(1.1);
+    is session($t, 'B1'), '200 204', 'and in service';
+    unlike $t->error_log, qr/is slow/, 'it was not slow, but gone';
+
+    $proxy->rule(qr/cwmp_step/, 'delay 0.3', $FOREVER);
+    ok wait_for(sub { informs($t, 1); $t->error_log =~ /is slow/ }, 15),
+        'now it is slow';
+    like $t->error_log, qr/Redis at 127\.0\.0\.1:$port is slow:/,
+        'the log names it, not who was asked for it';
+    $t->finish;
+    $proxy->stop;
 };
 
 
