@@ -16,6 +16,7 @@
 #define NGX_CWMP_DUE_LOCK   "5000"  /* ms */
 #define NGX_CWMP_DUE_MOST   64      /* members an answer */
 #define NGX_CWMP_DUE_SLICE  10      /* ms between slices of a sweep */
+#define NGX_CWMP_DUE_QUIET  60000   /* ms between lines that say the same */
 
 
 typedef struct {
@@ -25,11 +26,14 @@ typedef struct {
     ngx_uint_t               partition;
     ngx_uint_t               asked;     /* the partition of the question */
     ngx_uint_t               pending;
+    ngx_cwmp_redis_cmd_t    *question;  /* under way, or NULL */
     ngx_msec_t               more;      /* there is: ask again after so long */
     u_char                   owner[32];
     size_t                   owner_len;
     u_char                   token[64]; /* of the lock that the answer had */
     size_t                   token_len;
+    u_char                   said[64];  /* by Redis, in the log, then */
+    ngx_msec_t               said_at;
 } ngx_cwmp_deadlines_t;
 
 
@@ -37,9 +41,12 @@ static void ngx_cwmp_deadlines_tick(ngx_event_t *ev);
 static void ngx_cwmp_deadlines_ask(ngx_cwmp_deadlines_t *d, ngx_pool_t *pool);
 static ngx_int_t ngx_cwmp_deadlines_key(ngx_cwmp_deadlines_t *d,
     cwmp_arena_t *arena, const char *name, cwmp_str_t *key);
-static void ngx_cwmp_deadlines_call(ngx_cwmp_deadlines_t *d,
+static ngx_cwmp_redis_cmd_t *ngx_cwmp_deadlines_call(ngx_cwmp_deadlines_t *d,
     const char *function, cwmp_str_t *keys, ngx_uint_t nkeys, cwmp_str_t *args,
     ngx_uint_t nargs, ngx_cwmp_redis_pt handler);
+static void ngx_cwmp_deadlines_refused(ngx_cwmp_deadlines_t *d,
+    redisReply *reply);
+static void ngx_cwmp_deadlines_again(ngx_cwmp_deadlines_t *d, ngx_msec_t ms);
 static void ngx_cwmp_deadlines_due(void *data, redisReply *reply,
     const char *error);
 static void ngx_cwmp_deadlines_one(ngx_cwmp_deadlines_t *d, ngx_pool_t *pool,
@@ -103,6 +110,14 @@ ngx_cwmp_deadlines_tick(ngx_event_t *ev)
     conf = d->redis->conf;
 
     if (ngx_exiting || ngx_terminate || ngx_quit) {
+
+        /* while Redis is away it may wait for long, and keep the worker */
+
+        if (d->question) {
+            ngx_cwmp_redis_forget(d->question);
+            d->question = NULL;
+        }
+
         return;
     }
 
@@ -151,8 +166,8 @@ ngx_cwmp_deadlines_ask(ngx_cwmp_deadlines_t *d, ngx_pool_t *pool)
     args[2].data = most;
     args[2].len = ngx_sprintf(most, "%d", NGX_CWMP_DUE_MOST) - most;
 
-    ngx_cwmp_deadlines_call(d, "cwmp_due_2", keys, 2, args, 3,
-                            ngx_cwmp_deadlines_due);
+    d->question = ngx_cwmp_deadlines_call(d, "cwmp_due_2", keys, 2, args, 3,
+                                          ngx_cwmp_deadlines_due);
 }
 
 
@@ -172,7 +187,7 @@ ngx_cwmp_deadlines_key(ngx_cwmp_deadlines_t *d, cwmp_arena_t *arena,
 
 /* Redis away: its client says so, and a later tick asks again */
 
-static void
+static ngx_cwmp_redis_cmd_t *
 ngx_cwmp_deadlines_call(ngx_cwmp_deadlines_t *d, const char *function,
     cwmp_str_t *keys, ngx_uint_t nkeys, cwmp_str_t *args, ngx_uint_t nargs,
     ngx_cwmp_redis_pt handler)
@@ -181,6 +196,8 @@ ngx_cwmp_deadlines_call(ngx_cwmp_deadlines_t *d, const char *function,
     ngx_str_t    argv[3 + CWMP_KEYS + 1 + 4];
     ngx_uint_t   i, n;
     const char  *error;
+
+    ngx_cwmp_redis_cmd_t  *cmd;
 
     ngx_str_set(&argv[0], "FCALL");
     argv[1].data = (u_char *) function;
@@ -199,10 +216,13 @@ ngx_cwmp_deadlines_call(ngx_cwmp_deadlines_t *d, const char *function,
         argv[n].len = args[i].len;
     }
 
-    if (ngx_cwmp_redis_send(d->redis->client, argv, n, handler, d, &error))
-    {
+    cmd = ngx_cwmp_redis_send(d->redis->client, argv, n, handler, d, &error);
+
+    if (cmd) {
         d->pending++;
     }
+
+    return cmd;
 }
 
 
@@ -216,11 +236,10 @@ ngx_cwmp_deadlines_due(void *data, redisReply *reply, const char *error)
     ngx_pool_t  *pool;
 
     d->pending--;
+    d->question = NULL;
 
     if (reply && reply->type == REDIS_REPLY_ERROR) {
-        ngx_log_error(NGX_LOG_ERR, d->timer.log, 0,
-                      "deadlines cannot be kept, Redis answered: %s",
-                      reply->str);
+        ngx_cwmp_deadlines_refused(d, reply);
     }
 
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
@@ -238,9 +257,9 @@ ngx_cwmp_deadlines_due(void *data, redisReply *reply, const char *error)
     if (reply->element[2]->type == REDIS_REPLY_INTEGER
         && reply->element[2]->integer > 0)
     {
-        ngx_add_timer(&d->timer,
-                      ngx_min((ngx_msec_t) reply->element[2]->integer,
-                              NGX_CWMP_DUE_TICK));
+        ngx_cwmp_deadlines_again(d, ngx_min((ngx_msec_t)
+                                            reply->element[2]->integer,
+                                            NGX_CWMP_DUE_TICK));
     }
 
     ngx_cwmp_log_notes(d->timer.log, reply->element[3]);
@@ -315,8 +334,8 @@ ngx_cwmp_deadlines_one(ngx_cwmp_deadlines_t *d, ngx_pool_t *pool,
     args[3].data = (u_char *) NGX_CWMP_DUE_LOCK;
     args[3].len = sizeof(NGX_CWMP_DUE_LOCK) - 1;
 
-    ngx_cwmp_deadlines_call(d, "cwmp_deadline_2", keys, CWMP_KEYS + 1, args, 4,
-                            ngx_cwmp_deadlines_done);
+    (void) ngx_cwmp_deadlines_call(d, "cwmp_deadline_2", keys, CWMP_KEYS + 1,
+                                   args, 4, ngx_cwmp_deadlines_done);
 }
 
 
@@ -331,19 +350,18 @@ ngx_cwmp_deadlines_done(void *data, redisReply *reply, const char *error)
         return;
     }
 
+    if (reply->type == REDIS_REPLY_ERROR) {
+        d->more = 0;                    /* a tick is soon enough */
+        ngx_cwmp_deadlines_refused(d, reply);
+        return;
+    }
+
     /* what is left is asked for as soon as this is done */
 
     if (d->more && d->pending == 0 && !ngx_exiting) {
         d->partition = d->asked;
-        ngx_add_timer(&d->timer, d->more);
+        ngx_cwmp_deadlines_again(d, d->more);
         d->more = 0;
-    }
-
-    if (reply->type == REDIS_REPLY_ERROR) {
-        ngx_log_error(NGX_LOG_ERR, d->timer.log, 0,
-                      "a deadline cannot be kept, Redis answered: %s",
-                      reply->str);
-        return;
     }
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 2) {
@@ -351,6 +369,41 @@ ngx_cwmp_deadlines_done(void *data, redisReply *reply, const char *error)
     }
 
     ngx_cwmp_log_notes(d->timer.log, reply->element[1]);
+}
+
+
+/* a line for each change, and one a minute */
+
+static void
+ngx_cwmp_deadlines_refused(ngx_cwmp_deadlines_t *d, redisReply *reply)
+{
+    if (ngx_strncmp(reply->str, d->said, sizeof(d->said) - 1) == 0
+        && ngx_current_msec - d->said_at < NGX_CWMP_DUE_QUIET)
+    {
+        return;
+    }
+
+    ngx_cpystrn(d->said, (u_char *) reply->str, sizeof(d->said));
+    d->said_at = ngx_current_msec;
+
+    ngx_log_error(NGX_LOG_ERR, d->timer.log, 0,
+                  "deadlines cannot be kept, no task expires until that is "
+                  "mended: Redis (cwmp_redis %V) answered: %s",
+                  &((ngx_addr_t *) d->redis->conf->addrs.elts)->name,
+                  reply->str);
+}
+
+
+/* ngx_add_timer() leaves a timer that is set when it differs by little */
+
+static void
+ngx_cwmp_deadlines_again(ngx_cwmp_deadlines_t *d, ngx_msec_t ms)
+{
+    if (d->timer.timer_set) {
+        ngx_del_timer(&d->timer);
+    }
+
+    ngx_add_timer(&d->timer, ms);
 }
 
 

@@ -164,13 +164,20 @@ ngx_cwmp_redis_idle(ngx_cwmp_redis_t *redis)
 void
 ngx_cwmp_redis_append(ngx_cwmp_redis_t *redis, ngx_cwmp_redis_cmd_t *cmd)
 {
+    ngx_queue_t       *q;
     ngx_connection_t  *c = redis->peer.connection;
     static ngx_str_t   asking = ngx_string("ASKING");
 
     if (cmd->asking) {
         /* without memory for it the command comes back, as MOVED */
         cmd->asking = 0;
-        (void) ngx_cwmp_redis_ask(redis, &asking, 1, ngx_cwmp_redis_unasked);
+
+        if (ngx_cwmp_redis_ask(redis, &asking, 1, ngx_cwmp_redis_unasked)
+            == NGX_OK)
+        {
+            q = ngx_queue_last(&redis->line);
+            ngx_cwmp_redis_cmd(q)->deadline = cmd->deadline;
+        }
     }
 
     ngx_queue_insert_tail(&redis->line, &cmd->queue);

@@ -384,6 +384,9 @@ ngx_cwmp_redis_check(ngx_conf_t *cf, ngx_cwmp_redis_conf_t *rcf,
               "without \"tls\" in cwmp_redis: add \"tls\""
             : (rcf->tls_cert.len == 0) != (rcf->tls_key.len == 0)
             ? "one of \"tls_cert=\" and \"tls_key=\" in cwmp_redis: use both"
+            : (rcf->tls_name.len > 255)
+            ? "\"tls_name=\" of cwmp_redis is longer than 255 bytes: use the "
+              "name in Redis' certificate"
             : (rcf->tls && ngx_cwmp_redis_is_unix(rcf))
             ? "\"tls\" with \"unix:\" in cwmp_redis: use host:port, or leave "
               "out \"tls\""

@@ -416,7 +416,13 @@ ngx_cwmp_redis_broken(ngx_cwmp_redis_t *redis, ngx_uint_t again,
 
     *ngx_strerror(err, text, sizeof(text) - 1) = '\0';
 
-    ngx_cwmp_redis_lost(redis, again, "%s failed (%d: %s)", call, err, text);
+    /* with TLS 1.3 a client's certificate is looked at when it is served */
+
+    ngx_cwmp_redis_lost(redis, again, "%s failed (%d: %s)%s", call, err, text,
+                        redis->conf->ssl
+                        && redis->state == NGX_CWMP_REDIS_HANDSHAKE
+                        ? ": does Redis need a client's certificate, or not "
+                          "accept this one (tls_cert=, tls_key=)?" : "");
 }
 
 

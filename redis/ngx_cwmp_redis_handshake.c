@@ -286,6 +286,11 @@ ngx_cwmp_redis_info_reply(void *data, redisReply *reply, const char *error)
 
     static const char  key[] = "\r\nmaxmemory_policy:";
 
+    if (ngx_cwmp_redis_says(reply, "BUSY ")) {
+        ngx_cwmp_redis_refused(redis, "INFO", reply, "");
+        return;
+    }
+
     p = (reply->type == REDIS_REPLY_STRING)
         ? (u_char *) ngx_strstr(reply->str, key) : NULL;
 
@@ -592,7 +597,7 @@ ngx_cwmp_redis_refused(ngx_cwmp_redis_t *redis, const char *what,
 
     known = ngx_cwmp_redis_hopeless(redis, reply);
 
-    if (known && *known) {
+    if (known) {
         hint = known;
     }
 

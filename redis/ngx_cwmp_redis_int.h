@@ -203,6 +203,7 @@ struct ngx_cwmp_redis_set_s {
     ngx_msec_t               asked;         /* the last question */
     ngx_cwmp_redis_cmd_t    *meta;
     unsigned                 known:1;       /* who is where; once, for ever */
+    unsigned                 unnamed:1;     /* not each node has an address */
     u_char                   why[256];      /* a command waits */
 };
 

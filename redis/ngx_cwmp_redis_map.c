@@ -138,9 +138,11 @@ ngx_cwmp_redis_slots_reply(void *data, redisReply *reply, const char *error)
         }
     }
 
-    if (bad) {
+    if (bad && !set->unnamed) {
         ngx_cwmp_redis_no_node(front, bad);
     }
+
+    set->unnamed = (bad != NULL);
 
     if (ngx_cwmp_redis_in_vain(front, ngx_cwmp_redis_unused(set))) {
         return;
@@ -258,7 +260,7 @@ ngx_cwmp_redis_range(ngx_cwmp_redis_t *front, redisReply *range)
 }
 
 
-/* one line a map */
+/* one line until a map is good */
 
 static void
 ngx_cwmp_redis_no_node(ngx_cwmp_redis_t *front, redisReply *host)

@@ -11,11 +11,12 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use Test::More;
+use Time::HiRes qw(time);
 
 use CWMP::Envelope ();
 use CWMP::House;
 use CWMP::Redis;
-use CWMP::Test qw(wait_for);
+use CWMP::Test qw(patience wait_for);
 
 my $t = house('H');
 my $redis = $t->redis;
@@ -390,6 +391,21 @@ subtest 'other partitions' => sub {
     $t->start;
     $d[0]->session('8 DIAGNOSTICS COMPLETE');
     is $d[0]->status('x'), 'done', 'nginx works with it again';
+};
+
+
+# Of devices that do not exist, so that each is taken out at once.
+subtest 'much is due in one partition of several' => sub {
+    my $t = CWMP::Test->new(redis_options => 'partitions=4');
+    is $t->raw->post(CWMP::Envelope::inform(serial => 'S1'))->status, 200,
+        'it works';
+    $t->redis->cmd('ZADD', 'cwmp:{0}:due',
+                   map { (1000, "s 00D09E-Box-N$_") } 1 .. 4000);
+    my $begin = time();
+    ok wait_for(sub { $t->redis->cmd('ZCARD', 'cwmp:{0}:due') < 2 }, 30),
+        'it is worked off';
+    cmp_ok time() - $begin, '<', patience(6), 'without a pause';
+    $t->finish;
 };
 
 

@@ -214,6 +214,23 @@ subtest 'a worker that is exiting asks the next one' => sub {
 };
 
 
+# Its own question, of what is due, waits for a primary that is gone.
+subtest 'a worker that nobody needs' => sub {
+    my $set = CWMP::RedisCluster->new(dir => folder(), sentinels => 1)->start;
+    my $t = CWMP::Test->new(redis => 0, workers => 1,
+                            cwmp_redis => $set->address . ' timeout=30s');
+    is $t->raw->post(inform(serial => 'S1'))->status, 200, 'it works';
+    $set->master->sigstop;
+    sleep(1.5);
+    $set->master->kill9;
+    sleep(0.5);
+    my $begin = time();
+    is $t->quit(undef, 20), 'QUIT', 'it quits';
+    cmp_ok time() - $begin, '<', 10, 'and does not wait for that';
+    $t->finish;
+};
+
+
 subtest 'a map that cannot be' => sub {
     my ($server, $proxy) = behind_proxy();
     my $t = CWMP::Test->new(redis => 0, workers => 1,
@@ -228,12 +245,20 @@ subtest 'a map that cannot be' => sub {
 
     my $bad = '*2' . ($range =~ s/16383/0/r . $range =~ s/:0/:1/r)
                      =~ s/\$9\r\n127.0.0.1/\$8\r\na.b\ncrit/gr;
-    $proxy->rules([qr/^CLUSTER SLOTS/, "say $bad"],
+    $proxy->rules([qr/^CLUSTER SLOTS/, "say $bad", 100],
         [qr/^FCALL cwmp_step_2/, 'say -CLUSTERDOWN told by the test']);
     $t->raw->post(inform(serial => 'S1'));
     ok $t->wait_log(qr/a node of the Cluster is "a\.b crit", which is no/),
         'a name where an address should be';
-    is scalar(my @lines = $t->error_log =~ /is no address/g), 1, 'one line a map';
+    $t->raw->post(inform(serial => 'S1')), sleep(0.2) for 1 .. 3;
+    is scalar(my @lines = $t->error_log =~ /is no address/g), 1,
+        'one line, whatever maps say it again';
+
+    $proxy->rules([qr/^CLUSTER SLOTS/, 'say -LOADING told by the test']);
+    $t->restart;
+    $t->raw->post(inform(serial => 'S1'));
+    like $t->error_log, qr/refused CLUSTER SLOTS: "LOADING told by the test"$/m,
+        'one that is loading is a Cluster';
     $t->finish;
 };
 

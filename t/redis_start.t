@@ -12,6 +12,7 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 
 use CWMP::Raw ':build';
+use CWMP::RedisProxy;
 use CWMP::Test qw(wait_for);
 
 
@@ -51,6 +52,24 @@ subtest 'without the right to ask' => sub {
 };
 
 
+subtest 'one that is busy when it is asked' => sub {
+    my $t = CWMP::Test->new(start => 0, workers => 1,
+                            cwmp_redis => 'unix:%%DIR%%/proxy.sock');
+    $t->redis_server->start;
+    my $proxy = CWMP::RedisProxy->new(dir => $t->dir,
+                                      redis => $t->redis_server->socket);
+    $proxy->rule(qr/^INFO/, 'say -BUSY told by the test', 1);
+    $t->start;
+    is $t->raw->post(inform())->status, 503, 'it is not served unasked';
+    like $t->error_log, qr/it refused INFO: "BUSY told by the test"/,
+        'the log says why';
+    ok wait_for(sub { $t->raw->post(inform())->status == 200 }, 10),
+        'it is asked again';
+    $t->finish;
+    $proxy->stop;
+};
+
+
 subtest 'one that refuses what writes' => sub {
     my $t = CWMP::Test->new(workers => 1);
     is $t->raw->post(inform())->status, 200, 'a device is served';
@@ -64,6 +83,20 @@ subtest 'one that refuses what writes' => sub {
         $t->redis->cmd('CONFIG', 'SET', $name, $good);
         is $t->raw->post(inform())->status, 200, 'and it goes on by itself';
     }
+    $t->finish;
+};
+
+
+subtest 'deadlines of many partitions' => sub {
+    my $t = CWMP::Test->new(workers => 1, redis_options => 'partitions=64');
+    is $t->raw->post(inform())->status, 200, 'a device is served';
+    $t->redis->cmd('CONFIG', 'SET', 'maxmemory', 1);
+    ok $t->wait_log(qr/deadlines cannot be kept, .*\(cwmp_redis unix:\S+\) answered: OOM/),
+        'are not kept while Redis writes nothing, and it is named';
+    sleep(2);
+    is scalar(my @told = $t->error_log =~ /deadlines? cannot/g), 1,
+        'one line for all of them';
+    $t->redis->cmd('CONFIG', 'SET', 'maxmemory', 0);
     $t->finish;
 };
 

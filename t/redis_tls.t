@@ -133,7 +133,8 @@ subtest 'a Redis that wants a certificate' => sub {
 
     is status_with("tls tls_ca=$dir/ca.pem", clients => 'yes'), 503,
         'without one there is no service';
-    like $t->error_log, qr/Redis at \S+: lost: /, '... and the log says so';
+    like $t->error_log, qr/Redis at \S+: lost: .*certificate.*tls_cert=/,
+        '... and the log says so';
     # its alert may come too late to be read: the connection has ended
     $t->expect_log(qr/\[crit\].*alert certificate required/, [0, undef]);
     $t->finish;
@@ -181,6 +182,7 @@ subtest 'what cannot be meant' => sub {
         '127.0.0.1:1 unix:/tmp/r.sock cluster tls' => qr/"tls" with "unix:"/,
         '127.0.0.1:1 tls_ca=/x' => qr/add "tls"/,
         '127.0.0.1:1 tls tls_cert=/x' => qr/use both/,
+        '127.0.0.1:1 tls tls_name=' . 'a' x 300 => qr/longer than 255 bytes/,
         '127.0.0.1:1 tls tls_ca=/none' => qr/"\/none"/,
     );
     for my $words (sort keys %wrong) {
