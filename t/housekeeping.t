@@ -328,8 +328,8 @@ subtest 'other partitions' => sub {
                                          expires => time + 1000 });
     $d[0]->session;
     $d[0]->give(map { { %$GET, after => 13 } } 1 .. 70);
-    $d[0]->give({ %$GET, id => 'x2', after => 13, expires => time + 2000 });
-    $d[0]->session;
+    $redis->fcall_push($d[0]->id, { %$GET, id => 'x2', after => 13,
+                                    expires => time + 2000 });
     $redis->cmd('FCALL', 'cwmp_quirk', 1, 'cwmp:{0}:quirks', '00D09E/P1/*',
                 '{"prefix":"soap"}');
     like tool('cwmp-partitions', 1, 4), qr/a node is at work: stop nginx/,
