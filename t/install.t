@@ -78,7 +78,16 @@ subtest 'make run' => sub {
     is_deeply \%conf, { appendonly => 'yes', 'maxmemory-policy' =>
         'noeviction', 'stream-node-max-bytes' => 512 },
         'Redis has the settings of redis.conf';
-    is $redis->cmd('ZCARD', 'cwmp:{0}:index:seen'), 1, 'and the device';
+    my ($id) = @{ $redis->cmd('ZRANGE', 'cwmp:{0}:index:seen', 0, -1) };
+    ok $id, 'and the device';
+
+    $redis->cmd('RPUSH', "cwmp:{0}:$id:tasks", map { CWMP::Redis::task_json($_) }
+        { method => 'ScheduleInform', id => 'later', DelaySeconds => 300 },
+        { method => 'Reboot', id => 'boot' });
+    ok wait_for(sub { slurp("$dir/out") =~ /reboots.*Inform 1 BOOT/s },
+                patience(30)),
+        'what is scheduled for later holds up no Inform'
+        or diag slurp("$dir/out");
 
     $run->signal('INT');
     ok $run->wait_exit(patience(10)), 'Ctrl-C ends it';

@@ -45,7 +45,7 @@ sub new {
     my $self = bless {
         oui => '00D09E', class => 'HG1', serial => '0001',
         manufacturer => 'Acme', $dump ? identity_of($dump) : (), ns => 'urn:dslforum-org:cwmp-1-2',
-        model => $model, events => [], transfers => [], done => [],
+        model => $model, events => [], scheduled => [], transfers => [], done => [],
         complaints => [], sessions => 0, retry => 0, posts => 0, sent => 0,
         booted => time(), max_posts => 2000, %opt,
     }, $class;
@@ -131,6 +131,21 @@ sub add_event {
 }
 
 
+# Of the Informs that the ACS has scheduled those whose time has come.
+sub add_scheduled {
+    my ($self) = @_;
+    my ($now, @later) = (time());
+
+    for my $one (@{ $self->{scheduled} }) {
+        my ($time, $key) = @$one;
+        push(@later, $one), next if $time > $now;
+        $self->add_event('3 SCHEDULED');
+        $self->add_event('M ScheduleInform', $key);
+    }
+    $self->{scheduled} = \@later;
+}
+
+
 sub say {
     my ($self, $line) = @_;
     $self->{log}->($line) if $self->{log};
@@ -145,6 +160,7 @@ sub run_session {
     my ($self, @events) = @_;
 
     $self->add_event(ref $_ ? @$_ : $_) for @events;
+    $self->add_scheduled;
     $self->add_event('2 PERIODIC') unless @{ $self->{events} };
 
     my $trace = $self->{trace} = { steps => [], ok => 0 };

@@ -272,7 +272,7 @@ sub rpc_FactoryReset {
 
     push @{ $cpe->{after_session} }, sub {
         $cpe->{model} = $cpe->{factory}->clone;
-        @$cpe{qw(events transfers changed)} = ([], [], {});
+        @$cpe{qw(events transfers scheduled changed)} = ([], [], [], {});
         $cpe->add_event('0 BOOTSTRAP');
         boot($cpe);
     };
@@ -287,9 +287,7 @@ sub rpc_ScheduleInform {
 
     CWMP::Model::throw(9003) unless $delay =~ /^[1-9]\d*$/;
     push @{ $cpe->{after_session} }, sub {
-        $cpe->{scheduled} = time() + $delay;
-        $cpe->add_event('3 SCHEDULED');
-        $cpe->add_event('M ScheduleInform', $key);
+        push @{ $cpe->{scheduled} }, [time() + $delay, $key];
     };
     return '';
 }
