@@ -156,7 +156,9 @@ subtest 'a node that says nothing, and nginx quits' => sub {
         '--tls-cert-file', "$dir/redis.pem",
         '--tls-key-file', "$dir/redis.key", '--tls-auth-clients', 'no',
         '--cluster-announce-ip', '127.0.0.1',
-        '--cluster-announce-port', $silent->sockport])->start;
+        # which of the two TLS clients are told depends on Redis' version
+        '--cluster-announce-port', $silent->sockport,
+        '--cluster-announce-tls-port', $silent->sockport])->start;
     my $c = CWMP::Test->new(redis => 0, workers => 1,
         main => 'worker_shutdown_timeout 500ms;',
         cwmp_redis => "127.0.0.1:$tls cluster tls tls_ca=$dir/ca.pem"

@@ -16,16 +16,18 @@ end
 function house.apart(key)
     local base = string.match(key, '^.-:{%d+}:')
     local got = base and redis.pcall('EXISTS', base .. 'no:1', base .. 'no:2')
+    -- the words of Redis 7, and of Redis 8 and Valkey
     return type(got) == 'table'
-           and string.find(got.err, 'non local key', 1, true) ~= nil
+           and (string.find(got.err, 'non local key', 1, true)
+                or string.find(got.err, 'rehashing of the slot', 1, true)) ~= nil
 end
 
 -- what is beside the devices' own keys
 house.KINDS = { due = 'zset', events = 'stream', quirks = 'hash',
-                       settings = 'hash', reconcile = 'hash',
-                       ['index:seen'] = 'zset', ['index:first'] = 'zset',
-                       ['index:model'] = 'zset', ['index:version'] = 'zset',
-                       ['index:tag'] = 'zset' }
+                settings = 'hash', reconcile = 'hash',
+                ['index:seen'] = 'zset', ['index:first'] = 'zset',
+                ['index:model'] = 'zset', ['index:version'] = 'zset',
+                ['index:tag'] = 'zset' }
 
 -- Which key of this partition, or of this device, is not what it must be, and
 -- how; nil when all are.
@@ -79,6 +81,17 @@ function house.whole(f)
     end)
 end
 
+-- the same of f(k, id, args), for a key of a device
+function house.of_device(f)
+    return house.whole(function(keys, args)
+        local k, id = device_keys(keys[1])
+        if not k then
+            return house.wrong_key(keys[1])
+        end
+        return f(k, id, args)
+    end)
+end
+
 -- what was pushed plainly before; true when not all of it could be taken
 function house.take_inbox(c)
     for _ = 1, QUEUE_MAX / INTAKE do
@@ -95,11 +108,7 @@ function house.inbox_long(c)
 end
 
 -- FCALL cwmp_push 1 cwmp:{0}:ID:tasks JSON: the task's id
-local function cwmp_push(keys, args)
-    local k, id = device_keys(keys[1])
-    if not k then
-        return house.wrong_key(keys[1])
-    end
+local function cwmp_push(k, id, args)
     local json = args[1] or ''
     local task, field, reason = parse_task(json)
     if not task then
@@ -137,11 +146,7 @@ local function cwmp_push(keys, args)
 end
 
 -- FCALL cwmp_cancel 1 cwmp:{0}:ID:tasks TASK: where the task was
-local function cwmp_cancel(keys, args)
-    local k, id = device_keys(keys[1])
-    if not k then
-        return house.wrong_key(keys[1])
-    end
+local function cwmp_cancel(k, id, args)
     local c = context(k, id)
     local task = args[1] or ''
     check_keys(c)
@@ -171,7 +176,7 @@ local function cwmp_cancel(keys, args)
                              .. ' lives')
 end
 
-redis.register_function('cwmp_push', house.whole(cwmp_push))
-redis.register_function('cwmp_cancel', house.whole(cwmp_cancel))
+redis.register_function('cwmp_push', house.of_device(cwmp_push))
+redis.register_function('cwmp_cancel', house.of_device(cwmp_cancel))
 redis.register_function('cwmp_due_2', house.named(house.due))
 redis.register_function('cwmp_quirk', house.whole(several.add_quirk))

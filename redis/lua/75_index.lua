@@ -13,9 +13,16 @@ local function base_of(key)         -- "cwmp:{0}:"
     return string.match(key, '^(.-:{%d+}:)')
 end
 
-local function no_partition(key)
-    return redis.error_reply('ERR ' .. key .. ' is no key of a partition, such '
-                             .. 'as cwmp:{0}:due')
+-- f(base, args), as it is registered: of a partition, by one of its keys
+local function of_partition(f)
+    return house.whole(function(keys, args)
+        local base = base_of(keys[1])
+        if not base then
+            return redis.error_reply('ERR ' .. keys[1] .. ' is no key of a '
+                                     .. 'partition, such as cwmp:{0}:due')
+        end
+        return f(base, args)
+    end)
 end
 
 local function shared_key(c, name)
@@ -90,7 +97,7 @@ end
 
 house.RECORD = RECORD
 house.base_of = base_of
-house.no_partition = no_partition
+house.of_partition = of_partition
 house.shared_key = shared_key
 house.device_at = device_at
 house.plain = plain

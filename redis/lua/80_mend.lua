@@ -36,9 +36,9 @@ local DECIDES = {
     ['index:tag'] = { 'first', 'tags' },
 }
 
-local RECORD, base_of, no_partition, shared_key, device_at, entries_of, remove
-    = house.RECORD, house.base_of, house.no_partition, house.shared_key,
-      house.device_at, house.entries_of, house.remove
+local RECORD, shared_key, device_at, entries_of, remove
+    = house.RECORD, house.shared_key, house.device_at, house.entries_of,
+      house.remove
 
 -- a line for each, as long as they are not too many
 local function tell(w, id, text)
@@ -381,7 +381,8 @@ local function mend_one(base, id, w, left)
     else
         ok, why = pcall(mend_expiry, c, w, tonumber(left))
     end
-    if not ok and not w.wrong then      -- that was told when the pass began
+    -- what is shared was told when the pass began
+    if not ok and not house.wrong_kind(base) then
         tell(w, id, 'cannot be mended: ' .. (house.wrong_kind(base .. id)
                     or type(why) == 'table' and why.err or tostring(why)))
     end
@@ -476,11 +477,10 @@ end
 -- found.
 function house.slice(base, at, dry)
     local w = work_on(base, dry)
-    w.wrong = house.wrong_kind(base)
     local phase, cursor, rest = string.match(at, '^(%d+) (%S+) ?(.*)$')
     if not cursor or cursor ~= '-' and string.find(cursor, '%D') then
         phase, cursor, rest = 1, '0', ''
-        w.found[1] = w.wrong
+        w.found[1] = house.wrong_kind(base)
     end
     phase = tonumber(phase)
     if phase == 1 then
@@ -540,11 +540,7 @@ end
 
 -- FCALL cwmp_reconcile 1 cwmp:{0}:due [CURSOR [dry]]: where to go on (0: it is
 -- done), devices seen, what was found and mended
-local function cwmp_reconcile(keys, args)
-    local base = base_of(keys[1])
-    if not base then
-        return no_partition(keys[1])
-    end
+local function cwmp_reconcile(base, args)
     if args[2] and args[2] ~= '' and args[2] ~= 'dry' then
         return redis.error_reply('ERR ' .. shown(args[2], 64) .. ': use dry, '
                                  .. 'or nothing')
@@ -583,7 +579,7 @@ local function cwmp_setting(keys, args)
 end
 
 house.work_on, house.mend_one = work_on, mend_one
-redis.register_function('cwmp_reconcile', house.whole(cwmp_reconcile))
+redis.register_function('cwmp_reconcile', house.of_partition(cwmp_reconcile))
 redis.register_function('cwmp_setting', house.whole(cwmp_setting))
 
 end

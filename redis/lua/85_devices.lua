@@ -9,26 +9,20 @@ local JOINED = 32                   -- replaced devices that one knows
 local base_of, remove = house.base_of, house.remove
 local each_tag = several.each_tag
 
-local function known_device(key)
-    local k, id = device_keys(key)
-    if not k then
-        return nil, house.wrong_key(key)
-    end
-    local c = context(k, id)
-    if call('EXISTS', k[DEVICE], k[TASKS], k[RESULTS],
-            k[DEVICE] .. ':moving') == 0
-    then
-        return nil, redis.error_reply('ERR no device ' .. id .. ' is known')
-    end
-    return c
+-- f(c, args), as it is registered: of a device that is known
+local function of_known(f)
+    return house.of_device(function(k, id, args)
+        if call('EXISTS', k[DEVICE], k[TASKS], k[RESULTS],
+                k[DEVICE] .. ':moving') == 0
+        then
+            return redis.error_reply('ERR no device ' .. id .. ' is known')
+        end
+        return f(context(k, id), args)
+    end)
 end
 
 -- FCALL cwmp_delete 1 cwmp:{0}:ID
-local function cwmp_delete(keys)
-    local c, wrong = known_device(keys[1])
-    if not c then
-        return wrong
-    end
+local function cwmp_delete(c)
     check_keys(c)
     if call('EXISTS', c.k[DEVICE] .. ':moving') == 1 then
         return redis.error_reply('ERR ' .. c.id .. ' is being replaced by '
@@ -53,11 +47,7 @@ local function set_tags(c, old, list)
 end
 
 -- FCALL cwmp_tag 1 cwmp:{0}:ID [+TAG|-TAG ...]: the tags that it then has
-local function cwmp_tag(keys, args)
-    local c, wrong = known_device(keys[1])
-    if not c then
-        return wrong
-    end
+local function cwmp_tag(c, args)
     local old, set = call('HGET', c.k[DEVICE], 'tags'), {}
     each_tag(old, function(tag) set[tag] = true end)
     for _, arg in ipairs(args) do
@@ -167,13 +157,9 @@ local function has_moved(c, new)
 end
 
 -- FCALL cwmp_leave 1 cwmp:{0}:OLD NEW
-local function cwmp_leave(keys, args)
-    local c, wrong = known_device(keys[1])
-    if not c then
-        return wrong
-    end
+local function cwmp_leave(c, args)
     local new, moving = args[1] or '', c.k[DEVICE] .. ':moving'
-    if not device_keys(base_of(keys[1]) .. new) or new == c.id then
+    if not device_keys(base_of(c.k[DEVICE]) .. new) or new == c.id then
         return redis.error_reply('ERR ' .. shown(new, 80) .. ' is not the id '
                                  .. 'of another device')
     end
@@ -199,11 +185,7 @@ local function cwmp_leave(keys, args)
 end
 
 -- FCALL cwmp_left 1 cwmp:{0}:OLD N: "N left", after cwmp_join of that one
-local function cwmp_left(keys, args)
-    local c, wrong = known_device(keys[1])
-    if not c then
-        return wrong
-    end
+local function cwmp_left(c, args)
     local moving = c.k[DEVICE] .. ':moving'
     if tonumber(args[1]) == (call('HGET', c.k[DEVICE], 'moved') or 0) + 1 then
         call('LPOP', moving)
@@ -272,12 +254,9 @@ local function join_mark(c, old, n)
 end
 
 -- FCALL cwmp_join 1 cwmp:{0}:NEW OLD "N HEX": OK, or what there was no room for
-local function cwmp_join(keys, args)
-    local k, id = device_keys(keys[1])
+local function cwmp_join(k, id, args)
     local n, text = string.match(args[2] or '', '^(%d+) (%x+)%s*$')
-    if not k then
-        return house.wrong_key(keys[1])
-    elseif not n or not device_keys(base_of(keys[1]) .. args[1]) then
+    if not n or not device_keys(base_of(k[DEVICE]) .. args[1]) then
         return redis.error_reply('ERR not as cwmp_leave gave it')
     end
     local c = context(k, id)
@@ -297,12 +276,12 @@ local function cwmp_join(keys, args)
 end
 
 redis.register_function{ function_name = 'cwmp_delete',      -- makes room
-                         callback = house.whole(cwmp_delete),
+                         callback = of_known(cwmp_delete),
                          flags = { 'allow-oom' } }
-redis.register_function('cwmp_tag', house.whole(cwmp_tag))
-redis.register_function('cwmp_leave', house.whole(cwmp_leave))
-redis.register_function('cwmp_join', house.whole(cwmp_join))
-redis.register_function('cwmp_left', house.whole(cwmp_left))
+redis.register_function('cwmp_tag', of_known(cwmp_tag))
+redis.register_function('cwmp_leave', of_known(cwmp_leave))
+redis.register_function('cwmp_join', house.of_device(cwmp_join))
+redis.register_function('cwmp_left', of_known(cwmp_left))
 
 end
 

@@ -4,8 +4,7 @@ function house.load()
 
 local FIND = { most = 1000, looks = 500 }
 
-local RECORD, base_of, no_partition, plain
-    = house.RECORD, house.base_of, house.no_partition, house.plain
+local RECORD, plain = house.RECORD, house.plain
 
 --[[
   A filter is an object: tag, oui, class, version (a text, or its beginning and
@@ -139,11 +138,7 @@ end
 
 -- FCALL_RO cwmp_find 1 cwmp:{0}:index:seen FILTER [LIMIT [CURSOR]]: cursor (''
 -- when that was all), ID, ID, ...
-local function cwmp_find(keys, args)
-    local base = base_of(keys[1])
-    if not base then
-        return no_partition(keys[1])
-    end
+local function cwmp_find(base, args)
     local f, wrong = parse_filter(args[1] or '{}')
     local limit = tonumber(args[2] or 100)
     if not f then
@@ -205,7 +200,7 @@ local function cwmp_find(keys, args)
 end
 
 redis.register_function{ function_name = 'cwmp_find',
-                         callback = house.whole(cwmp_find),
+                         callback = house.of_partition(cwmp_find),
                          flags = { 'no-writes' } }
 
 end
