@@ -22,6 +22,7 @@ options='  -s SOCKET      Redis'"'"' unix socket; else $REDIS_SOCKET, else run/r
 socket=${REDIS_SOCKET-} host=${REDIS_HOST-} port=${REDIS_PORT-}
 user='' db='' cluster='' tls='' prefix=cwmp rest=''
 dry='' forget='' wake='' new='' wait=''
+unset last                              # it may be in the environment
 left=$#
 
 while [ "$left" -gt 0 ]; do
