@@ -126,7 +126,10 @@ ngx_cwmp_redis_give(ngx_cwmp_redis_cmd_t *cmd, ngx_cwmp_redis_t *to)
     }
 
     to->demand = ngx_current_msec;
-    to->peer.connection->idle = 0;
+
+    if (to->peer.connection) {
+        to->peer.connection->idle = 0;
+    }
 
     /* the first one's deadline is kept to, others may be late by this one's */
 

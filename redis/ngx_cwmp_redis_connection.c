@@ -3,7 +3,7 @@
  * The connection's life; ngx_cwmp_redis_int.h has its states.
  *
  * It is opened by the first command (ngx_cwmp_redis_refuses()) or by the
- * backoff's timer, is READY when the handshake says so, and every failure,
+ * backoff's timer, maybe once its name is resolved, is READY when the handshake says so, and every failure,
  * wherever seen, ends in ngx_cwmp_redis_lost(): that closes, decides whether
  * to reconnect at once or to back off, and only then, as its last act, has
  * the commands failed.
@@ -20,10 +20,13 @@
 
 static const char *ngx_cwmp_redis_text(ngx_cwmp_redis_t *redis,
     const char *fmt, ...);
+static ngx_int_t ngx_cwmp_redis_look_up(ngx_cwmp_redis_t *redis);
 static ngx_int_t ngx_cwmp_redis_peer(ngx_cwmp_redis_t *redis);
 static void ngx_cwmp_redis_keepalive(ngx_cwmp_redis_t *redis);
 static void ngx_cwmp_redis_close(ngx_cwmp_redis_t *redis);
 static void ngx_cwmp_redis_shout(ngx_cwmp_redis_t *redis, ngx_uint_t level);
+static void ngx_cwmp_redis_resolved(ngx_cwmp_redis_t *redis);
+static void ngx_cwmp_redis_try(ngx_cwmp_redis_t *redis);
 
 
 /* why a command is refused; NULL: it goes to the connection, or waits */
@@ -48,28 +51,31 @@ ngx_cwmp_redis_refuses(ngx_cwmp_redis_t *redis)
     if (redis->down) {
         left = (ngx_msec_int_t) (redis->retry_at - ngx_current_msec);
 
-        if (redis->peer.connection == NULL && left > 0
+        if (redis->state == NGX_CWMP_REDIS_CLOSED && left > 0
             && !redis->retry.timer_set && !ngx_exiting)
         {
             ngx_add_timer(&redis->retry, (ngx_msec_t) left);
         }
 
         if (ngx_cwmp_redis_patient(redis)
-            && (redis->peer.connection || redis->retry.timer_set))
+            && (redis->state != NGX_CWMP_REDIS_CLOSED
+                || redis->retry.timer_set))
         {
             return NULL;
         }
 
         /* after a time without demand the first command is the probe */
 
-        if (redis->peer.connection || redis->retry.timer_set || left > 0) {
+        if (redis->state != NGX_CWMP_REDIS_CLOSED || redis->retry.timer_set
+            || left > 0)
+        {
             return ngx_cwmp_redis_text(redis, "Redis at %V is down: %s",
                                        ngx_cwmp_redis_blamed(redis),
                                        redis->why);
         }
     }
 
-    if (redis->peer.connection == NULL
+    if (redis->state == NGX_CWMP_REDIS_CLOSED
         && ngx_cwmp_redis_connect(redis) != NGX_OK)
     {
         ngx_cwmp_redis_down(redis);
@@ -109,6 +115,10 @@ ngx_cwmp_redis_connect(ngx_cwmp_redis_t *redis)
     ngx_int_t          rc;
     ngx_connection_t  *c;
 
+    if (redis->named.name.len && redis->state == NGX_CWMP_REDIS_CLOSED) {
+        return ngx_cwmp_redis_look_up(redis);
+    }
+
     redis->reader = redisReaderCreate();
     if (redis->reader == NULL) {
         ngx_sprintf(redis->why, "no memory for a reader%Z");
@@ -131,7 +141,9 @@ ngx_cwmp_redis_connect(ngx_cwmp_redis_t *redis)
     c->write->handler = ngx_cwmp_redis_write_handler;
     redis->log.connection = c->number;
 
-    ngx_cwmp_redis_arm(redis);
+    if (!redis->connect.timer_set) {
+        ngx_cwmp_redis_arm(redis);      /* unless it was for its name */
+    }
 
     /* where connect() does not wait, TLS comes first all the same */
 
@@ -149,6 +161,24 @@ ngx_cwmp_redis_connect(ngx_cwmp_redis_t *redis)
 
     if (ngx_cwmp_redis_handshake(redis) != NGX_OK) {
         ngx_sprintf(redis->why, "no memory for the handshake%Z");
+        ngx_cwmp_redis_close(redis);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* in the time that the connection has */
+
+static ngx_int_t
+ngx_cwmp_redis_look_up(ngx_cwmp_redis_t *redis)
+{
+    redis->state = NGX_CWMP_REDIS_RESOLVING;
+    ngx_cwmp_redis_arm(redis);
+
+    if (ngx_cwmp_redis_find(redis) != NGX_OK) {
+        ngx_sprintf(redis->why, "no memory to resolve its name%Z");
         ngx_cwmp_redis_close(redis);
         return NGX_ERROR;
     }
@@ -440,6 +470,14 @@ ngx_cwmp_redis_close(ngx_cwmp_redis_t *redis)
         ngx_del_timer(&redis->retry);
     }
 
+    if (redis->state == NGX_CWMP_REDIS_RESOLVING) {
+        ngx_cwmp_redis_unresolve(redis);
+
+        if (redis->connect.posted) {
+            ngx_delete_posted_event(&redis->connect);
+        }
+    }
+
     if (c) {
 #if (NGX_SSL)
         ngx_cwmp_redis_tls_close(c);
@@ -541,17 +579,43 @@ ngx_cwmp_redis_connect_handler(ngx_event_t *ev)
 {
     ngx_cwmp_redis_t  *redis = ev->data;
 
-    ngx_cwmp_redis_lost(redis, 0, redis->state == NGX_CWMP_REDIS_CONNECTING
+    if (redis->state == NGX_CWMP_REDIS_RESOLVING && redis->resolving == NULL) {
+        ngx_cwmp_redis_resolved(redis);
+        return;
+    }
+
+    ngx_cwmp_redis_lost(redis, 0, redis->state == NGX_CWMP_REDIS_RESOLVING
+                        ? "its name could not be resolved within %M ms"
+                        : redis->state == NGX_CWMP_REDIS_CONNECTING
                         ? "no connection within %M ms"
                         : "no handshake within %M ms",
                         redis->conf->connect_timeout);
 }
 
 
+/* at last the connection, as long as the same timer lets it */
+
+static void
+ngx_cwmp_redis_resolved(ngx_cwmp_redis_t *redis)
+{
+    if (redis->connect.posted) {
+        ngx_delete_posted_event(&redis->connect);
+    }
+
+    if (redis->named.state) {
+        ngx_cwmp_redis_lost(redis, 0, "its name could not be resolved (%i: %s)",
+                            redis->named.state,
+                            ngx_resolver_strerror(redis->named.state));
+        return;
+    }
+
+    ngx_cwmp_redis_try(redis);
+}
+
+
 void
 ngx_cwmp_redis_retry_handler(ngx_event_t *ev)
 {
-    ngx_queue_t        failed;
     ngx_cwmp_redis_t  *redis = ev->data;
 
     if (redis->front && redis->state == NGX_CWMP_REDIS_READY) {
@@ -559,9 +623,20 @@ ngx_cwmp_redis_retry_handler(ngx_event_t *ev)
         return;
     }
 
-    if (redis->peer.connection || !ngx_cwmp_redis_wanted(redis)) {
+    if (redis->state != NGX_CWMP_REDIS_CLOSED
+        || !ngx_cwmp_redis_wanted(redis))
+    {
         return;
     }
+
+    ngx_cwmp_redis_try(redis);
+}
+
+
+static void
+ngx_cwmp_redis_try(ngx_cwmp_redis_t *redis)
+{
+    ngx_queue_t  failed;
 
     if (ngx_cwmp_redis_connect(redis) != NGX_OK) {
         ngx_queue_init(&failed);

@@ -15,9 +15,10 @@
  *
  * A connection:
  *
- *   CLOSED --> CONNECTING --> HANDSHAKE <--> READY
+ *   CLOSED --> RESOLVING --> CONNECTING --> HANDSHAKE <--> READY
  *
- * and back to CLOSED from everywhere.  READY goes back to HANDSHAKE when the
+ * and back to CLOSED from everywhere; RESOLVING is of nodes that are known by
+ * name, and has no nginx connection yet.  READY goes back to HANDSHAKE when the
  * function library was found missing.  "down" is set from a failure until the
  * next READY: commands are refused meanwhile, but for those of a set's front,
  * which do not need its own connection (ngx_cwmp_redis_patient()).
@@ -56,6 +57,7 @@
 #define NGX_CWMP_REDIS_STOP        60000        /* ms between two lines of it */
 #define NGX_CWMP_REDIS_SLOTS       16384        /* of a Cluster */
 #define NGX_CWMP_REDIS_NODES       1024         /* of a Cluster, at most */
+#define NGX_CWMP_REDIS_HOST        255          /* of a name */
 #define NGX_CWMP_REDIS_ASK         100          /* ms between questions */
 #define NGX_CWMP_REDIS_PAUSE       25           /* ms, doubled each time, */
 #define NGX_CWMP_REDIS_PAUSES      4            /* so often */
@@ -73,6 +75,7 @@
 
 typedef enum {
     NGX_CWMP_REDIS_CLOSED = 0,
+    NGX_CWMP_REDIS_RESOLVING,
     NGX_CWMP_REDIS_CONNECTING,
     NGX_CWMP_REDIS_HANDSHAKE,
     NGX_CWMP_REDIS_READY
@@ -126,6 +129,7 @@ struct ngx_cwmp_redis_s {
     ngx_uint_t               at;            /* this one now */
     ngx_resolver_ctx_t      *resolving;     /* this name: */
     ngx_uint_t               host;
+    ngx_cwmp_redis_host_t    named;         /* of a node without an address */
     ngx_cwmp_redis_set_t    *set;           /* that it is of, or NULL */
     ngx_cwmp_redis_t        *second;        /* for "wait=", or NULL */
     ngx_queue_t              holds;         /* of it: for what wait is */
@@ -216,6 +220,11 @@ struct ngx_cwmp_redis_set_s {
     (&(redis)->addrs[(redis)->blamed].name)
 
 #define ngx_cwmp_redis_is_node(redis)  ((redis)->set && !(redis)->front)
+
+/* nginx has one without addresses where none is configured */
+
+#define ngx_cwmp_redis_resolves(conf)                                         \
+    ((conf)->resolver && (conf)->resolver->connections.nelts)
 
 /*
  * A Sentinel is asked all the time, others' connection is opened for somebody;
@@ -343,6 +352,10 @@ ngx_int_t ngx_cwmp_redis_addresses(ngx_cwmp_redis_t *redis,
 void ngx_cwmp_redis_resolve(ngx_cwmp_redis_t *redis);
 void ngx_cwmp_redis_unresolve(ngx_cwmp_redis_t *redis);
 
+/* of a node: its name is looked up, then ngx_cwmp_redis_connect_handler() */
+ngx_int_t ngx_cwmp_redis_find(ngx_cwmp_redis_t *redis);
+ngx_uint_t ngx_cwmp_redis_is_name(const u_char *host, size_t len);
+
 /* of ngx_cwmp_redis_tls.c */
 
 char *ngx_cwmp_redis_tls_conf(ngx_conf_t *cf, ngx_cwmp_redis_conf_t *rcf);
@@ -356,7 +369,7 @@ void ngx_cwmp_redis_tls_close(ngx_connection_t *c);
 ngx_int_t ngx_cwmp_redis_set(ngx_cwmp_redis_t *front, ngx_cycle_t *cycle);
 void ngx_cwmp_redis_disband(ngx_cwmp_redis_set_t *set);
 
-/* the node of this address, which is made where there is none yet */
+/* the node of this address or name, which is made where there is none yet */
 ngx_cwmp_redis_t *ngx_cwmp_redis_node(ngx_cwmp_redis_set_t *set,
     u_char *host, size_t len, in_port_t port);
 ngx_cwmp_redis_t *ngx_cwmp_redis_peer_of(ngx_cwmp_redis_t *asked,

@@ -28,6 +28,7 @@ static ngx_uint_t ngx_cwmp_redis_in_vain(ngx_cwmp_redis_t *front,
 static ngx_uint_t ngx_cwmp_redis_is_map(redisReply *reply);
 static ngx_int_t ngx_cwmp_redis_range(ngx_cwmp_redis_t *front,
     redisReply *range);
+static const char *ngx_cwmp_redis_unusable(const redisReply *host);
 static void ngx_cwmp_redis_no_node(ngx_cwmp_redis_t *front, redisReply *host);
 static void ngx_cwmp_redis_first_time(ngx_cwmp_redis_t *front);
 static void ngx_cwmp_redis_verified(void *data, redisReply *reply,
@@ -260,6 +261,17 @@ ngx_cwmp_redis_range(ngx_cwmp_redis_t *front, redisReply *range)
 }
 
 
+/* of a host that is not used */
+
+static const char *
+ngx_cwmp_redis_unusable(const redisReply *host)
+{
+    return ngx_cwmp_redis_is_name((u_char *) host->str, host->len)
+           ? "no address: set a resolver in nginx, or"
+           : "neither an address nor a host's name: set";
+}
+
+
 /* one line until a map is good */
 
 static void
@@ -276,9 +288,10 @@ ngx_cwmp_redis_no_node(ngx_cwmp_redis_t *front, redisReply *host)
     ngx_cwmp_redis_fit(host);
 
     ngx_log_error(NGX_LOG_ERR, front->parent, 0,
-                  "Redis at %V: a node of the Cluster is \"%s\", which is no "
-                  "address: set cluster-preferred-endpoint-type ip",
-                  ngx_cwmp_redis_name(front), host->str ? host->str : "");
+                  "Redis at %V: a node of the Cluster is \"%*s\", which is %s "
+                  "cluster-preferred-endpoint-type ip in Redis",
+                  ngx_cwmp_redis_name(front), ngx_min(host->len, 255),
+                  host->str ? host->str : "", ngx_cwmp_redis_unusable(host));
 }
 
 
@@ -350,9 +363,11 @@ ngx_cwmp_redis_master_reply(void *data, redisReply *reply, const char *error)
                                            reply->element[1]->len));
     if (node == NULL) {
         ngx_cwmp_redis_fit(reply->element[0]);
-        ngx_cwmp_redis_lost(front, 0, "the master \"%s\" is no address: set "
-                            "resolve-hostnames no in the Sentinels",
-                            reply->element[0]->str);
+        ngx_cwmp_redis_lost(front, 0, "the master \"%*s\" is %s "
+                            "announce-hostnames no in the Sentinels",
+                            ngx_min(reply->element[0]->len, 120),
+                            reply->element[0]->str,
+                            ngx_cwmp_redis_unusable(reply->element[0]));
         return;
     }
 

@@ -1,8 +1,13 @@
 /*
- * A name in the place of an address.  It was resolved when the configuration
- * was read; when each address has failed once more, nginx' resolver is asked
- * again, where there is one, without anybody's waiting: attempts go on
- * meanwhile with what is known.  A name keeps as many places as it had then.
+ * A name in the place of an address.  One of the directive was resolved when
+ * the configuration was read; when each address has failed once more, nginx'
+ * resolver is asked again, where there is one, without anybody's waiting:
+ * attempts go on meanwhile with what is known.  A name keeps as many places as
+ * it had then.
+ *
+ * A node that Redis names has no address before, nor one that is kept: it is
+ * looked up for each connection, which waits for that.  nginx' resolver
+ * remembers it as long as it may be.
  */
 
 #include "ngx_cwmp_redis_int.h"
@@ -10,6 +15,7 @@
 
 static void ngx_cwmp_redis_resolve_next(ngx_cwmp_redis_t *redis);
 static void ngx_cwmp_redis_resolved(ngx_resolver_ctx_t *ctx);
+static void ngx_cwmp_redis_found(ngx_resolver_ctx_t *ctx);
 static void ngx_cwmp_redis_place(ngx_addr_t *addr, ngx_resolver_addr_t *found,
     in_port_t port);
 
@@ -118,6 +124,79 @@ ngx_cwmp_redis_resolved(ngx_resolver_ctx_t *ctx)
     redis->resolving = NULL;
     redis->host++;
     ngx_cwmp_redis_resolve_next(redis);
+}
+
+
+ngx_int_t
+ngx_cwmp_redis_find(ngx_cwmp_redis_t *redis)
+{
+    ngx_resolver_ctx_t  *ctx;
+
+    ctx = ngx_resolve_start(redis->conf->resolver, NULL);
+
+    if (ctx == NULL || ctx == NGX_NO_RESOLVER) {
+        return NGX_ERROR;
+    }
+
+    ctx->name = redis->named.name;
+    ctx->handler = ngx_cwmp_redis_found;
+    ctx->data = redis;
+    ctx->timeout = redis->conf->resolver_timeout;
+    ctx->cancelable = 1;
+
+    redis->resolving = ctx;
+
+    if (ngx_resolve_name(ctx) != NGX_OK) {
+        redis->resolving = NULL;
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * It may be called by ngx_resolve_name() itself, or amid others that asked for
+ * the same name: what follows is an event of its own.
+ */
+
+static void
+ngx_cwmp_redis_found(ngx_resolver_ctx_t *ctx)
+{
+    ngx_cwmp_redis_t  *redis = ctx->data;
+
+    redis->named.state = ctx->state;
+
+    if (ctx->state == 0) {
+        ngx_cwmp_redis_place(redis->addrs, ctx->addrs, redis->named.port);
+    }
+
+    ngx_resolve_name_done(ctx);
+    redis->resolving = NULL;
+
+    ngx_post_event(&redis->connect, &ngx_posted_events);
+}
+
+
+/* it goes into logs */
+
+ngx_uint_t
+ngx_cwmp_redis_is_name(const u_char *host, size_t len)
+{
+    u_char  c;
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+        c = ngx_tolower(host[i]);
+
+        if ((c < 'a' || c > 'z') && (c < '0' || c > '9')
+            && c != '-' && c != '.' && c != '_')
+        {
+            return 0;
+        }
+    }
+
+    return len > 0 && len <= NGX_CWMP_REDIS_HOST;
 }
 
 

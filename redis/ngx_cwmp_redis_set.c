@@ -18,8 +18,10 @@
 #define NGX_CWMP_REDIS_LEAST  100   /* ms for an answer */
 
 
+static ngx_int_t ngx_cwmp_redis_place_of(ngx_cwmp_redis_set_t *set,
+    ngx_addr_t *addr, u_char *host, size_t len, in_port_t port);
 static ngx_cwmp_redis_t *ngx_cwmp_redis_joins(ngx_cwmp_redis_set_t *set,
-    const ngx_addr_t *at);
+    const ngx_addr_t *at, in_port_t port);
 static void ngx_cwmp_redis_leaves(ngx_cwmp_redis_t *node, const char *why);
 static ngx_uint_t ngx_cwmp_redis_tried(ngx_cwmp_redis_t *front,
     ngx_cwmp_redis_cmd_t *cmd);
@@ -65,13 +67,16 @@ ngx_cwmp_redis_node(ngx_cwmp_redis_set_t *set, u_char *host, size_t len,
     in_port_t port)
 {
     u_char             sockaddr[NGX_SOCKADDRLEN];
+    u_char             text[NGX_CWMP_REDIS_HOST + sizeof(":65535")];
+    ngx_str_t         *name;
     ngx_addr_t         addr;
     ngx_queue_t       *q;
     ngx_cwmp_redis_t  *node;
 
     addr.sockaddr = (struct sockaddr *) sockaddr;
+    addr.name.data = text;
 
-    if (ngx_cwmp_redis_literal(&addr, host, len, port) != NGX_OK) {
+    if (ngx_cwmp_redis_place_of(set, &addr, host, len, port) != NGX_OK) {
         return NULL;
     }
 
@@ -80,30 +85,63 @@ ngx_cwmp_redis_node(ngx_cwmp_redis_set_t *set, u_char *host, size_t len,
          q = ngx_queue_next(q))
     {
         node = ngx_queue_data(q, ngx_cwmp_redis_t, nodes);
+        name = ngx_cwmp_redis_name(node);
 
-        if (ngx_cmp_sockaddr(node->addrs->sockaddr, node->addrs->socklen,
-                             addr.sockaddr, addr.socklen, 1)
-            == NGX_OK)
+        if (name->len == addr.name.len
+            && ngx_memcmp(name->data, addr.name.data, name->len) == 0)
         {
             return node;
         }
     }
 
     return (set->nnodes < NGX_CWMP_REDIS_NODES)
-           ? ngx_cwmp_redis_joins(set, &addr) : NULL;
+           ? ngx_cwmp_redis_joins(set, &addr, port) : NULL;
+}
+
+
+/* one spelling of each; without a socklen where it is still to be resolved */
+
+static ngx_int_t
+ngx_cwmp_redis_place_of(ngx_cwmp_redis_set_t *set, ngx_addr_t *addr,
+    u_char *host, size_t len, in_port_t port)
+{
+    if (ngx_cwmp_redis_literal(addr, host, len, port) == NGX_OK) {
+        addr->name.len = ngx_sock_ntop(addr->sockaddr, addr->socklen,
+                                       addr->name.data, NGX_SOCKADDR_STRLEN, 1);
+        return NGX_OK;
+    }
+
+    if (len && host[len - 1] == '.') {
+        len--;                          /* in no certificate */
+    }
+
+    if (!ngx_cwmp_redis_is_name(host, len)
+        || !ngx_cwmp_redis_resolves(set->front->conf))
+    {
+        return NGX_DECLINED;
+    }
+
+    ngx_strlow(addr->name.data, host, len);
+    addr->name.len = ngx_sprintf(addr->name.data + len, ":%d", (int) port)
+                     - addr->name.data;
+    addr->socklen = 0;
+
+    return NGX_OK;
 }
 
 
 /* nodes are no cycle's memory: they come and go as long as a worker lives */
 
 static ngx_cwmp_redis_t *
-ngx_cwmp_redis_joins(ngx_cwmp_redis_set_t *set, const ngx_addr_t *at)
+ngx_cwmp_redis_joins(ngx_cwmp_redis_set_t *set, const ngx_addr_t *at,
+    in_port_t port)
 {
+    u_char            *last;
     ngx_addr_t        *addr;
     ngx_cwmp_redis_t  *node;
 
     node = ngx_calloc(sizeof(ngx_cwmp_redis_t) + sizeof(ngx_addr_t)
-                      + at->socklen + NGX_SOCKADDR_STRLEN, set->front->parent);
+                      + NGX_SOCKADDRLEN + at->name.len, set->front->parent);
     if (node == NULL) {
         return NULL;
     }
@@ -114,9 +152,17 @@ ngx_cwmp_redis_joins(ngx_cwmp_redis_set_t *set, const ngx_addr_t *at)
     addr->socklen = at->socklen;
     ngx_memcpy(addr->sockaddr, at->sockaddr, at->socklen);
 
-    addr->name.data = (u_char *) addr->sockaddr + at->socklen;
-    addr->name.len = ngx_sock_ntop(addr->sockaddr, addr->socklen,
-                                   addr->name.data, NGX_SOCKADDR_STRLEN, 1);
+    addr->name.data = (u_char *) addr->sockaddr + NGX_SOCKADDRLEN;
+    addr->name.len = at->name.len;
+    ngx_memcpy(addr->name.data, at->name.data, at->name.len);
+
+    if (at->socklen == 0) {
+        last = addr->name.data + addr->name.len;
+        node->named.name.data = addr->name.data;
+        node->named.name.len = ngx_strlchr(addr->name.data, last, ':')
+                               - addr->name.data;
+        node->named.port = port;
+    }
 
     ngx_cwmp_redis_init(node, set->front->conf, set->front->parent);
 
@@ -372,7 +418,11 @@ ngx_cwmp_redis_peer_of(ngx_cwmp_redis_t *asked, u_char *host, size_t len,
         return NULL;
     }
 
-    if (len == 0) {
+    if (len == 0 && asked->named.name.len) {
+        host = asked->named.name.data;
+        len = asked->named.name.len;
+
+    } else if (len == 0) {
         addr = &asked->addrs[asked->at];
         host = text;
         len = ngx_sock_ntop(addr->sockaddr, addr->socklen, text, sizeof(text),

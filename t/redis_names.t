@@ -10,37 +10,22 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 use File::Path qw(make_path);
-use IO::Socket::INET;
-use Socket qw(inet_aton);
+use File::Temp ();
 use Test::More;
 
+use CWMP::DNS;
 use CWMP::Raw ':build';
 use CWMP::RedisServer;
-use CWMP::Test qw(wait_for free_port);
+use CWMP::Test qw(wait_for);
 
 
-# Answers each question for an address with 127.0.0.2.
-sub dns {
-    my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
-                                       Proto => 'udp') or die;
-    my $pid = fork() // die;
-    return ($pid, $socket->sockport) if $pid;
-
-    while (defined $socket->recv(my $question, 512)) {
-        my ($name) = substr($question, 12) =~ /^((?:[^\0].*?)?\0)/s;
-        $socket->send(substr($question, 0, 2) . "\x81\x80\0\1\0\1\0\0\0\0"
-                      . "$name\0\1\0\1" . "\xc0\x0c\0\1\0\1\0\0\0\5\0\4"
-                      . inet_aton('127.0.0.2'));
-    }
-    exit(0);
-}
+my $dir = File::Temp->newdir('cwmp-names-XXXXXX', TMPDIR => 1);
+my $dns = CWMP::DNS->new(dir => $dir, names => { '*' => '127.0.0.2' });
 
 
 for my $with_resolver (1, 0) {
-    my ($pid, $dns) = dns();
     my $t = CWMP::Test->new(start => 0, redis => { port => 'auto' },
-        $with_resolver
-            ? (http => "resolver 127.0.0.1:$dns ipv6=off;") : ());
+        $with_resolver ? (http => $dns->resolver) : ());
     my $port = $t->redis_server->port;
 
     $t->node->{redis} = "localhost:$port";
@@ -63,8 +48,6 @@ for my $with_resolver (1, 0) {
     }
     $t->quit;
     $moved->stop;
-    kill('KILL', $pid);
-    waitpid($pid, 0);
     $t->finish;
 }
 

@@ -14,7 +14,8 @@ package CWMP::RedisCluster;
 #   $cluster->client;   # a CWMP::Redis that finds the primary of each key
 #
 # More options: host (127.0.0.1; or ::1), tls => [names of the files of the
-# CA, the certificate, its key]: then nothing else is spoken at the ports.
+# CA, the certificate, its key]: then nothing else is spoken at the ports,
+# names => [host name of each server]: these are announced, not addresses.
 
 use strict;
 use warnings;
@@ -34,7 +35,10 @@ sub new {
 
     $self->{primaries} = 1 if $self->{sentinels};
     my $n = $self->{primaries} * (1 + $self->{replicas});
-    $self->{servers} = [map { $self->server("redis$_") } 0 .. $n - 1];
+    my $names = $self->{names} || [];
+    $self->{servers} = [map { $self->server("redis$_", 0,
+                                            $names->[$_]) }
+                        0 .. $n - 1];
     $self->{sentinel} = [map { $self->server("sentinel$_", 1) }
                          1 .. $self->{sentinels}];
     return $self;
@@ -42,7 +46,7 @@ sub new {
 
 
 sub server {
-    my ($self, $name, $sentinel) = @_;
+    my ($self, $name, $sentinel, $announced) = @_;
     my $dir = "$self->{dir}/$name";     # the object removes it
     my $port = free_port();
     my @args = ('--bind', $self->{host}, $self->tls_args($port),
@@ -52,6 +56,10 @@ sub server {
     push @args, '--cluster-enabled', 'yes', '--cluster-port', free_port(),
         '--cluster-node-timeout', $self->{timeout} unless $self->{sentinels};
     push @args, '--repl-diskless-sync-delay', 0;
+    push @args, $self->{sentinels}
+        ? ('--replica-announce-ip', $announced)
+        : ('--cluster-announce-hostname', $announced,
+           '--cluster-preferred-endpoint-type', 'hostname') if $announced;
     @args = () if $sentinel;
     return CWMP::RedisServer->new(dir => $dir, port => $port,
         args => \@args, map { $_ => $self->{$_} } grep { $self->{$_} }
@@ -239,8 +247,9 @@ sub watch {
     my ($self) = @_;
     my ($master, @replicas) = $self->servers;
     my $n = $self->{sentinels};
+    my $host = $self->{names} ? $self->{names}[0] : $self->{host};
 
-    $_->client->cmd('REPLICAOF', $self->{host}, $master->port) for @replicas;
+    $_->client->cmd('REPLICAOF', $host, $master->port) for @replicas;
 
     for my $s ($self->sentinels) {
         my $file = "$s->{dir}/sentinel.conf";
@@ -251,7 +260,9 @@ sub watch {
              0 .. @tls / 2 - 1),
             "bind $self->{host}\ndir $s->{dir}\n",
             "unixsocket $s->{socket}\n",
-            "sentinel monitor acs $self->{host} ", $master->port, ' ',
+            $self->{names} ? "sentinel resolve-hostnames yes\n"
+                . "sentinel announce-hostnames yes\n" : '',
+            "sentinel monitor acs $host ", $master->port, ' ',
             int($n / 2) + 1, "\n",
             "sentinel down-after-milliseconds acs $self->{timeout}\n",
             "sentinel failover-timeout acs 5000\n",
