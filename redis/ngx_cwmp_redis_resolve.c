@@ -196,7 +196,7 @@ ngx_cwmp_redis_is_name(const u_char *host, size_t len)
         }
     }
 
-    return len > 0 && len <= NGX_CWMP_REDIS_HOST;
+    return len > 0 && len <= NGX_CWMP_REDIS_HOST && host[0] != '.';
 }
 
 
