@@ -186,6 +186,10 @@ ngx_cwmp_redis_is_name(const u_char *host, size_t len)
     u_char  c;
     size_t  i;
 
+    if (len == 0 || len > NGX_CWMP_REDIS_HOST || host[0] == '.') {
+        return 0;
+    }
+
     for (i = 0; i < len; i++) {
         c = ngx_tolower(host[i]);
 
@@ -196,7 +200,7 @@ ngx_cwmp_redis_is_name(const u_char *host, size_t len)
         }
     }
 
-    return len > 0 && len <= NGX_CWMP_REDIS_HOST && host[0] != '.';
+    return 1;
 }
 
 
