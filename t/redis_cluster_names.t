@@ -64,18 +64,15 @@ sub partition_of {
 }
 
 
-sub primary_of {
-    my ($cluster, $serial) = @_;
-    return $cluster->owner('{' . partition_of($cluster, $serial) . '}');
-}
-
-
-# A device of each primary, in the order of the servers.
+# A device of each of the first three servers, which share the slots.
 sub spread {
     my ($cluster) = @_;
-    my %device;
-    $device{primary_of($cluster, "S$_")->port} //= "S$_" for 1 .. 100;
-    return map { $device{$_->port} // () } $cluster->servers;
+    my @device;
+    for my $serial (map { "S$_" } 1 .. 100) {
+        my $partition = partition_of($cluster, $serial);
+        $device[$cluster->slot_of("{$partition}") * 3 / 16384] //= $serial;
+    }
+    return @device;
 }
 
 
@@ -129,7 +126,7 @@ subtest 'sessions, and slots that move' => sub {
 subtest 'a primary is killed' => sub {
     my ($t, $cluster, $dns) = with_names(cluster => cluster(replicas => 1));
     my @device = spread($cluster);
-    my $dead = primary_of($cluster, $device[0]);
+    my ($dead) = $cluster->servers;
 
     is session($t, $_), 204, "$_ is known" for @device;
     $dead->client->cmd('WAIT', 1, 1000);

@@ -36,8 +36,7 @@ sub new {
     $self->{primaries} = 1 if $self->{sentinels};
     my $n = $self->{primaries} * (1 + $self->{replicas});
     my $names = $self->{names} || [];
-    $self->{servers} = [map { $self->server("redis$_", 0,
-                                            $names->[$_]) }
+    $self->{servers} = [map { $self->server("redis$_", 0, $names->[$_]) }
                         0 .. $n - 1];
     $self->{sentinel} = [map { $self->server("sentinel$_", 1) }
                          1 .. $self->{sentinels}];
