@@ -3,10 +3,10 @@
  * The connection's life; ngx_cwmp_redis_int.h has its states.
  *
  * It is opened by the first command (ngx_cwmp_redis_refuses()) or by the
- * backoff's timer, maybe once its name is resolved, is READY when the handshake says so, and every failure,
- * wherever seen, ends in ngx_cwmp_redis_lost(): that closes, decides whether
- * to reconnect at once or to back off, and only then, as its last act, has
- * the commands failed.
+ * backoff's timer, which may begin with a look-up of its name, is READY when
+ * the handshake says so, and every failure, wherever seen, ends in
+ * ngx_cwmp_redis_lost(): that closes, decides whether to reconnect at once or
+ * to back off, and only then, as its last act, has the commands failed.
  *
  * The timers here, backoff and handshake, are cancelable: they alone must not
  * keep an exiting worker.
@@ -20,12 +20,11 @@
 
 static const char *ngx_cwmp_redis_text(ngx_cwmp_redis_t *redis,
     const char *fmt, ...);
-static ngx_int_t ngx_cwmp_redis_look_up(ngx_cwmp_redis_t *redis);
 static ngx_int_t ngx_cwmp_redis_peer(ngx_cwmp_redis_t *redis);
 static void ngx_cwmp_redis_keepalive(ngx_cwmp_redis_t *redis);
 static void ngx_cwmp_redis_close(ngx_cwmp_redis_t *redis);
 static void ngx_cwmp_redis_shout(ngx_cwmp_redis_t *redis, ngx_uint_t level);
-static void ngx_cwmp_redis_resolved(ngx_cwmp_redis_t *redis);
+static void ngx_cwmp_redis_looked_up(ngx_cwmp_redis_t *redis);
 static void ngx_cwmp_redis_try(ngx_cwmp_redis_t *redis);
 
 
@@ -116,7 +115,10 @@ ngx_cwmp_redis_connect(ngx_cwmp_redis_t *redis)
     ngx_connection_t  *c;
 
     if (redis->named.name.len && redis->state == NGX_CWMP_REDIS_CLOSED) {
-        return ngx_cwmp_redis_look_up(redis);
+        redis->state = NGX_CWMP_REDIS_RESOLVING;
+        ngx_cwmp_redis_arm(redis);
+        ngx_cwmp_redis_find(redis);
+        return NGX_OK;
     }
 
     redis->reader = redisReaderCreate();
@@ -161,24 +163,6 @@ ngx_cwmp_redis_connect(ngx_cwmp_redis_t *redis)
 
     if (ngx_cwmp_redis_handshake(redis) != NGX_OK) {
         ngx_sprintf(redis->why, "no memory for the handshake%Z");
-        ngx_cwmp_redis_close(redis);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-/* in the time that the connection has */
-
-static ngx_int_t
-ngx_cwmp_redis_look_up(ngx_cwmp_redis_t *redis)
-{
-    redis->state = NGX_CWMP_REDIS_RESOLVING;
-    ngx_cwmp_redis_arm(redis);
-
-    if (ngx_cwmp_redis_find(redis) != NGX_OK) {
-        ngx_sprintf(redis->why, "no memory to resolve its name%Z");
         ngx_cwmp_redis_close(redis);
         return NGX_ERROR;
     }
@@ -580,7 +564,7 @@ ngx_cwmp_redis_connect_handler(ngx_event_t *ev)
     ngx_cwmp_redis_t  *redis = ev->data;
 
     if (redis->state == NGX_CWMP_REDIS_RESOLVING && redis->resolving == NULL) {
-        ngx_cwmp_redis_resolved(redis);
+        ngx_cwmp_redis_looked_up(redis);
         return;
     }
 
@@ -596,7 +580,7 @@ ngx_cwmp_redis_connect_handler(ngx_event_t *ev)
 /* at last the connection, as long as the same timer lets it */
 
 static void
-ngx_cwmp_redis_resolved(ngx_cwmp_redis_t *redis)
+ngx_cwmp_redis_looked_up(ngx_cwmp_redis_t *redis)
 {
     if (redis->connect.posted) {
         ngx_delete_posted_event(&redis->connect);

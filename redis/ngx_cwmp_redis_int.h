@@ -353,7 +353,7 @@ void ngx_cwmp_redis_resolve(ngx_cwmp_redis_t *redis);
 void ngx_cwmp_redis_unresolve(ngx_cwmp_redis_t *redis);
 
 /* of a node: its name is looked up, then ngx_cwmp_redis_connect_handler() */
-ngx_int_t ngx_cwmp_redis_find(ngx_cwmp_redis_t *redis);
+void ngx_cwmp_redis_find(ngx_cwmp_redis_t *redis);
 ngx_uint_t ngx_cwmp_redis_is_name(const u_char *host, size_t len);
 
 /* of ngx_cwmp_redis_tls.c */

@@ -127,7 +127,7 @@ ngx_cwmp_redis_resolved(ngx_resolver_ctx_t *ctx)
 }
 
 
-ngx_int_t
+void
 ngx_cwmp_redis_find(ngx_cwmp_redis_t *redis)
 {
     ngx_resolver_ctx_t  *ctx;
@@ -135,7 +135,7 @@ ngx_cwmp_redis_find(ngx_cwmp_redis_t *redis)
     ctx = ngx_resolve_start(redis->conf->resolver, NULL);
 
     if (ctx == NULL || ctx == NGX_NO_RESOLVER) {
-        return NGX_ERROR;
+        goto failed;
     }
 
     ctx->name = redis->named.name;
@@ -146,12 +146,15 @@ ngx_cwmp_redis_find(ngx_cwmp_redis_t *redis)
 
     redis->resolving = ctx;
 
-    if (ngx_resolve_name(ctx) != NGX_OK) {
-        redis->resolving = NULL;
-        return NGX_ERROR;
+    if (ngx_resolve_name(ctx) == NGX_OK) {
+        return;
     }
 
-    return NGX_OK;
+failed:
+
+    redis->resolving = NULL;
+    redis->named.state = NGX_ERROR;
+    ngx_post_event(&redis->connect, &ngx_posted_events);
 }
 
 
