@@ -124,6 +124,7 @@ ngx_cwmp_redis_connect(ngx_cwmp_redis_t *redis)
     redis->reader = redisReaderCreate();
     if (redis->reader == NULL) {
         ngx_sprintf(redis->why, "no memory for a reader%Z");
+        ngx_cwmp_redis_close(redis);
         return NGX_ERROR;
     }
 

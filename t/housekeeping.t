@@ -37,9 +37,10 @@ sub entries {
 
 subtest 'delete' => sub {
     my $d = known();
-    $d->give({ %$LOAD, id => 'w' }, { %$GET, id => 'x', after => 8,
-                                      expires => time + 1000 });
+    $d->give($GET, { %$LOAD, id => 'w' }, { %$GET, id => 'x', after => 8,
+                                            expires => time + 1000 });
     $d->session;
+    is scalar(keys_of($d)), 7, 'it has much';
     tool('cwmp-device', 'tags', $d->id, '+vip');
     is entries($d), 'due due index:first index:model index:seen index:tag '
                     . 'index:version', 'it is in all indexes';
@@ -303,8 +304,10 @@ subtest 'replace, with a crash at each step' => sub {
                                     $old->key(undef), $new->id) },
                           sub { $redis->cmd('FCALL', 'cwmp_join', 1,
                                     $new->key(undef), $old->id, $part) },
+                          # whose reply is lost is called again
                           sub { $redis->cmd('FCALL', 'cwmp_left', 1,
-                                    $old->key(undef), $part =~ /^(\d+)/) }) {
+                                    $old->key(undef), $part =~ /^(\d+)/)
+                                for 1 .. 2 }) {
                 last CALLS if ++$calls > $crash;
                 $step->();
             }
@@ -344,6 +347,10 @@ subtest 'other partitions' => sub {
     like tool('cwmp-partitions', 1, 4), qr/a node is at work: stop nginx/,
         'nor while one is connected, and holds no lock';
     $idle->close;
+    $redis->cmd('SET', 'cwmp:{0}:due:lock', 'x');
+    like tool('cwmp-partitions', 1, 4), qr/a node is at work: stop nginx/,
+        'nor while one holds the lock';
+    $redis->cmd('DEL', 'cwmp:{0}:due:lock');
     like tool('cwmp-partitions', 1, '04'), qr/from 1 to 1024/, 'what is no number';
     my ($two) = grep { CWMP::Redis::crc16($_->id) % 4 == 2 } @d;
     my $there = 'cwmp:{2}:' . $two->id . ':tasks';

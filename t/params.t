@@ -110,6 +110,8 @@ subtest 'a long answer in any order' => sub {
                    keys %want);
         answers($d, '', @odd, $again == 2 ? reverse @rows : @rows, @odd);
         is_deeply values_of($d, ''), \%want, "as it was told, no. $again";
+        ok defined field($d, 'Device.Z.Long'), '... a long one for itself';
+        unlike field($d, 'Device.Z.'), qr/Long/, '... and there alone';
         $want{'Device.Z.Short'} = 's';
     }
     ok !defined field($d, 'Device.Z.Short'), 'what became short is in the pack';
