@@ -34,17 +34,6 @@ sub with_cluster {
 }
 
 
-# An Inform and an empty POST.
-sub session {
-    my ($t, $serial) = @_;
-    my $raw = $t->raw;
-    my $answer = $raw->post(inform(serial => $serial));
-
-    return $answer->status if $answer->status != 200;
-    return $raw->post('')->status;
-}
-
-
 sub id_of { my ($serial) = @_; return "00D09E-Box-$serial" }
 
 
@@ -74,7 +63,7 @@ sub spread {
 subtest 'sessions of many devices' => sub {
     my ($t, $cluster) = with_cluster();
 
-    is_deeply [grep { session($t, "S$_") != 204 } 1 .. 30], [],
+    is_deeply [grep { $t->bare_session("S$_") != 204 } 1 .. 30], [],
         'sessions of 30 devices';
     for my $s ($cluster->servers) {
         cmp_ok scalar(grep { /\}:index:seen/ }
@@ -117,13 +106,13 @@ subtest 'a slot moves' => sub {
     my ($to) = grep { $_ != $from } $cluster->servers;
     my ($other) = grep { primary_of($cluster, $_) != $from } 'S1' .. 'S99';
 
-    is session($t, 'S1'), 204, 'a device is known';
+    is $t->bare_session('S1'), 204, 'a device is known';
     $cluster->begin_move($slot, $to);
     asked_elsewhere($cluster, $to, 'S1');
     my $raw = $t->raw;
     $raw->post(inform(serial => 'S1'), no_read => 1);
     sleep(0.2);
-    is session($t, $other), 204, 'devices of other slots do not wait';
+    is $t->bare_session($other), 204, 'devices of other slots do not wait';
     while ($cluster->move_keys($slot, $from, $to)) { }
     ok wait_for(sub { $to->client->cmd('INFO', 'commandstats')
                       =~ /cmdstat_asking:/ }, 2), 'ASK is followed';
@@ -135,12 +124,12 @@ subtest 'a slot moves' => sub {
 
     $cluster->begin_move($slot, $from);
     my $begin = time();
-    is session($t, 'S1'), 503, 'a move that lasts: 503, come back';
+    is $t->bare_session('S1'), 503, 'a move that lasts: 503, come back';
     cmp_ok time() - $begin, '>', 1, 'after its time-out';
     like $t->error_log, qr/session cannot go on:.*TRYAGAIN/, 'and why';
     while ($cluster->move_keys($slot, $to, $from)) { }
     $cluster->end_move($slot, $to, $from);
-    is session($t, 'S1'), 204, 'it came back';
+    is $t->bare_session('S1'), 204, 'it came back';
     $t->finish;
 };
 
@@ -181,7 +170,7 @@ subtest 'what admins call, while a slot moves' => sub {
     my $slot = $cluster->slot_of($base);
     my $push = sub { $r->fcall_push($id, { method => 'GetRPCMethods', id => $_[0] }) };
 
-    is session($t, $_), 204, "$_ is known" for 'S1', spread($cluster);
+    is $t->bare_session($_), 204, "$_ is known" for 'S1', spread($cluster);
     $push->('a');
     my $from = $cluster->owner($slot);
     my ($to) = grep { $_ != $from } $cluster->servers;
@@ -222,16 +211,16 @@ subtest 'a primary is killed' => sub {
     my @device = spread($cluster);
     my $dead = primary_of($cluster, $device[0]);
 
-    is session($t, $_), 204, "$_ is known" for @device;
+    is $t->bare_session($_), 204, "$_ is known" for @device;
     $dead->client->cmd('WAIT', 1, 1000);
     $dead->kill9;
-    isnt session($t, $device[0]), 204, 'its devices get no service';
-    is session($t, $device[1]), 204, 'others do';
+    isnt $t->bare_session($device[0]), 204, 'its devices get no service';
+    is $t->bare_session($device[1]), 204, 'others do';
     my $begin = time();
-    ok wait_for(sub { session($t, $device[0]) == 204 }, 20),
+    ok wait_for(sub { $t->bare_session($device[0]) == 204 }, 20),
         'until its replica has taken over';
     diag(sprintf('after %.1f s', time() - $begin));
-    is session($t, $_), 204, "$_ is served" for @device;
+    is $t->bare_session($_), 204, "$_ is served" for @device;
     isnt primary_of($cluster, $device[0]), $dead, 'by another server';
     $t->finish;
 };
@@ -250,11 +239,11 @@ subtest 'a primary gives its place to its replica' => sub {
     } $cluster->servers;
     my %status;
 
-    is session($t, $device), 204, 'a device is known';
+    is $t->bare_session($device), 204, 'a device is known';
     $replica->client->cmd('CLUSTER', 'FAILOVER');
     my $until = time() + 3;
     while (time() < $until) {
-        $status{session($t, $device)}++;
+        $status{$t->bare_session($device)}++;
         sleep(0.005);           # or it is taken for one without end
     }
     is_deeply [keys %status], [204], 'no session noticed';
@@ -275,13 +264,13 @@ subtest 'the start' => sub {
     my $first = $t->raw;
     $first->post(inform(serial => 'S1'), no_read => 1);
     sleep(0.1);
-    is session($t, 'S2'), 204, 'one address is nobody, one silent: the next';
+    is $t->bare_session('S2'), 204, 'one address is nobody, one silent: the next';
     is $first->read_response({})->status, 200, 'for all who wait';
     $t->quit;
 
     $t->node->{redis} = "$seed cluster partitions=32";
     $t->start;
-    is session($t, 'S1'), 503, 'another number of partitions';
+    is $t->bare_session('S1'), 503, 'another number of partitions';
     like $t->error_log, qr/says 64 partitions/, 'is refused';
     $t->quit;
 
@@ -289,7 +278,7 @@ subtest 'the start' => sub {
     $alone->start;
     $t->node->{redis} = '127.0.0.1:' . $alone->port . ' cluster';
     $t->start;
-    is session($t, 'S1'), 503, 'a Redis that is no Cluster';
+    is $t->bare_session('S1'), 503, 'a Redis that is no Cluster';
     like $t->error_log, qr/leave out "cluster"/, 'is said to be none';
     $t->finish;
 };

@@ -47,17 +47,6 @@ sub with_names {
 }
 
 
-# An Inform and an empty POST.
-sub session {
-    my ($t, $serial) = @_;
-    my $raw = $t->raw;
-    my $answer = $raw->post(inform(serial => $serial));
-
-    return $answer->status if $answer->status != 200;
-    return $raw->post('')->status;
-}
-
-
 sub partition_of {
     my ($cluster, $serial) = @_;
     return $cluster->slot_of("00D09E-Box-$serial") % 64;
@@ -95,7 +84,7 @@ subtest 'sessions, and slots that move' => sub {
     my @device = spread($cluster);
     my ($from, $to) = $cluster->servers;
 
-    is_deeply [grep { session($t, "S$_") != 204 } 1 .. 30], [],
+    is_deeply [grep { $t->bare_session("S$_") != 204 } 1 .. 30], [],
         'sessions of 30 devices';
     is_deeply [grep { my $n = $_; !grep { $_ eq $n } $dns->asked }
                @NAMES[0 .. 2]], [], 'each name was asked for';
@@ -107,7 +96,7 @@ subtest 'sessions, and slots that move' => sub {
     $cluster->move_slot($cluster->slot_of("{$partition}"), $to);
     like $from->client->try('GET', "{$partition}"),
         qr/^MOVED \d+ \Q$NAMES[1]\E:/, 'MOVED has a name';
-    is session($t, $device[0]), 204, 'and is followed';
+    is $t->bare_session($device[0]), 204, 'and is followed';
 
     my $slot = $cluster->slot_of("{$partition}");
     my $raw = $t->raw;
@@ -131,10 +120,10 @@ subtest 'a primary is killed' => sub {
     my @device = spread($cluster);
     my ($dead) = $cluster->servers;
 
-    is session($t, $_), 204, "$_ is known" for @device;
+    is $t->bare_session($_), 204, "$_ is known" for @device;
     $dead->client->cmd('WAIT', 1, 1000);
     $dead->kill9;
-    ok wait_for(sub { session($t, $device[0]) == 204 }, 20),
+    ok wait_for(sub { $t->bare_session($device[0]) == 204 }, 20),
         'its replica has taken over';
     my $port = ($cluster->servers)[3]->port;
     like $t->error_log, qr/Redis at $name:$port: connected/,
@@ -149,13 +138,13 @@ subtest 'an address changes' => sub {
     my @device = spread($cluster);
     my ($server) = $cluster->servers;
 
-    is session($t, $device[0]), 204, 'a session';
+    is $t->bare_session($device[0]), 204, 'a session';
     $dns->name($NAMES[0], '127.0.0.2');
     sleep(1.1);                         # what is remembered for a second
-    is session($t, $device[0]), 204, 'another name in DNS, the same connection';
+    is $t->bare_session($device[0]), 204, 'another name in DNS, the same connection';
     ok !grep({ $_ eq '127.0.0.2' } connections($server)), 'stays';
     cut($server);
-    is session($t, $device[0]), 204, 'the next one';
+    is $t->bare_session($device[0]), 204, 'the next one';
     ok scalar(grep { $_ eq '127.0.0.2' } connections($server)),
         'goes to the new address';
     $t->finish;
@@ -167,13 +156,13 @@ subtest 'DNS does not answer' => sub {
     my @device = spread($cluster);
     my (undef, $server) = $cluster->servers;
 
-    is session($t, $_), 204, "$_ is known" for @device;
+    is $t->bare_session($_), 204, "$_ is known" for @device;
     $dns->name($NAMES[1], 'silence');
     sleep(1.1);
     cut($server);
     my ($raw, $begin) = ($t->raw, time());
     $raw->post(inform(serial => $device[1]), no_read => 1);
-    is session($t, $device[0]), 204, 'a device of another node';
+    is $t->bare_session($device[0]), 204, 'a device of another node';
     cmp_ok time() - $begin, '<', patience(0.5), 'does not wait';
     is $raw->read_response({})->status, 503, 'one of this node is told so';
     cmp_ok time() - $begin, '<', patience(2), 'in time';
@@ -185,7 +174,7 @@ subtest 'DNS does not answer' => sub {
     sleep(0.2);
     ok $t->reload, 'a worker ends meanwhile';
     $dns->name($NAMES[1], '127.0.0.1');
-    ok wait_for(sub { session($t, $device[1]) == 204 }, 20), 'it is back';
+    ok wait_for(sub { $t->bare_session($device[1]) == 204 }, 20), 'it is back';
     $dns->name($NAMES[1], 'silence');
     sleep(1.1);
     cut($server);
@@ -203,25 +192,25 @@ subtest 'DNS knows no such name' => sub {
     my @device = spread($cluster);
     my ($server) = $cluster->servers;
 
-    is session($t, $_), 204, "$_ is known" for @device;
+    is $t->bare_session($_), 204, "$_ is known" for @device;
     $dns->name($NAMES[0], undef);
     sleep(1.1);
     cut($server);
     my $until = time() + 3;
     my %status;
     while (time() < $until) {
-        $status{session($t, $device[0])}++;
+        $status{$t->bare_session($device[0])}++;
         sleep(0.05);
     }
     is_deeply [keys %status], [503], 'no service';
-    is session($t, $device[1]), 204, 'but for devices of others';
+    is $t->bare_session($device[1]), 204, 'but for devices of others';
     my @lines = $t->error_log =~
         /Redis at \Q$NAMES[0]\E:\d+: lost: its name could not be resolved \(3: Host not found\)/g;
     is scalar @lines, 1, 'the log says it once';
     cmp_ok scalar(grep { $_ eq $NAMES[0] } $dns->asked), '<', 30,
         'and DNS is asked ever less';
     $dns->name($NAMES[0], '127.0.0.1');
-    ok wait_for(sub { session($t, $device[0]) == 204 }, 20), 'it is back';
+    ok wait_for(sub { $t->bare_session($device[0]) == 204 }, 20), 'it is back';
     $t->finish;
 };
 
@@ -243,7 +232,7 @@ subtest 'a name changes' => sub {
         $old = "new$i.example";
         sleep(1.1);
         cut($server);
-        ok wait_for(sub { session($t, $device[0]) == 204 }, 5), "served by $old";
+        ok wait_for(sub { $t->bare_session($device[0]) == 204 }, 5), "served by $old";
         like $t->error_log, qr/Redis at $old:\d+: connected/,
             'which is how DNS spells it';
     }
@@ -272,7 +261,7 @@ subtest 'what is no name' => sub {
         $proxy->rule(qr/^CLUSTER SLOTS/, "say *1\r\n*3\r\n:0\r\n:16383\r\n"
                      . "*2\r\n\$$n\r\n$host\r\n:" . $server->port, 1000);
         $t->reload;
-        is session($t, 'S1'), 503, qq{nobody is served by "$shown"};
+        is $t->bare_session('S1'), 503, qq{nobody is served by "$shown"};
         ok $proxy->hits, 'that was told';
     }
     my @lines = $t->error_log =~ /a node of the Cluster is "[^"]+", which is neither an address nor a host's name: set cluster-preferred-endpoint-type ip in Redis/g;
@@ -285,7 +274,7 @@ subtest 'what is no name' => sub {
 subtest 'without a resolver' => sub {
     my ($t, $cluster, $dns) = with_names(http => '');
 
-    is session($t, 'S1'), 503, 'no service';
+    is $t->bare_session('S1'), 503, 'no service';
     like $t->error_log, qr/a node of the Cluster is "redis\d\.cluster\.example", which is no address: set a resolver in nginx, or cluster-preferred-endpoint-type ip in Redis/,
         'the log says what to do';
     $t->finish;
@@ -318,15 +307,15 @@ subtest 'TLS: a certificate for the names' => sub {
                                          words => "tls tls_ca=$dir/ca.pem");
     my @device = spread($cluster);
 
-    is session($t, $_), 204, 'a name that is in it' for @device[0, 1];
-    is session($t, $device[2]), 503, 'one that is not';
+    is $t->bare_session($_), 204, 'a name that is in it' for @device[0, 1];
+    is $t->bare_session($device[2]), 503, 'one that is not';
     like $t->error_log, qr/Redis at \Q$NAMES[2]\E:\d+: lost: its certificate is not accepted: hostname mismatch/i,
         'is refused, though its address is';
     $t->quit;
 
     $t->node->{redis} .= " tls_name=$NAMES[0]";
     $t->start;
-    is session($t, $_), 204, 'tls_name= is for all of them' for @device;
+    is $t->bare_session($_), 204, 'tls_name= is for all of them' for @device;
     $t->finish;
 };
 

@@ -25,18 +25,8 @@ my $t = CWMP::Test->new(redis => 0, cwmp_redis => $set->address
                         . ' timeout=1500ms sentinel_password=eyes');
 
 
-sub session {
-    my ($serial) = @_;
-    my $raw = $t->raw;
-    my $answer = $raw->post(inform(serial => $serial));
-
-    return $answer->status if $answer->status != 200;
-    return $raw->post('')->status;
-}
-
-
 subtest 'the master is asked for' => sub {
-    is session('S1'), 204, 'a session';
+    is $t->bare_session('S1'), 204, 'a session';
     ok $set->master->client->cmd('EXISTS', 'cwmp:{0}:00D09E-Box-S1'),
         'the device is in the master';
     like $t->error_log, qr/the master is 127\.0\.0\.1/, 'the log says who';
@@ -52,8 +42,8 @@ subtest 'a failover that was ordered' => sub {
     wait_for(sub { $set->master != $old }, 20);
     my ($begin, $until) = (time(), time() + 20);
     while (time() < $until) {
-        $status{session('S1')}++;
-        last if $set->master != $old && session('S2') == 204
+        $status{$t->bare_session('S1')}++;
+        last if $set->master != $old && $t->bare_session('S2') == 204
                 && $set->master->client->cmd('EXISTS',
                                              'cwmp:{0}:00D09E-Box-S2');
         sleep(0.05);
@@ -72,12 +62,12 @@ subtest 'the master is killed' => sub {
     my $old = $set->master;
     wait_for(sub { $old->client->cmd('INFO', 'replication')
                    =~ /connected_slaves:2/ }, 20);
-    is session('S3'), 204, 'a session';
+    is $t->bare_session('S3'), 204, 'a session';
     $old->client->cmd('WAIT', 1, 1000);
     $old->kill9;
-    isnt session('S3'), 204, 'no service';
+    isnt $t->bare_session('S3'), 204, 'no service';
     my $begin = time();
-    ok wait_for(sub { session('S3') == 204 }, 30), 'until there is another';
+    ok wait_for(sub { $t->bare_session('S3') == 204 }, 30), 'until there is another';
     note sprintf('after %.1f s', time() - $begin);
     ok $set->master->client->cmd('EXISTS', 'cwmp:{0}:00D09E-Box-S3'),
         'which has the device';
@@ -92,13 +82,13 @@ subtest 'a Sentinel is gone' => sub {
     $first->kill9;
     $t->quit;
     $t->start;
-    is session('S4'), 204, 'the next one is asked';
+    is $t->bare_session('S4'), 204, 'the next one is asked';
     $t->quit;
 
     my ($words) = $t->node->{redis};
     $t->node->{redis} =~ s/sentinel=acs/sentinel=other/;
     $t->start;
-    is session('S4'), 503, 'another name';
+    is $t->bare_session('S4'), 503, 'another name';
     wait_for(sub { $t->error_log =~ /knows no master|refused SENTINEL/ });
     like $t->error_log, qr/knows no master "other"/, 'is not known';
 };

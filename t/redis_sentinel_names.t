@@ -32,16 +32,6 @@ my $t = CWMP::Test->new(redis => 0, workers => 1, http => $dns->resolver,
                         cwmp_redis => $set->address . ' timeout=1500ms');
 
 
-sub session {
-    my ($serial) = @_;
-    my $raw = $t->raw;
-    my $answer = $raw->post(inform(serial => $serial));
-
-    return $answer->status if $answer->status != 200;
-    return $raw->post('')->status;
-}
-
-
 sub has {
     my ($server, $serial) = @_;
     return $server->client->cmd('EXISTS', "cwmp:{0}:00D09E-Box-$serial");
@@ -49,7 +39,7 @@ sub has {
 
 
 subtest 'the master is a name' => sub {
-    is session('S1'), 204, 'a session';
+    is $t->bare_session('S1'), 204, 'a session';
     ok has($set->master, 'S1'), 'the device is in the master';
     like $t->error_log, qr/the master is 127\.1:\d+/, 'the log says who';
     like $t->error_log, qr/Redis at 127\.1:\d+: connected/, 'by its name';
@@ -61,18 +51,18 @@ subtest 'its address changes' => sub {
     $dns->name('127.1', '127.0.0.2');
     sleep(1.1);                         # what is remembered for a second
     $master->client->cmd('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-    is session('S1'), 204, 'a session';
+    is $t->bare_session('S1'), 204, 'a session';
     like $master->client->cmd('CLIENT', 'LIST'),
         qr/laddr=127\.0\.0\.2:.*name=cwmp:/, 'at the new one';
 
     $dns->name('127.1', undef);
     sleep(1.1);
     $master->client->cmd('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-    is session('S1'), 503, 'there is none';
+    is $t->bare_session('S1'), 503, 'there is none';
     like $t->error_log, qr/Redis at 127\.1:\d+: lost: its name could not be resolved \(3: Host not found\)/,
         'the log says so';
     $dns->name('127.1', '127.0.0.1');
-    ok wait_for(sub { session('S1') == 204 }, 20), 'it is back';
+    ok wait_for(sub { $t->bare_session('S1') == 204 }, 20), 'it is back';
 };
 
 
@@ -80,7 +70,7 @@ subtest 'a failover' => sub {
     my $old = $set->master;
     $old->client->cmd('WAIT', 2, 1000);
     $old->kill9;
-    ok wait_for(sub { session('S2') == 204 }, 30), 'another serves';
+    ok wait_for(sub { $t->bare_session('S2') == 204 }, 30), 'another serves';
     ok wait_for(sub { $set->master != $old }, 20), 'which is the master now';
     ok has($set->master, 'S2'), 'and has the device';
     ok has($set->master, 'S1'), 'with all others';

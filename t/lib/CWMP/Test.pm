@@ -39,6 +39,7 @@ use Test::More ();
 
 use CWMP::CPE;
 use CWMP::Daemon qw(wait_for free_port patience slurp);
+use CWMP::Envelope;
 use CWMP::Nginx;
 use CWMP::Raw;
 use CWMP::RedisServer;
@@ -218,6 +219,17 @@ sub raw {
     my ($self, $n, %opt) = @_;
     return CWMP::Raw->new(url => $self->url($n), timeout => patience(10),
                           %opt);
+}
+
+
+# An Inform and an empty POST, on a connection of their own: how that ends.
+sub bare_session {
+    my ($self, $serial) = @_;
+    my $raw = $self->raw;
+    my $answer = $raw->post(CWMP::Envelope::inform(serial => $serial));
+
+    return $answer->status if $answer->status != 200;
+    return $raw->post('')->status;
 }
 
 
