@@ -1,0 +1,115 @@
+/*
+ * TIME (4 bytes) RANDOM (8) MAC (16), in hex.  The MAC's key is that of an
+ * hour, made of the key file's: what was seen of one is worth nothing in the
+ * next, and nodes need not agree on when to change.
+ */
+
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "cwmp_nonce.h"
+
+#define CWMP_NONCE_SIGNED  (4 + CWMP_NONCE_RANDOM)
+#define CWMP_NONCE_MAC     16
+#define CWMP_NONCE_HOUR    3600
+#define CWMP_NONCE_AHEAD   5        /* seconds that nodes' clocks may differ */
+
+
+static cwmp_rc_t cwmp_nonce_mac(const cwmp_secret_key_t *key,
+    const cwmp_str_t *realm, const unsigned char *p, unsigned char *mac);
+static uint32_t cwmp_nonce_time(const unsigned char *p);
+
+
+cwmp_rc_t
+cwmp_nonce_make(const cwmp_secret_t *s, const cwmp_str_t *realm, uint32_t now,
+    const unsigned char *random, unsigned char *nonce)
+{
+    size_t         i;
+    unsigned char  raw[CWMP_NONCE_SIGNED + CWMP_SECRET_KEY];
+
+    for (i = 0; i < 4; i++) {
+        raw[i] = (unsigned char) (now >> (24 - 8 * i));
+    }
+
+    memcpy(raw + 4, random, CWMP_NONCE_RANDOM);
+
+    if (cwmp_nonce_mac(&s->keys[0], realm, raw, raw + CWMP_NONCE_SIGNED)
+        != CWMP_OK)
+    {
+        return CWMP_ERROR;
+    }
+
+    cwmp_secret_hex(raw, CWMP_NONCE_LEN / 2, nonce);
+
+    return CWMP_OK;
+}
+
+
+cwmp_nonce_rc_t
+cwmp_nonce_check(const cwmp_secret_t *s, const cwmp_str_t *realm,
+    uint32_t now, uint32_t lives, const cwmp_str_t *nonce, uint32_t *made)
+{
+    size_t         i;
+    unsigned char  raw[CWMP_NONCE_LEN / 2], mac[CWMP_SECRET_KEY];
+
+    if (nonce->len != CWMP_NONCE_LEN
+        || !cwmp_secret_unhex(nonce->data, nonce->len, raw))
+    {
+        return CWMP_NONCE_FOREIGN;
+    }
+
+    for (i = 0; i < s->n; i++) {
+        if (cwmp_nonce_mac(&s->keys[i], realm, raw, mac) == CWMP_OK
+            && CRYPTO_memcmp(mac, raw + CWMP_NONCE_SIGNED, CWMP_NONCE_MAC)
+               == 0)
+        {
+            break;
+        }
+    }
+
+    if (i == s->n) {
+        return CWMP_NONCE_FOREIGN;
+    }
+
+    *made = cwmp_nonce_time(raw);
+
+    return (*made <= now + CWMP_NONCE_AHEAD && *made + (uint64_t) lives >= now)
+           ? CWMP_NONCE_FRESH : CWMP_NONCE_STALE;
+}
+
+
+static cwmp_rc_t
+cwmp_nonce_mac(const cwmp_secret_key_t *key, const cwmp_str_t *realm,
+    const unsigned char *p, unsigned char *mac)
+{
+    int                  i;
+    uint32_t             hour = cwmp_nonce_time(p) / CWMP_NONCE_HOUR;
+    cwmp_str_t           parts[2];
+    unsigned char        of_hour[CWMP_SECRET_KEY], label[9] = "nonce";
+
+    for (i = 0; i < 4; i++) {
+        label[5 + i] = (unsigned char) (hour >> (24 - 8 * i));
+    }
+
+    parts[0].data = label;
+    parts[0].len = sizeof(label);
+
+    if (cwmp_secret_mac(key->key, parts, 1, of_hour) != CWMP_OK) {
+        return CWMP_ERROR;
+    }
+
+    parts[0].data = (unsigned char *) p;
+    parts[0].len = CWMP_NONCE_SIGNED;
+    parts[1] = *realm;
+
+    return cwmp_secret_mac(of_hour, parts, 2, mac);
+}
+
+
+static uint32_t
+cwmp_nonce_time(const unsigned char *p)
+{
+    return (uint32_t) p[0] << 24 | (uint32_t) p[1] << 16
+           | (uint32_t) p[2] << 8 | p[3];
+}

@@ -1,0 +1,226 @@
+/*
+ * The key file, what it seals, and nonces that verify themselves.  The values
+ * were made by another implementation (Python's hmac and cryptography).
+ */
+
+#include "cwmp_nonce.h"
+#include "cwmp_secret.h"
+#include "tap.h"
+
+#define KEY    "000102030405060708090a0b0c0d0e0f"                             \
+               "101112131415161718191a1b1c1d1e1f"
+#define OTHER  "ffeeddccbbaa99887766554433221100"                             \
+               "FFEEDDCCBBAA99887766554433221100"
+#define SEALED "s1.825de61b.000102030405060708090a0b2e2a0f2ab02b5028ff8d1562" \
+               "fc54cbd648ab2f0a2e5c"
+#define NONCE  "6b093c430001020304050607de53a41feef438abb4c74216c0341364"
+#define MADE   1795767363u
+
+
+static tap_arena_t   owner;
+static cwmp_arena_t  arena = { tap_alloc, &owner };
+static const unsigned char  bytes[12] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10,
+                                          11 };
+
+
+static cwmp_str_t
+str(const char *s)
+{
+    cwmp_str_t  r;
+
+    r.data = (unsigned char *) s;
+    r.len = strlen(s);
+
+    return r;
+}
+
+
+static cwmp_secret_t
+keys(const char *text)
+{
+    cwmp_secret_t  s;
+
+    if (cwmp_secret_read(&s, (const unsigned char *) text, strlen(text))
+        != CWMP_OK)
+    {
+        ok(0, "a key file: line %d %s", (int) s.line, s.reason);
+    }
+
+    return s;
+}
+
+
+static void
+refused(const char *text, int line, const char *reason)
+{
+    cwmp_secret_t  s;
+
+    is_num(cwmp_secret_read(&s, (const unsigned char *) text, strlen(text)),
+           CWMP_REFUSED, "a key file that is refused");
+    is_str(s.reason, reason, "... why");
+    is_num(s.line, line, "... where");
+}
+
+
+static void
+test_file(void)
+{
+    is_num(keys(KEY).n, 1, "a key");
+    is_num(keys("# ours\n\n " KEY "  # of May\r\n" OTHER "\n").n, 2,
+           "two, with comments");
+    is_mem(keys(KEY).keys[0].id, CWMP_SECRET_ID, "825de61b", "its name");
+
+    refused("", 0, "has no key");
+    refused("# " KEY "\n", 1, "has no key");
+    refused(KEY "0\n", 1, "is no key of 64 hex digits");
+    refused(KEY "\n" KEY "\n", 2, "is a key that was there already");
+    refused(KEY "\nx" KEY, 2, "is no key of 64 hex digits");
+}
+
+
+static const char *
+opened(const char *file, const char *name, const char *sealed)
+{
+    static char    text[64];
+    cwmp_str_t     n = str(name), from = str(sealed), value;
+    const char    *reason;
+    cwmp_secret_t  s = keys(file);
+
+    if (cwmp_secret_open(&s, &arena, &n, &from, &value, &reason) != CWMP_OK) {
+        return reason;
+    }
+
+    memcpy(text, value.data, value.len);
+    text[value.len] = '\0';
+
+    return text;
+}
+
+
+static void
+test_seal(void)
+{
+    cwmp_str_t     name = str("user/x"), value = str("secret"), out;
+    cwmp_secret_t  s = keys(KEY "\n" OTHER);
+
+    is_num(cwmp_secret_seal(&s, &arena, &name, bytes, &value, &out), CWMP_OK,
+           "a value is sealed");
+    is_mem(out.data, out.len, SEALED, "as others seal it");
+
+    is_str(opened(KEY, "user/x", SEALED), "secret", "and opens");
+    is_str(opened(OTHER "\n" KEY, "user/x", SEALED), "secret",
+           "by a key that is not the first any more");
+    is_str(opened(OTHER, "user/x", SEALED),
+           "is sealed with a key that the key file does not have",
+           "not by another key");
+    is_str(opened(KEY, "user/y", SEALED),
+           "was sealed for something else, or changed", "nor elsewhere");
+    is_str(opened(KEY, "user/x", "s1.825de61b.0001"), "is not sealed",
+           "one that is cut");
+    is_str(opened(KEY, "user/x", "secret"), "is not sealed", "a plain one");
+
+    value = str("");
+    is_num(cwmp_secret_seal(&s, &arena, &name, bytes, &value, &out), CWMP_OK,
+           "nothing is sealed");
+    ok(cwmp_secret_is_sealed(&out), "... and looks like it");
+}
+
+
+/* each byte of it changed, one after the other */
+
+static void
+test_changed(void)
+{
+    int      bad = 0;
+    char     copy[sizeof(SEALED)], *p;
+
+    for (p = copy; p < copy + sizeof(SEALED) - 1; p++) {
+        memcpy(copy, SEALED, sizeof(SEALED));
+        *p = (*p == '1') ? '2' : '1';
+        bad += strcmp(opened(KEY, "user/x", copy), "secret") == 0;
+    }
+
+    is_num(bad, 0, "none opens that was changed");
+}
+
+
+static int
+nonce(const char *file, const char *realm, uint32_t now, const char *text)
+{
+    uint32_t       made = 0;
+    cwmp_str_t     r = str(realm), n = str(text);
+    cwmp_secret_t  s = keys(file);
+    cwmp_nonce_rc_t  rc = cwmp_nonce_check(&s, &r, now, 60, &n, &made);
+
+    if (rc != CWMP_NONCE_FOREIGN) {
+        is_num(made, MADE, "... of its time");
+    }
+
+    return rc;
+}
+
+
+static void
+test_nonce(void)
+{
+    cwmp_str_t     realm = str("acs.example");
+    cwmp_secret_t  s = keys(KEY "\n" OTHER);
+    unsigned char  out[CWMP_NONCE_LEN];
+
+    is_num(cwmp_nonce_make(&s, &realm, MADE, bytes, out), CWMP_OK, "a nonce");
+    is_mem(out, sizeof(out), NONCE, "as others make it");
+
+    is_num(nonce(KEY, "acs.example", MADE, NONCE), CWMP_NONCE_FRESH,
+           "it is fresh");
+    is_num(nonce(OTHER "\n" KEY, "acs.example", MADE + 60, NONCE),
+           CWMP_NONCE_FRESH, "for a minute, by an older key, too");
+    is_num(nonce(KEY, "acs.example", MADE + 61, NONCE), CWMP_NONCE_STALE,
+           "AUTH-06 then stale");
+    is_num(nonce(KEY, "acs.example", MADE + 86400, NONCE), CWMP_NONCE_STALE,
+           "AUTH-06 and so it is a day later");
+    is_num(nonce(KEY, "acs.example", MADE - 5, NONCE), CWMP_NONCE_FRESH,
+           "a clock that is a little ahead");
+    is_num(nonce(KEY, "acs.example", MADE - 6, NONCE), CWMP_NONCE_STALE,
+           "... or more");
+    is_num(nonce(OTHER, "acs.example", MADE, NONCE), CWMP_NONCE_FOREIGN,
+           "another's key");
+    is_num(nonce(KEY, "example", MADE, NONCE), CWMP_NONCE_FOREIGN,
+           "another realm");
+    is_num(nonce(KEY, "acs.example", MADE, ""), CWMP_NONCE_FOREIGN, "none");
+}
+
+
+static void
+test_nonce_changed(void)
+{
+    int            bad = 0;
+    char           copy[sizeof(NONCE)], *p;
+    uint32_t       made;
+    cwmp_str_t     realm = str("acs.example"), n;
+    cwmp_secret_t  s = keys(KEY);
+
+    for (p = copy; p < copy + sizeof(NONCE) - 1; p++) {
+        memcpy(copy, NONCE, sizeof(NONCE));
+        *p = (*p == '1') ? '2' : '1';
+        n = str(copy);
+        bad += cwmp_nonce_check(&s, &realm, MADE, 60, &n, &made)
+               != CWMP_NONCE_FOREIGN;
+    }
+
+    is_num(bad, 0, "none is ours that was changed");
+}
+
+
+int
+main(void)
+{
+    test_file();
+    test_seal();
+    test_changed();
+    test_nonce();
+    test_nonce_changed();
+
+    tap_free(&owner);
+
+    return done();
+}
