@@ -2,6 +2,7 @@
  * What the files of the nginx side share: the configuration, and one POST's
  * context.  A POST's way through them:
  *
+ *   auth      who sends it, as HTTP knows it: before a body is read
  *   post      who sends it; opens a session, or goes on with one
  *   coding    what its headers say of the body's bytes
  *   body      reads the body into the parser
@@ -33,6 +34,7 @@
 #include "cwmp_inflate.h"
 #include "cwmp_keys.h"
 #include "cwmp_result.h"
+#include "cwmp_secret.h"
 #include "cwmp_task.h"
 #include "cwmp_version.h"
 #include "cwmp_write.h"
@@ -72,6 +74,7 @@ typedef struct {
 typedef struct {
     ngx_array_t                 redis;      /* of ngx_http_cwmp_redis_t * */
     ngx_msec_t                  slow;       /* Redis is, from this on; or 0 */
+    cwmp_secret_t              *secret;     /* the key file; or NULL */
     uint64_t                    worker;     /* random: no other has it */
     uint64_t                    nonce;      /* grows with each call */
     ngx_uint_t                  nrandom;    /* tokens that are left of */
@@ -88,11 +91,19 @@ typedef struct {
     size_t                      max_envelope;
     ngx_uint_t                  max_rpcs;
     ngx_uint_t                  fallback;
+    ngx_uint_t                  auth;
+    ngx_str_t                   realm;
+    ngx_uint_t                  behind_tls; /* a proxy before us has it */
+    ngx_uint_t                  without_qop;
     cwmp_limits_t               limits;
 } ngx_http_cwmp_loc_conf_t;
 
 #define NGX_HTTP_CWMP_FALLBACK_OFF         0
 #define NGX_HTTP_CWMP_FALLBACK_CONNECTION  1
+
+#define NGX_HTTP_CWMP_AUTH_OFF     0
+#define NGX_HTTP_CWMP_AUTH_DIGEST  1
+#define NGX_HTTP_CWMP_AUTH_BASIC   2
 
 
 #define NGX_HTTP_CWMP_CALLS   8     /* calls a POST may cost, before a 204 */
@@ -103,6 +114,7 @@ typedef struct {
 #define NGX_HTTP_CWMP_FOR_REDIS   1 /* so many chunks are unconfirmed */
 #define NGX_HTTP_CWMP_FOR_OTHERS  2 /* it is their turn */
 
+typedef struct ngx_http_cwmp_auth_s  ngx_http_cwmp_auth_t;
 typedef struct ngx_http_cwmp_ctx_s   ngx_http_cwmp_ctx_t;
 typedef struct ngx_http_cwmp_held_s  ngx_http_cwmp_held_t;
 
@@ -123,6 +135,9 @@ struct ngx_http_cwmp_ctx_s {
     ngx_http_request_t         *request;
     ngx_http_cwmp_loc_conf_t   *conf;
     cwmp_arena_t                arena;      /* the request's pool */
+
+    ngx_http_cwmp_auth_t       *auth;       /* its claim */
+    ngx_str_t                   user;       /* who it is, with "cwmp_auth" */
 
     ngx_chain_t               **body;       /* what is left of it */
     ngx_chain_t                *kept;       /* if it must be preserved */
@@ -183,13 +198,23 @@ struct ngx_http_cwmp_ctx_s {
     unsigned                    waits:1;    /* the step, for chunks */
     unsigned                    done:1;     /* it was answered */
     unsigned                    deferred:1; /* no RPC may follow */
+    unsigned                    proven:1;   /* its user, by this POST */
 };
 
 
 extern ngx_module_t  ngx_http_cwmp_module;
 
 
+/* ngx_http_cwmp_auth.c */
+char *ngx_http_cwmp_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_cwmp_secret_key(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_cwmp_access(ngx_http_request_t *r);
+ngx_uint_t ngx_http_cwmp_unproven(ngx_http_cwmp_ctx_t *ctx);
+ngx_int_t ngx_http_cwmp_auth_again(ngx_http_cwmp_ctx_t *ctx);
+
 /* ngx_http_cwmp_post.c */
+ngx_http_cwmp_ctx_t *ngx_http_cwmp_get_ctx(ngx_http_request_t *r);
 ngx_int_t ngx_http_cwmp_handler(ngx_http_request_t *r);
 void ngx_http_cwmp_free(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_disown(ngx_http_cwmp_ctx_t *ctx);

@@ -88,6 +88,20 @@ static ngx_command_t  ngx_http_cwmp_commands[] = {
       0,
       NULL },
 
+    { ngx_string("cwmp_auth"),
+      NGX_HTTP_CWMP_ANY|NGX_CONF_1MORE,
+      ngx_http_cwmp_auth,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("cwmp_secret_key"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_cwmp_secret_key,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("cwmp_overload"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_cwmp_overload,
@@ -152,8 +166,19 @@ static ngx_int_t
 ngx_http_cwmp_postconfiguration(ngx_conf_t *cf)
 {
     ngx_uint_t                  i;
+    ngx_http_handler_pt        *h;
     ngx_http_cwmp_redis_t     **redis;
+    ngx_http_core_main_conf_t  *core;
     ngx_http_cwmp_main_conf_t  *cmcf;
+
+    core = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&core->phases[NGX_HTTP_ACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    *h = ngx_http_cwmp_access;
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_cwmp_module);
     redis = cmcf->redis.elts;
@@ -221,6 +246,7 @@ ngx_http_cwmp_create_loc_conf(ngx_conf_t *cf)
     clcf->max_envelope = NGX_CONF_UNSET_SIZE;
     clcf->max_rpcs = NGX_CONF_UNSET_UINT;
     clcf->fallback = NGX_CONF_UNSET_UINT;
+    clcf->auth = NGX_CONF_UNSET_UINT;
 
     return clcf;
 }
@@ -244,6 +270,15 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_uint_value(conf->max_rpcs, prev->max_rpcs, 256);
     ngx_conf_merge_uint_value(conf->fallback, prev->fallback,
                               NGX_HTTP_CWMP_FALLBACK_OFF);
+
+    if (conf->auth == NGX_CONF_UNSET_UINT) {
+        conf->auth = prev->auth;
+        conf->realm = prev->realm;
+        conf->behind_tls = prev->behind_tls;
+        conf->without_qop = prev->without_qop;
+    }
+
+    ngx_conf_init_uint_value(conf->auth, NGX_HTTP_CWMP_AUTH_OFF);
 
     if (conf->serves.len == 0) {
         return NGX_CONF_OK;

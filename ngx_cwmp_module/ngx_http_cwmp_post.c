@@ -8,7 +8,7 @@
 #include <openssl/rand.h>
 
 
-static ngx_http_cwmp_ctx_t *ngx_http_cwmp_create_ctx(ngx_http_request_t *r);
+static ngx_int_t ngx_http_cwmp_begin(ngx_http_cwmp_ctx_t *ctx);
 static void *ngx_http_cwmp_alloc(void *owner, size_t size);
 static void ngx_http_cwmp_cleanup(void *data);
 static ngx_int_t ngx_http_cwmp_headers(ngx_http_cwmp_ctx_t *ctx);
@@ -56,8 +56,8 @@ ngx_http_cwmp_handler(ngx_http_request_t *r)
         return NGX_HTTP_BAD_REQUEST;
     }
 
-    ctx = ngx_http_cwmp_create_ctx(r);
-    if (ctx == NULL) {
+    ctx = ngx_http_cwmp_get_ctx(r);
+    if (ctx == NULL || ngx_http_cwmp_begin(ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -85,11 +85,18 @@ ngx_http_cwmp_handler(ngx_http_request_t *r)
 }
 
 
-static ngx_http_cwmp_ctx_t *
-ngx_http_cwmp_create_ctx(ngx_http_request_t *r)
+/* what a POST is, to its end */
+
+ngx_http_cwmp_ctx_t *
+ngx_http_cwmp_get_ctx(ngx_http_request_t *r)
 {
     ngx_http_cleanup_t   *cln;
     ngx_http_cwmp_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_cwmp_module);
+    if (ctx) {
+        return ctx;
+    }
 
     ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_cwmp_ctx_t));
     if (ctx == NULL) {
@@ -109,17 +116,6 @@ ngx_http_cwmp_create_ctx(ngx_http_request_t *r)
     cln->handler = ngx_http_cwmp_cleanup;
     cln->data = ctx;
 
-    ctx->envelope = cwmp_envelope_create(&ctx->arena, &ctx->conf->limits,
-                                         ngx_http_cwmp_row, ctx);
-    if (ctx->envelope == NULL) {
-        return NULL;
-    }
-
-    ctx->facts = cwmp_envelope_facts(ctx->envelope);
-    cwmp_result_init(&ctx->result, &ctx->arena);
-    XXH64_reset(&ctx->digest, 0);
-    XXH64_reset(&ctx->informed, 0);
-
     if (r->log_handler != ngx_http_cwmp_log_error) {
         ngx_http_cwmp_log_next = r->log_handler;
         r->log_handler = ngx_http_cwmp_log_error;
@@ -128,6 +124,26 @@ ngx_http_cwmp_create_ctx(ngx_http_request_t *r)
     ngx_http_set_ctx(r, ctx, ngx_http_cwmp_module);
 
     return ctx;
+}
+
+
+/* its body may be read */
+
+static ngx_int_t
+ngx_http_cwmp_begin(ngx_http_cwmp_ctx_t *ctx)
+{
+    ctx->envelope = cwmp_envelope_create(&ctx->arena, &ctx->conf->limits,
+                                         ngx_http_cwmp_row, ctx);
+    if (ctx->envelope == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->facts = cwmp_envelope_facts(ctx->envelope);
+    cwmp_result_init(&ctx->result, &ctx->arena);
+    XXH64_reset(&ctx->digest, 0);
+    XXH64_reset(&ctx->informed, 0);
+
+    return NGX_OK;
 }
 
 
@@ -199,7 +215,12 @@ ngx_http_cwmp_take(ngx_http_cwmp_ctx_t *ctx)
 
     ngx_http_cwmp_disown(ctx);
 
-    if (!ngx_http_cwmp_is_inform(ctx) && ctx->id.len == 0) {
+    if (ngx_http_cwmp_is_inform(ctx) && ngx_http_cwmp_unproven(ctx)) {
+        (void) ngx_http_cwmp_auth_again(ctx);
+        ngx_http_cwmp_reply_error(ctx, NGX_HTTP_UNAUTHORIZED,
+                                  "an Inform must say who it is from");
+
+    } else if (!ngx_http_cwmp_is_inform(ctx) && ctx->id.len == 0) {
         ngx_http_cwmp_no_session(ctx);
 
     } else if (ngx_http_cwmp_headers(ctx) != NGX_OK) {

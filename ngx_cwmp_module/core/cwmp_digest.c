@@ -497,3 +497,10 @@ cwmp_digest_hash(const cwmp_digest_algorithm_t *a, const cwmp_str_t **parts,
 
     return CWMP_OK;
 }
+
+
+int
+cwmp_digest_is_md5(const cwmp_digest_t *d)
+{
+    return d->algorithm->md == EVP_md5;
+}

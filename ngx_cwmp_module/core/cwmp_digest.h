@@ -63,6 +63,9 @@ cwmp_rc_t cwmp_digest_response(const cwmp_digest_t *d,
     const cwmp_str_t *method, const cwmp_str_t *secret, unsigned char *buf,
     cwmp_str_t *response);
 
+/* of the algorithms that keep an MD5 of the password, or of SHA-256 */
+int cwmp_digest_is_md5(const cwmp_digest_t *d);
+
 /* OK: the header's response is that one.  Takes the same time wherever they
    differ.  REFUSED: it is not */
 cwmp_rc_t cwmp_digest_check(const cwmp_digest_t *d, const cwmp_str_t *method,

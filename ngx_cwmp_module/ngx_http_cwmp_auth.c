@@ -1,0 +1,740 @@
+/*
+ * Who is asking?  HTTP authentication of CPEs (RFC 7616, 7617; TR-069 A6
+ * 3.4.4), in the access phase: before a body is read.
+ *
+ * The credentials of a user are read from Redis once for a connection, which
+ * keeps them for a minute at most.  A POST with them is proven.  One without,
+ * on such a connection, may go on with a session, whose token proves the rest,
+ * and may open none (ngx_http_cwmp_unproven): a balancer's connection carries
+ * many CPEs.
+ *
+ * Knows users; which device a user is, and what was used twice, the step says.
+ */
+
+#include "ngx_http_cwmp.h"
+#include "cwmp_digest.h"
+#include "cwmp_nonce.h"
+
+#include <openssl/crypto.h>
+#include <openssl/rand.h>
+
+
+#define NGX_HTTP_CWMP_USER_MAX   256    /* bytes of a name: those of an ID */
+#define NGX_HTTP_CWMP_KEPT       60     /* seconds */
+#define NGX_HTTP_CWMP_NONCE_LIVES      60
+#define NGX_HTTP_CWMP_NONCE_LIVES_TLS  300
+
+
+/* what a user's record says; in the order of cwmp_user_1's answer */
+typedef struct {
+    ngx_str_t               md5;        /* H(A1) */
+    ngx_str_t               sha256;
+    ngx_str_t               basic;
+    u_char                  text[3 * CWMP_DIGEST_HEX];
+} ngx_http_cwmp_credentials_t;
+
+#define NGX_HTTP_CWMP_CREDENTIALS  3
+
+
+/* a connection's; found again through its pool */
+typedef struct {
+    ngx_str_t                     user;
+    u_char                        name[NGX_HTTP_CWMP_USER_MAX];
+    time_t                        until;    /* credentials may be used */
+    time_t                        proven;   /* ... and a POST was */
+    ngx_http_cwmp_credentials_t   credentials;
+} ngx_http_cwmp_peer_t;
+
+
+/* one POST's */
+struct ngx_http_cwmp_auth_s {
+    ngx_http_request_t           *request;
+    ngx_http_cwmp_loc_conf_t     *conf;
+    ngx_http_cwmp_main_conf_t    *main;
+    ngx_http_cwmp_peer_t         *peer;
+    ngx_cwmp_redis_cmd_t         *cmd;
+    cwmp_arena_t                  arena;
+    cwmp_digest_t                 digest;
+    ngx_str_t                     user;     /* as it claims */
+    ngx_int_t                     rc;       /* of the look-up */
+    uint32_t                      made;     /* the nonce; Unix time */
+    unsigned                      stale:1;
+};
+
+
+static ngx_int_t ngx_http_cwmp_auth_begin(ngx_http_cwmp_ctx_t *ctx);
+static ngx_int_t ngx_http_cwmp_auth_absent(ngx_http_cwmp_ctx_t *ctx);
+static ngx_int_t ngx_http_cwmp_auth_digest(ngx_http_cwmp_auth_t *a,
+    ngx_str_t *header);
+static ngx_int_t ngx_http_cwmp_auth_basic(ngx_http_cwmp_auth_t *a,
+    ngx_str_t *header);
+static ngx_int_t ngx_http_cwmp_auth_ask(ngx_http_cwmp_auth_t *a);
+static void ngx_http_cwmp_auth_asked(void *data, redisReply *reply,
+    const char *error);
+static ngx_int_t ngx_http_cwmp_auth_take(ngx_http_cwmp_auth_t *a,
+    redisReply *reply);
+static void ngx_http_cwmp_auth_cleanup(void *data);
+static ngx_int_t ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx);
+static ngx_int_t ngx_http_cwmp_auth_check_digest(ngx_http_cwmp_auth_t *a);
+static ngx_int_t ngx_http_cwmp_auth_check_basic(ngx_http_cwmp_auth_t *a);
+static ngx_int_t ngx_http_cwmp_auth_challenge(ngx_http_cwmp_auth_t *a);
+static ngx_http_cwmp_peer_t *ngx_http_cwmp_peer(ngx_connection_t *c,
+    ngx_uint_t make);
+static void ngx_http_cwmp_peer_cleanup(void *data);
+
+
+static const struct {
+    const char   *name;
+    ngx_int_t   (*read)(ngx_http_cwmp_auth_t *a, ngx_str_t *header);
+    ngx_int_t   (*check)(ngx_http_cwmp_auth_t *a);
+} ngx_http_cwmp_schemes[] = {
+    { "off", NULL, NULL },
+    { "digest", ngx_http_cwmp_auth_digest, ngx_http_cwmp_auth_check_digest },
+    { "basic", ngx_http_cwmp_auth_basic, ngx_http_cwmp_auth_check_basic }
+};
+
+
+/* nginx calls it once more when Redis has answered */
+
+ngx_int_t
+ngx_http_cwmp_access(ngx_http_request_t *r)
+{
+    ngx_http_cwmp_ctx_t       *ctx;
+    ngx_http_cwmp_loc_conf_t  *conf;
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_cwmp_module);
+
+    if (!conf->acs || conf->auth == NGX_HTTP_CWMP_AUTH_OFF || r != r->main
+        || r->method != NGX_HTTP_POST)
+    {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_cwmp_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->auth == NULL) {
+        return ngx_http_cwmp_auth_begin(ctx);
+    }
+
+    if (ctx->auth->cmd) {
+        return NGX_AGAIN;
+    }
+
+    return ngx_http_cwmp_auth_check(ctx);
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_auth_begin(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_int_t              rc;
+    ngx_str_t             *header;
+    ngx_http_request_t    *r;
+    ngx_http_cwmp_auth_t  *a;
+
+    r = ctx->request;
+
+    a = ngx_pcalloc(r->pool, sizeof(ngx_http_cwmp_auth_t));
+    if (a == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->auth = a;
+    a->request = r;
+    a->conf = ctx->conf;
+    a->main = ngx_http_get_module_main_conf(r, ngx_http_cwmp_module);
+    a->arena = ctx->arena;
+
+    if (r->headers_in.authorization == NULL) {
+        return ngx_http_cwmp_auth_absent(ctx);
+    }
+
+    header = &r->headers_in.authorization->value;
+
+    rc = ngx_http_cwmp_schemes[ctx->conf->auth].read(a, header);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    a->peer = ngx_http_cwmp_peer(r->connection, 1);
+    if (a->peer == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (a->peer->until >= ngx_time()
+        && a->peer->user.len == a->user.len
+        && ngx_memcmp(a->peer->user.data, a->user.data, a->user.len) == 0)
+    {
+        return ngx_http_cwmp_auth_check(ctx);
+    }
+
+    return ngx_http_cwmp_auth_ask(a);
+}
+
+
+/* goes on with a session, on a connection that has proven its user? */
+
+static ngx_int_t
+ngx_http_cwmp_auth_absent(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_http_cwmp_peer_t  *peer;
+
+    peer = ngx_http_cwmp_peer(ctx->request->connection, 0);
+
+    if (peer == NULL || peer->proven + NGX_HTTP_CWMP_KEPT < ngx_time()) {
+        return ngx_http_cwmp_auth_challenge(ctx->auth);
+    }
+
+    ctx->user.data = ngx_pnalloc(ctx->request->pool, peer->user.len);
+    if (ctx->user.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->user.len = peer->user.len;
+    ngx_memcpy(ctx->user.data, peer->user.data, peer->user.len);
+
+    return NGX_OK;
+}
+
+
+/* an Inform, or none that goes on with a session: it must prove who it is */
+
+ngx_uint_t
+ngx_http_cwmp_unproven(ngx_http_cwmp_ctx_t *ctx)
+{
+    return ctx->conf->auth != NGX_HTTP_CWMP_AUTH_OFF && !ctx->proven;
+}
+
+
+/* --- what the header says ----------------------------------------------- */
+
+static ngx_int_t
+ngx_http_cwmp_auth_digest(ngx_http_cwmp_auth_t *a, ngx_str_t *header)
+{
+    cwmp_rc_t          rc;
+    uint32_t           lives;
+    cwmp_str_t         realm;
+    ngx_connection_t  *c;
+    const cwmp_str_t  *fields = a->digest.fields;
+
+    c = a->request->connection;
+
+    rc = cwmp_digest_parse(&a->arena, header->data, header->len, &a->digest);
+
+    if (rc == CWMP_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc == CWMP_REFUSED) {
+        ngx_log_error(NGX_LOG_INFO, c->log, 0, "Authorization: %s",
+                      a->digest.reason);
+        return ngx_http_cwmp_auth_challenge(a);
+    }
+
+    if (a->digest.count == 0 && !a->conf->without_qop) {
+        ngx_log_error(NGX_LOG_INFO, c->log, 0, "Authorization: digest without "
+                      "qop, which \"cwmp_auth digest without_qop\" allows");
+        return ngx_http_cwmp_auth_challenge(a);
+    }
+
+    realm.data = a->conf->realm.data;
+    realm.len = a->conf->realm.len;
+
+    if (fields[CWMP_DIGEST_REALM].len != realm.len
+        || ngx_memcmp(fields[CWMP_DIGEST_REALM].data, realm.data, realm.len)
+           != 0
+        || fields[CWMP_DIGEST_USERNAME].len == 0
+        || fields[CWMP_DIGEST_USERNAME].len > NGX_HTTP_CWMP_USER_MAX)
+    {
+        ngx_log_error(NGX_LOG_INFO, c->log, 0, "Authorization: another realm, "
+                      "or no user name of 1 to 256 bytes");
+        return ngx_http_cwmp_auth_challenge(a);
+    }
+
+    lives = c->ssl || a->conf->behind_tls ? NGX_HTTP_CWMP_NONCE_LIVES_TLS
+                                          : NGX_HTTP_CWMP_NONCE_LIVES;
+
+    switch (cwmp_nonce_check(a->main->secret, &realm, (uint32_t) ngx_time(),
+                             lives, &fields[CWMP_DIGEST_NONCE], &a->made))
+    {
+    case CWMP_NONCE_STALE:
+        a->stale = 1;
+        /* fall through */
+
+    case CWMP_NONCE_FOREIGN:
+        return ngx_http_cwmp_auth_challenge(a);
+
+    case CWMP_NONCE_FRESH:
+        break;
+    }
+
+    a->user.data = fields[CWMP_DIGEST_USERNAME].data;
+    a->user.len = fields[CWMP_DIGEST_USERNAME].len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_auth_basic(ngx_http_cwmp_auth_t *a, ngx_str_t *header)
+{
+    ngx_int_t            rc;
+    ngx_http_request_t  *r = a->request;
+
+    rc = ngx_http_auth_basic_user(r);
+
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc == NGX_DECLINED || r->headers_in.user.len == 0
+        || r->headers_in.user.len > NGX_HTTP_CWMP_USER_MAX)
+    {
+        return ngx_http_cwmp_auth_challenge(a);
+    }
+
+    a->user = r->headers_in.user;
+
+    return NGX_OK;
+}
+
+
+/* --- credentials --------------------------------------------------------- */
+
+static ngx_int_t
+ngx_http_cwmp_auth_ask(ngx_http_cwmp_auth_t *a)
+{
+    ngx_str_t               argv[4];
+    const char             *error;
+    ngx_pool_cleanup_t     *cln;
+    ngx_http_request_t     *r = a->request;
+    ngx_http_cwmp_redis_t  *redis = a->conf->redis;
+
+    ngx_str_set(&argv[0], "FCALL_RO");
+    ngx_str_set(&argv[1], "cwmp_user_1");
+    ngx_str_set(&argv[2], "1");
+
+    argv[3].data = ngx_pnalloc(r->pool, redis->conf->prefix.len + a->user.len
+                                        + sizeof(":user:{}") - 1);
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+
+    if (argv[3].data == NULL || cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    argv[3].len = ngx_sprintf(argv[3].data, "%V:user:{%V}",
+                              &redis->conf->prefix, &a->user)
+                  - argv[3].data;
+
+    a->cmd = ngx_cwmp_redis_send(redis->client, argv, 4,
+                                 ngx_http_cwmp_auth_asked, a, &error);
+    if (a->cmd == NULL) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "the CPE cannot be authenticated: %s", error);
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    cln->handler = ngx_http_cwmp_auth_cleanup;
+    cln->data = a;
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_cwmp_auth_asked(void *data, redisReply *reply, const char *error)
+{
+    ngx_http_cwmp_auth_t  *a = data;
+
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r = a->request;
+
+    c = r->connection;
+    a->cmd = NULL;
+
+    ngx_http_set_log_request(c->log, r);
+
+    a->rc = NGX_HTTP_SERVICE_UNAVAILABLE;
+
+    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, c->log, 0,
+                      "the CPE cannot be authenticated: %s",
+                      reply ? reply->str : error);
+    } else {
+        a->rc = ngx_http_cwmp_auth_take(a, reply);
+    }
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* the peer's, unless the user is unknown; they were bounded by the function */
+
+static ngx_int_t
+ngx_http_cwmp_auth_take(ngx_http_cwmp_auth_t *a, redisReply *reply)
+{
+    u_char                *p;
+    size_t                 i;
+    ngx_str_t             *field;
+    redisReply            *e;
+    ngx_http_cwmp_peer_t  *peer = a->peer;
+
+    peer->until = 0;
+    peer->proven = 0;
+
+    if (reply->type != REDIS_REPLY_ARRAY
+        || reply->elements < NGX_HTTP_CWMP_CREDENTIALS)
+    {
+        return NGX_DECLINED;
+    }
+
+    field = &peer->credentials.md5;
+    p = peer->credentials.text;
+
+    for (i = 0; i < NGX_HTTP_CWMP_CREDENTIALS; i++) {
+        e = reply->element[i];
+
+        field[i].data = p;
+        field[i].len = 0;
+
+        if (e->type == REDIS_REPLY_STRING && e->len <= CWMP_DIGEST_HEX) {
+            field[i].len = e->len;
+            p = ngx_cpymem(p, e->str, e->len);
+        }
+    }
+
+    peer->user.data = peer->name;
+    peer->user.len = a->user.len;
+    ngx_memcpy(peer->name, a->user.data, a->user.len);
+    peer->until = ngx_time() + NGX_HTTP_CWMP_KEPT;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_cwmp_auth_cleanup(void *data)
+{
+    ngx_http_cwmp_auth_t  *a = data;
+
+    if (a->cmd) {
+        ngx_cwmp_redis_forget(a->cmd);
+        a->cmd = NULL;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_http_cwmp_auth_t  *a = ctx->auth;
+
+    if (a->rc != NGX_OK && a->rc != NGX_DECLINED) {
+        return a->rc;
+    }
+
+    if (a->rc == NGX_DECLINED
+        || ngx_http_cwmp_schemes[ctx->conf->auth].check(a) != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
+                      "the CPE's user name or password is wrong");
+        return ngx_http_cwmp_auth_challenge(a);
+    }
+
+    a->peer->proven = ngx_time();
+    ctx->user = a->user;
+    ctx->proven = 1;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_auth_check_digest(ngx_http_cwmp_auth_t *a)
+{
+    cwmp_str_t   method, secret;
+    ngx_str_t   *kept;
+
+    kept = cwmp_digest_is_md5(&a->digest) ? &a->peer->credentials.md5
+                                          : &a->peer->credentials.sha256;
+
+    method.data = a->request->method_name.data;
+    method.len = a->request->method_name.len;
+    secret.data = kept->data;
+    secret.len = kept->len;
+
+    return (kept->len && cwmp_digest_check(&a->digest, &method, &secret)
+                         == CWMP_OK)
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* the record has a digest of the password that only a key of ours makes */
+
+static ngx_int_t
+ngx_http_cwmp_auth_check_basic(ngx_http_cwmp_auth_t *a)
+{
+    size_t          i;
+    ngx_str_t      *kept = &a->peer->credentials.basic;
+    cwmp_str_t      parts[3] = { cwmp_string("basic"), { 0, NULL },
+                                 { 0, NULL } };
+    cwmp_secret_t  *s = a->main->secret;
+    unsigned char   mac[CWMP_SECRET_KEY], hex[2 * CWMP_SECRET_KEY];
+
+    parts[1].data = a->user.data;
+    parts[1].len = a->user.len;
+    parts[2].data = a->request->headers_in.passwd.data;
+    parts[2].len = a->request->headers_in.passwd.len;
+
+    for (i = 0; i < s->n && kept->len == sizeof(hex); i++) {
+
+        if (cwmp_secret_mac(s->keys[i].key, parts, 3, mac) != CWMP_OK) {
+            return NGX_DECLINED;
+        }
+
+        cwmp_secret_hex(mac, sizeof(mac), hex);
+
+        if (CRYPTO_memcmp(hex, kept->data, sizeof(hex)) == 0) {
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* --- the answer to who did not -------------------------------------------- */
+
+static ngx_int_t
+ngx_http_cwmp_auth_challenge(ngx_http_cwmp_auth_t *a)
+{
+    u_char      *p;
+    ngx_str_t    value;
+    cwmp_str_t   realm;
+    u_char       random[CWMP_NONCE_RANDOM], nonce[CWMP_NONCE_LEN];
+
+    realm.data = a->conf->realm.data;
+    realm.len = a->conf->realm.len;
+
+    p = ngx_pnalloc(a->request->pool, realm.len + CWMP_NONCE_LEN + 128);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    value.data = p;
+
+    if (a->conf->auth == NGX_HTTP_CWMP_AUTH_BASIC) {
+        p = ngx_sprintf(p, "Basic realm=\"%V\"", &a->conf->realm);
+
+    } else {
+        if (RAND_bytes(random, sizeof(random)) != 1
+            || cwmp_nonce_make(a->main->secret, &realm, (uint32_t) ngx_time(),
+                               random, nonce)
+               != CWMP_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        p = ngx_sprintf(p, "Digest realm=\"%V\", qop=\"auth\", nonce=\"%*s\", "
+                        "algorithm=MD5%s", &a->conf->realm, sizeof(nonce),
+                        nonce, a->stale ? ", stale=true" : "");
+    }
+
+    value.len = p - value.data;
+
+    if (ngx_http_cwmp_add_header(a->request, "WWW-Authenticate", &value)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_HTTP_UNAUTHORIZED;
+}
+
+
+/* NGX_OK: the header was added, for an answer of the caller's */
+
+ngx_int_t
+ngx_http_cwmp_auth_again(ngx_http_cwmp_ctx_t *ctx)
+{
+    return ngx_http_cwmp_auth_challenge(ctx->auth) == NGX_HTTP_UNAUTHORIZED
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+/* --- the connection --------------------------------------------------------- */
+
+static ngx_http_cwmp_peer_t *
+ngx_http_cwmp_peer(ngx_connection_t *c, ngx_uint_t make)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = c->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_cwmp_peer_cleanup) {
+            return cln->data;
+        }
+    }
+
+    cln = make ? ngx_pool_cleanup_add(c->pool, sizeof(ngx_http_cwmp_peer_t))
+               : NULL;
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(cln->data, sizeof(ngx_http_cwmp_peer_t));
+    cln->handler = ngx_http_cwmp_peer_cleanup;
+
+    return cln->data;
+}
+
+
+static void
+ngx_http_cwmp_peer_cleanup(void *data)
+{
+    ngx_explicit_memzero(data, sizeof(ngx_http_cwmp_peer_t));
+}
+
+
+/* --- directives --------------------------------------------------------------- */
+
+/* cwmp_auth off | (basic | digest [without_qop]) [REALM] [behind_tls]; */
+
+char *
+ngx_http_cwmp_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_cwmp_loc_conf_t  *clcf = conf;
+
+    ngx_str_t   *value;
+    ngx_uint_t   i, j;
+
+    if (clcf->auth != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 0; i < 3; i++) {
+        if (ngx_strcmp(value[1].data, ngx_http_cwmp_schemes[i].name) == 0) {
+            clcf->auth = i;
+        }
+    }
+
+    if (clcf->auth == NGX_CONF_UNSET_UINT) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\" in "
+                           "\"cwmp_auth\": use off, basic or digest",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_str_set(&clcf->realm, "cwmp");
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_strcmp(value[i].data, "behind_tls") == 0) {
+            clcf->behind_tls = 1;
+
+        } else if (ngx_strcmp(value[i].data, "without_qop") == 0
+                   && clcf->auth == NGX_HTTP_CWMP_AUTH_DIGEST)
+        {
+            clcf->without_qop = 1;
+
+        } else if (i == 2) {
+            clcf->realm = value[i];
+
+        } else {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter "
+                               "\"%V\" in \"cwmp_auth\": use [REALM] "
+                               "[behind_tls] [without_qop]", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    for (j = 0; j < clcf->realm.len; j++) {
+        if (clcf->realm.data[j] < ' ' || clcf->realm.data[j] > '~'
+            || clcf->realm.data[j] == '"' || clcf->realm.data[j] == '\\')
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid realm \"%V\" in "
+                               "\"cwmp_auth\": use printable ASCII without "
+                               "\" and \\", &clcf->realm);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* cwmp_secret_key FILE; read once, by the master */
+
+char *
+ngx_http_cwmp_secret_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_cwmp_main_conf_t  *cmcf = conf;
+
+    ssize_t     n;
+    ngx_fd_t    fd;
+    ngx_str_t  *value;
+    cwmp_rc_t   rc;
+    u_char      text[4096];
+
+    if (cmcf->secret) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_conf_full_name(cf->cycle, &value[1], 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    cmcf->secret = ngx_pcalloc(cf->pool, sizeof(cwmp_secret_t));
+    if (cmcf->secret == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    fd = ngx_open_file(value[1].data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    n = (fd == NGX_INVALID_FILE) ? -1 : ngx_read_fd(fd, text, sizeof(text));
+
+    if (n == -1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno, "\"%V\" cannot be "
+                           "read: make it with (umask 77; openssl rand -hex "
+                           "32 > FILE)", &value[1]);
+
+    } else if (n == sizeof(text)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" has 4096 bytes or "
+                           "more: it is no key file", &value[1]);
+
+    } else {
+        rc = cwmp_secret_read(cmcf->secret, text, n);
+
+        if (rc == CWMP_OK) {
+            (void) ngx_close_file(fd);
+            ngx_explicit_memzero(text, sizeof(text));
+            return NGX_CONF_OK;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\", line %uz: %s; make "
+                           "a key with openssl rand -hex 32", &value[1],
+                           cmcf->secret->line,
+                           rc == CWMP_REFUSED ? cmcf->secret->reason
+                                              : "out of memory");
+    }
+
+    if (fd != NGX_INVALID_FILE) {
+        (void) ngx_close_file(fd);
+    }
+
+    ngx_explicit_memzero(text, sizeof(text));
+
+    return NGX_CONF_ERROR;
+}
