@@ -211,7 +211,8 @@ char *ngx_http_cwmp_secret_key(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 ngx_int_t ngx_http_cwmp_access(ngx_http_request_t *r);
 ngx_uint_t ngx_http_cwmp_unproven(ngx_http_cwmp_ctx_t *ctx);
-ngx_int_t ngx_http_cwmp_auth_again(ngx_http_cwmp_ctx_t *ctx);
+ngx_int_t ngx_http_cwmp_auth_arg(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args);
+void ngx_http_cwmp_auth_refuse(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t stale);
 
 /* ngx_http_cwmp_post.c */
 ngx_http_cwmp_ctx_t *ngx_http_cwmp_get_ctx(ngx_http_request_t *r);

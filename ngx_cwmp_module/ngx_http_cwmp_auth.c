@@ -562,13 +562,51 @@ ngx_http_cwmp_auth_challenge(ngx_http_cwmp_auth_t *a)
 }
 
 
-/* NGX_OK: the header was added, for an answer of the caller's */
+/* a POST whose body was read */
+
+void
+ngx_http_cwmp_auth_refuse(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t stale)
+{
+    ctx->auth->stale = stale;
+
+    if (ngx_http_cwmp_auth_challenge(ctx->auth) != NGX_HTTP_UNAUTHORIZED) {
+        ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                  "no challenge");
+        return;
+    }
+
+    ngx_http_cwmp_reply_error(ctx, NGX_HTTP_UNAUTHORIZED,
+                              "say who it is from, again");
+}
+
+
+/*
+ * For the step: the nonce's time and random bytes, its count, and the user;
+ * "- 0 USER" where nothing is used up.
+ */
 
 ngx_int_t
-ngx_http_cwmp_auth_again(ngx_http_cwmp_ctx_t *ctx)
+ngx_http_cwmp_auth_arg(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
 {
-    return ngx_http_cwmp_auth_challenge(ctx->auth) == NGX_HTTP_UNAUTHORIZED
-           ? NGX_OK : NGX_ERROR;
+    u_char            *p;
+    ngx_str_t          nonce = ngx_string("-");
+    const cwmp_str_t  *field;
+
+    if (ctx->proven && ctx->auth->digest.count) {
+        field = &ctx->auth->digest.fields[CWMP_DIGEST_NONCE];
+        nonce.data = field->data;
+        nonce.len = CWMP_NONCE_PUBLIC;
+    }
+
+    p = ngx_pnalloc(args->pool, nonce.len + ctx->user.len + NGX_INT64_LEN + 2);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_cwmp_arg(args, p,
+                             ngx_sprintf(p, "%V %uD %V", &nonce,
+                                         ctx->auth->digest.count, &ctx->user)
+                             - p);
 }
 
 

@@ -216,9 +216,7 @@ ngx_http_cwmp_take(ngx_http_cwmp_ctx_t *ctx)
     ngx_http_cwmp_disown(ctx);
 
     if (ngx_http_cwmp_is_inform(ctx) && ngx_http_cwmp_unproven(ctx)) {
-        (void) ngx_http_cwmp_auth_again(ctx);
-        ngx_http_cwmp_reply_error(ctx, NGX_HTTP_UNAUTHORIZED,
-                                  "an Inform must say who it is from");
+        ngx_http_cwmp_auth_refuse(ctx, 0);
 
     } else if (!ngx_http_cwmp_is_inform(ctx) && ctx->id.len == 0) {
         ngx_http_cwmp_no_session(ctx);

@@ -30,6 +30,10 @@ static void ngx_http_cwmp_verb_unknown(ngx_http_cwmp_ctx_t *ctx,
     redisReply *reply);
 static void ngx_http_cwmp_verb_later(ngx_http_cwmp_ctx_t *ctx,
     redisReply *reply);
+static void ngx_http_cwmp_verb_stale(ngx_http_cwmp_ctx_t *ctx,
+    redisReply *reply);
+static void ngx_http_cwmp_verb_denied(ngx_http_cwmp_ctx_t *ctx,
+    redisReply *reply);
 
 
 static const struct {
@@ -45,7 +49,9 @@ static const struct {
     { "rpc", 9, ngx_http_cwmp_order, NULL, 0, 0 },
     { "end", 2, ngx_http_cwmp_verb_end, ngx_http_cwmp_end, 0, 0 },
     { "unknown", 2, ngx_http_cwmp_verb_unknown, NULL, 0, 0 },
-    { "later", 2, ngx_http_cwmp_verb_later, NULL, 1, 1 }
+    { "later", 2, ngx_http_cwmp_verb_later, NULL, 1, 1 },
+    { "stale", 2, ngx_http_cwmp_verb_stale, NULL, 0, 0 },
+    { "denied", 2, ngx_http_cwmp_verb_denied, NULL, 0, 0 }
 };
 
 
@@ -89,9 +95,13 @@ ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx)
         return;
     }
 
-    args = ngx_http_cwmp_call(ctx, ctx->request->pool, "cwmp_step_2");
+    args = ngx_http_cwmp_call(ctx, ctx->request->pool,
+                              ctx->auth ? "cwmp_step_3" : "cwmp_step_2");
 
-    if (args && ngx_http_cwmp_step_args(ctx, args) != NGX_OK) {
+    if (args
+        && (ngx_http_cwmp_step_args(ctx, args) != NGX_OK
+            || (ctx->auth && ngx_http_cwmp_auth_arg(ctx, args) != NGX_OK)))
+    {
         args = NULL;
     }
 
@@ -509,6 +519,26 @@ ngx_http_cwmp_verb_later(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 
     ngx_http_cwmp_reply_error(ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
                               "too many sessions: try again later");
+}
+
+
+/* the CPE proves itself once more, and sends the same again */
+
+static void
+ngx_http_cwmp_verb_stale(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
+{
+    ngx_http_cwmp_auth_refuse(ctx, 1);
+}
+
+
+/* says nothing that an attacker does not know */
+
+static void
+ngx_http_cwmp_verb_denied(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
+{
+    ctx->request->keepalive = 0;
+
+    ngx_http_cwmp_reply_error(ctx, NGX_HTTP_FORBIDDEN, "refused");
 }
 
 

@@ -11,7 +11,8 @@
 #include "cwmp_secret.h"
 
 #define CWMP_NONCE_RANDOM  8        /* bytes */
-#define CWMP_NONCE_LEN     56       /* characters, lower case hex */
+#define CWMP_NONCE_LEN     56       /* characters, lower case hex; */
+#define CWMP_NONCE_PUBLIC  24       /* of them time and random bytes */
 
 
 typedef enum {
