@@ -95,6 +95,7 @@ typedef struct {
     ngx_str_t                   realm;
     ngx_uint_t                  behind_tls; /* a proxy before us has it */
     ngx_uint_t                  without_qop;
+    ngx_http_complex_value_t   *identity;
     cwmp_limits_t               limits;
 } ngx_http_cwmp_loc_conf_t;
 
@@ -210,6 +211,7 @@ char *ngx_http_cwmp_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_cwmp_secret_key(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 ngx_int_t ngx_http_cwmp_access(ngx_http_request_t *r);
+ngx_int_t ngx_http_cwmp_identified(ngx_http_cwmp_ctx_t *ctx);
 ngx_uint_t ngx_http_cwmp_unproven(ngx_http_cwmp_ctx_t *ctx);
 ngx_int_t ngx_http_cwmp_auth_arg(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args);
 void ngx_http_cwmp_auth_refuse(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t stale);
@@ -282,6 +284,7 @@ void ngx_http_cwmp_reply_answer(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_reply_fault(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t code);
 void ngx_http_cwmp_reply_not_understood(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_reply_empty(ngx_http_cwmp_ctx_t *ctx);
+void ngx_http_cwmp_reply_denied(ngx_http_cwmp_ctx_t *ctx);  /* says nothing */
 void ngx_http_cwmp_reply_away(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_reply_error(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t status,
     const char *reason);

@@ -30,10 +30,17 @@ typedef struct {
     ngx_str_t               md5;        /* H(A1) */
     ngx_str_t               sha256;
     ngx_str_t               basic;
-    u_char                  text[3 * CWMP_DIGEST_HEX];
+    ngx_str_t               device;     /* it is this one, or "...*" */
+    u_char                  text[3 * CWMP_DIGEST_HEX
+                                 + NGX_HTTP_CWMP_USER_MAX];
 } ngx_http_cwmp_credentials_t;
 
-#define NGX_HTTP_CWMP_CREDENTIALS  3
+#define NGX_HTTP_CWMP_CREDENTIALS  4
+
+
+static const size_t  ngx_http_cwmp_credentials_max[] = {
+    CWMP_DIGEST_HEX, CWMP_DIGEST_HEX, CWMP_DIGEST_HEX, NGX_HTTP_CWMP_USER_MAX
+};
 
 
 /* a connection's; found again through its pool */
@@ -56,6 +63,7 @@ struct ngx_http_cwmp_auth_s {
     cwmp_arena_t                  arena;
     cwmp_digest_t                 digest;
     ngx_str_t                     user;     /* as it claims */
+    cwmp_str_t                    device;   /* that the user is */
     ngx_int_t                     rc;       /* of the look-up */
     uint32_t                      made;     /* the nonce; Unix time */
     unsigned                      stale:1;
@@ -75,6 +83,7 @@ static ngx_int_t ngx_http_cwmp_auth_take(ngx_http_cwmp_auth_t *a,
     redisReply *reply);
 static void ngx_http_cwmp_auth_cleanup(void *data);
 static ngx_int_t ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx);
+static ngx_int_t ngx_http_cwmp_auth_device(ngx_http_cwmp_auth_t *a);
 static ngx_int_t ngx_http_cwmp_auth_check_digest(ngx_http_cwmp_auth_t *a);
 static ngx_int_t ngx_http_cwmp_auth_check_basic(ngx_http_cwmp_auth_t *a);
 static ngx_int_t ngx_http_cwmp_auth_challenge(ngx_http_cwmp_auth_t *a);
@@ -407,7 +416,9 @@ ngx_http_cwmp_auth_take(ngx_http_cwmp_auth_t *a, redisReply *reply)
         field[i].data = p;
         field[i].len = 0;
 
-        if (e->type == REDIS_REPLY_STRING && e->len <= CWMP_DIGEST_HEX) {
+        if (e->type == REDIS_REPLY_STRING
+            && e->len <= ngx_http_cwmp_credentials_max[i])
+        {
             field[i].len = e->len;
             p = ngx_cpymem(p, e->str, e->len);
         }
@@ -451,9 +462,75 @@ ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx)
         return ngx_http_cwmp_auth_challenge(a);
     }
 
+    if (ngx_http_cwmp_auth_device(a) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     a->peer->proven = ngx_time();
     ctx->user = a->user;
     ctx->proven = 1;
+
+    return NGX_OK;
+}
+
+
+/* the record's, or what its name says; a copy: the connection may serve others
+   before the Inform's body is there */
+
+static ngx_int_t
+ngx_http_cwmp_auth_device(ngx_http_cwmp_auth_t *a)
+{
+    ngx_str_t  *device = &a->peer->credentials.device;
+
+    if (device->len == 0) {
+        device = &a->user;
+    }
+
+    a->device.data = ngx_pstrdup(a->request->pool, device);
+    a->device.len = device->len;
+
+    return a->device.data ? NGX_OK : NGX_ERROR;
+}
+
+
+/*
+ * May this POST speak for the device that its Inform names?  NGX_DECLINED: its
+ * user, or what cwmp_identity says of the connection, is another one.
+ */
+
+ngx_int_t
+ngx_http_cwmp_identified(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_str_t   value;
+    cwmp_str_t  name;
+
+    if (ctx->conf->auth != NGX_HTTP_CWMP_AUTH_OFF
+        && !cwmp_identity_means(&ctx->auth->device, &ctx->id))
+    {
+        ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
+                      "user \"%V\" informs as another device", &ctx->user);
+        return NGX_DECLINED;
+    }
+
+    if (ctx->conf->identity == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(ctx->request, ctx->conf->identity, &value)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    name.data = value.data;
+    name.len = value.len;
+
+    if (!cwmp_identity_means(&name, &ctx->id)) {
+        ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
+                      "\"cwmp_identity\" is \"%V\": it informs as another "
+                      "device", &value);
+        return NGX_DECLINED;
+    }
 
     return NGX_OK;
 }

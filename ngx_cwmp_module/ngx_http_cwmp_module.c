@@ -95,6 +95,13 @@ static ngx_command_t  ngx_http_cwmp_commands[] = {
       0,
       NULL },
 
+    { ngx_string("cwmp_identity"),
+      NGX_HTTP_CWMP_ANY|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_cwmp_loc_conf_t, identity),
+      NULL },
+
     { ngx_string("cwmp_secret_key"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_cwmp_secret_key,
@@ -280,6 +287,10 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_conf_init_uint_value(conf->auth, NGX_HTTP_CWMP_AUTH_OFF);
 
+    if (conf->identity == NULL) {
+        conf->identity = prev->identity;
+    }
+
     if (conf->serves.len == 0) {
         return NGX_CONF_OK;
     }
@@ -289,6 +300,18 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                            "\"%V\" needs \"cwmp_redis\": say where Redis "
                            "is, e.g. cwmp_redis 127.0.0.1:6379;",
                            &conf->serves);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_cwmp_is_acs(conf) && conf->auth != NGX_HTTP_CWMP_AUTH_OFF
+        && ((ngx_http_cwmp_main_conf_t *)
+            ngx_http_conf_get_module_main_conf(cf, ngx_http_cwmp_module))
+           ->secret == NULL)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"cwmp_auth\" needs a key "
+                           "that all nodes share: make it with (umask 77; "
+                           "openssl rand -hex 32 > FILE), and say "
+                           "cwmp_secret_key FILE; in http");
         return NGX_CONF_ERROR;
     }
 

@@ -296,6 +296,11 @@ ngx_http_cwmp_open(ngx_http_cwmp_ctx_t *ctx)
         return;
     }
 
+    if (rc == CWMP_OK && ngx_http_cwmp_identified(ctx) != NGX_OK) {
+        ngx_http_cwmp_reply_denied(ctx);
+        return;
+    }
+
     cwmp_version_choose(ctx->facts, &ctx->cwmp);
 
     if (rc == CWMP_OK && ctx->cwmp.version == CWMP_VERSION_NONE) {

@@ -155,6 +155,15 @@ ngx_http_cwmp_reply_empty(ngx_http_cwmp_ctx_t *ctx)
 }
 
 
+void
+ngx_http_cwmp_reply_denied(ngx_http_cwmp_ctx_t *ctx)
+{
+    ctx->request->keepalive = 0;
+
+    ngx_http_cwmp_reply_error(ctx, NGX_HTTP_FORBIDDEN, "refused");
+}
+
+
 /* for people and for the CPE's own log: what was wrong, in one line */
 
 void

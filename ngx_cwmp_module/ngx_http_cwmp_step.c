@@ -531,14 +531,10 @@ ngx_http_cwmp_verb_stale(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 }
 
 
-/* says nothing that an attacker does not know */
-
 static void
 ngx_http_cwmp_verb_denied(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 {
-    ctx->request->keepalive = 0;
-
-    ngx_http_cwmp_reply_error(ctx, NGX_HTTP_FORBIDDEN, "refused");
+    ngx_http_cwmp_reply_denied(ctx);
 }
 
 

@@ -113,6 +113,49 @@ cwmp_identity_oui(cwmp_str_t *oui, unsigned char six[CWMP_OUI_MAX])
 
 
 int
+cwmp_identity_means(const cwmp_str_t *name, const cwmp_str_t *id)
+{
+    size_t          i, len, hex;
+    unsigned char   c;
+
+    len = name->len;
+
+    if (len && name->data[len - 1] == '*') {
+        len--;
+
+        if (len <= CWMP_OUI_MAX || id->len < len) {
+            return 0;
+        }
+
+    } else if (len != id->len) {
+        return 0;
+    }
+
+    for (i = 0, hex = CWMP_OUI_MAX; i < len; i++) {
+        c = name->data[i];
+
+        if (hex) {
+            hex--;
+
+            if (c >= 'a' && c <= 'z') {
+                c -= 'a' - 'A';
+            }
+        }
+
+        if (c != id->data[i]) {
+            return 0;
+        }
+
+        if (c == '%') {
+            hex = 2;
+        }
+    }
+
+    return len != 0;
+}
+
+
+int
 cwmp_identity_valid(const unsigned char *p, size_t len)
 {
     size_t  n;

@@ -29,6 +29,13 @@ cwmp_rc_t cwmp_identity(cwmp_arena_t *arena, const cwmp_str_t *oui,
    then oui becomes its six digits, else it stays; six must live as long */
 void cwmp_identity_oui(cwmp_str_t *oui, unsigned char six[CWMP_OUI_MAX]);
 
+/*
+ * Does a name, as people and CPEs write it, mean this device?  The OUI and the
+ * digits of %XX in either case; a name that ends in '*' means all whose ID
+ * begins so, but at least an OUI and its '-'.
+ */
+int cwmp_identity_means(const cwmp_str_t *name, const cwmp_str_t *id);
+
 /* is this an ID that cwmp_identity() could have built? (charset, length) */
 int cwmp_identity_valid(const unsigned char *p, size_t len);
 

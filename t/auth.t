@@ -1,0 +1,290 @@
+#!/usr/bin/perl
+
+# HTTP authentication of CPEs, over two nodes in turn: who is let in, what is
+# used twice, who goes on with whose session.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use File::Temp qw(tempdir);
+use Test::More;
+
+use CWMP::Auth qw(key_file nonce);
+use CWMP::Raw ':build';
+use CWMP::Test qw(wait_for);
+
+my $REALM = 'acs.example';
+my $dir = tempdir(CLEANUP => 1);
+my $key = key_file("$dir/key");
+my $t = CWMP::Test->new(nodes => 2, http => "cwmp_secret_key $dir/key;",
+    server => qq{cwmp_auth digest $REALM;
+        location = /old { cwmp_auth digest $REALM without_qop; cwmp_acs; }
+        location = /basic { cwmp_auth basic $REALM behind_tls; cwmp_acs; }});
+my $redis = $t->redis;
+my $n = 0;
+
+# a device whose credentials are known, a connection, and one to the other node
+sub device {
+    my (%opt) = @_;
+    my $serial = 'S' . ++$n;
+    my $auth = CWMP::Auth->new(user => "00D09E-Box-$serial", password => 'pw');
+    $auth->store($redis, realm => $REALM, %opt);
+    return ($auth, inform(serial => $serial), $t->raw(0), $t->raw(1));
+}
+
+sub known { return $redis->cmd('EXISTS', "cwmp:{0}:$_[0]{user}") }
+
+sub stale {
+    my ($answer) = @_;
+    return $answer->status . ' '
+           . (($answer->header('WWW-Authenticate') // '') =~ /stale=true/
+              ? 'stale' : 'anew');
+}
+
+
+subtest 'AUTH-01 the challenge' => sub {
+    my ($auth, $inform, $raw) = device();
+    my $answer = $raw->post($inform);
+    is $answer->status, 401, 'AUTH-01 an Inform without a word of who it is';
+    like $answer->header('WWW-Authenticate'),
+        qr/^Digest realm="acs\.example", qop="auth", nonce="[0-9a-f]{56}", algorithm=MD5$/,
+        'AUTH-01 Digest, qop and MD5';
+    unlike join(' ', map { "@$_" } @{ $answer->headers }), qr/Basic/i,
+        'AUTH-01 and no Basic';
+    is $raw->post('')->status, 401, 'AUTH-10 so it is for an empty POST';
+    ok !known($auth), 'nothing is stored';
+};
+
+
+subtest 'AUTH-02 who is let in' => sub {
+    my ($auth, $inform, $raw, $other) = device();
+    my $answer = $other->post($inform);
+    $answer = $raw->post($inform, headers => [$auth->answer($answer)]);
+    is $answer->status, 200, 'AUTH-02 the right answer to another node\'s nonce';
+    is $answer->method, 'InformResponse', 'AUTH-02 an InformResponse';
+
+    ($auth, $inform, $raw) = device();
+    $auth->{algorithm} = 'SHA-256';
+    $answer = $raw->post($inform, headers => [$auth->answer($raw->post($inform))]);
+    is $answer->status, 200, 'AUTH-02 SHA-256';
+};
+
+
+subtest 'AUTH-03 who is not' => sub {
+    my ($auth, $inform, $raw) = device();
+    $auth->challenge($raw->post($inform));
+
+    for my $wrong ([password => 'px'], [user => '00D09E-Box-Nobody'],
+                   [realm => 'other'], [nonce => 'abcdef0123456789'],
+                   [nonce => '0' x 56], [user => 'x' x 257], [user => ''])
+    {
+        my $answer = $raw->post($inform, headers => [$auth->header(@$wrong)]);
+        is stale($answer), '401 anew',
+            "AUTH-03 another $wrong->[0]: " . substr($wrong->[1], 0, 20);
+    }
+    for my $header ('Digest', 'Digest username=', 'Basic eDp5', "Bearer \xff")
+    {
+        is $raw->post($inform, headers => [['Authorization', $header]])->status,
+            401, "AUTH-03 '$header'";
+    }
+    ok !known($auth), 'AUTH-03 no session, nothing is stored';
+    is $raw->post($inform, headers => [$auth->header])->status, 200,
+        'AUTH-03 the right one is, after all these';
+};
+
+
+subtest 'AUTH-04 what is used twice' => sub {
+    my ($auth, $inform, $raw, $other) = device();
+    my $header = $auth->answer($raw->post($inform));
+    is $raw->post($inform, headers => [$header])->status, 200, 'once';
+    is stale($other->post($inform, headers => [$header])), '401 stale',
+        'AUTH-04 on another connection, to another node: the same bytes';
+    is stale($t->raw(0)->post(inform(serial => 'S' . $n, event => '1 BOOT'),
+                              headers => [$header])), '401 stale',
+        'AUTH-04 other bytes with it';
+    is stale($raw->post('', headers => [$header])), '401 stale',
+        'AUTH-04 in the session itself';
+    is $raw->post('', headers => [$auth->header])->status, 204,
+        'AUTH-05 the next count goes on with it';
+
+    my $seventh = $auth->header(count => 7);
+    is $raw->post($inform, headers => [$seventh])->status, 200, 'count 7';
+    is stale($raw->post('', headers => [$auth->header(count => 6)])),
+        '401 stale', 'AUTH-04 a lower count, never seen';
+
+    # more nonces than are remembered: the oldest are not taken again
+    my @used;
+    for my $ago (reverse 1 .. 12) {
+        push @used, { nonce => nonce($key, $REALM, time() - $ago), count => 1 };
+        $auth->{realm} = $REALM;
+        my $h = $auth->header(%{ $used[-1] });
+        $raw->post($inform, headers => [$h]);
+    }
+    is_deeply [map { stale($other->post($inform,
+                                        headers => [$auth->header(%$_)])) }
+               @used], [('401 stale') x @used],
+        'AUTH-04 none of a dozen nonces is taken twice';
+};
+
+
+subtest 'AUTH-05 a session with an Authorization in each POST' => sub {
+    my ($auth, $inform, $raw, $other) = device();
+    $redis->push_task($auth->{user}, map {
+        { id => "t$_", method => 'GetParameterValues',
+          ParameterNames => ["Device.P$_"] } } 1 .. 5);
+    $auth->challenge($raw->post($inform));
+    my $answer = $raw->post($inform, headers => [$auth->header]);
+    $answer = $raw->post('', headers => [$auth->header]);
+    for my $i (1 .. 5) {
+        $answer = $raw->post(gpv_response($answer->id,
+                                          ["Device.P$i", 'string', 'v']),
+                             headers => [$auth->header]);
+    }
+    is $answer->status, 204, 'AUTH-05 goes to its end';
+    is $redis->result($auth->{user}, 't5')->{status}, 'done', 'all is done';
+};
+
+
+subtest 'AUTH-06 old nonces' => sub {
+    my ($auth, $inform, $raw) = device();
+    $auth->{realm} = $REALM;
+    for my $old (66, 86400) {
+        my $nonce = nonce($key, $REALM, time() - $old);
+        is stale($raw->post($inform, headers => [$auth->header(nonce => $nonce)])),
+            '401 stale', "AUTH-06 one of $old seconds ago";
+    }
+    my $nonce = nonce($key, $REALM, time() - 50);
+    is $raw->post($inform, headers => [$auth->header(nonce => $nonce)])->status,
+        200, 'AUTH-06 one of 50 seconds ago is good';
+};
+
+
+subtest 'AUTH-09 whose device it is' => sub {
+    my ($auth, $inform, $raw) = device();
+    my $answer = $raw->post(inform(serial => 'Victim'),
+        headers => [$auth->answer($raw->post($inform))]);
+    is $answer->status, 403, 'AUTH-09 an Inform of another device';
+    is $answer->body, "refused\n", 'AUTH-09 which is told nothing';
+    is $redis->cmd('EXISTS', 'cwmp:{0}:00D09E-Box-Victim'), 0,
+        'AUTH-09 nothing is stored';
+
+    ($auth, $inform, $raw) = device(device => '00D09E-Box-Named');
+    $answer = $raw->post(inform(serial => 'Named'),
+                         headers => [$auth->answer($raw->post($inform))]);
+    is $answer->status, 200, 'AUTH-08 a user whose record names the device';
+    is $t->raw(0)->post($inform, headers => [$auth->header])->status, 403,
+        'AUTH-09 ... is no other, also not the one of its name';
+};
+
+
+subtest 'SES-20 whose session it is' => sub {
+    my ($auth, $inform, $raw, $other) = device();
+    my ($thief) = device();
+    $redis->push_task($auth->{user}, { id => 'r', method => 'Reboot' });
+    my $cookie = $raw->post($inform,
+                            headers => [$auth->answer($raw->post($inform))])
+                     ->header('Set-Cookie') =~ s/;.*//r;
+    my $answer = $other->post('', cookie => $cookie,
+        headers => [$thief->answer($other->post(''))]);
+    is $answer->status, 403, 'SES-20 a token of A with the credentials of B';
+    is $t->raw(1)->post('', cookie => $cookie)->status, 401,
+        'SES-20 ... or with none';
+    is $raw->post('')->method, 'Reboot', 'SES-20 A goes on with it';
+};
+
+
+subtest 'AUTH-14 another connection' => sub {
+    my ($auth, $inform, $raw, $other) = device();
+    $redis->push_task($auth->{user}, { id => 'r', method => 'GetRPCMethods' });
+    my $cookie = $raw->post($inform,
+                            headers => [$auth->answer($raw->post($inform))])
+                     ->header('Set-Cookie') =~ s/;.*//r;
+    my $answer = $other->post('', cookie => $cookie);
+    is $answer->status, 401, 'AUTH-14 has to say who it is';
+    $answer = $other->post('', cookie => $cookie,
+                           headers => [$auth->answer($answer)]);
+    is $answer->method, 'GetRPCMethods', 'AUTH-14 and goes on with the session';
+};
+
+
+subtest 'a connection that has proven its user' => sub {
+    my ($auth, $inform, $raw) = device();
+    my ($next, $informs) = device();
+    $raw->post($inform, headers => [$auth->answer($raw->post($inform))]);
+    is $raw->post('')->status, 204, 'the session goes on without a word';
+    is $raw->post($inform)->status, 401, 'but none is opened without';
+    is $raw->post($informs, headers => [$next->answer($raw->post($inform))])
+           ->status, 200, 'another user on the same connection';
+    is $raw->post($inform)->status, 401, 'opens none for the first one';
+};
+
+
+subtest 'AUTH-13 without qop' => sub {
+    my ($auth, $inform, $raw) = device();
+    my $answer = $raw->post($inform);
+    my $header = $auth->answer($answer, qop => 0);
+    is $raw->post($inform, headers => [$header])->status, 401,
+        'AUTH-13 is refused';
+    $auth->{uri} = '/old';
+    my $url = $t->url(0) =~ s/cwmp$/old/r;
+    $raw = CWMP::Raw->new(url => $url);
+    $header = $auth->answer($raw->post($inform), qop => 0);
+    is $raw->post($inform, headers => [$header])->status, 200,
+        'AUTH-13 but where it is allowed';
+};
+
+
+subtest 'AUTH-07 Basic' => sub {
+    my ($auth, $inform) = device();
+    $redis->cmd('HSET', "cwmp:user:{$auth->{user}}", 'basic', $auth->keyed($key));
+    my $raw = CWMP::Raw->new(url => $t->url(0) =~ s/cwmp$/basic/r);
+    my $answer = $raw->post($inform);
+    is $answer->header('WWW-Authenticate'), 'Basic realm="acs.example"',
+        'AUTH-07 is asked for';
+    is $raw->post($inform, headers => [$auth->basic('px')])->status, 401,
+        'AUTH-07 a wrong password';
+    is $raw->post($inform, headers => [$auth->basic])->status, 200,
+        'AUTH-07 the right one';
+};
+
+
+SKIP: {
+    skip 'no curl', 1 unless `curl --version 2>/dev/null`;
+
+    subtest 'AUTH-10 curl' => sub {
+        my ($auth, $inform) = device();
+        open my $file, '>', "$dir/inform" or die $!;
+        print $file $inform;
+        close $file;
+        my $curl = sub {
+            my ($how, $password, $url) = @_;
+            return qx{curl -s -o $dir/out -w '%{http_code}' $how -u '$auth->{user}:$password' -H 'Content-Type: text/xml' --data-binary \@$dir/inform $url};
+        };
+        is $curl->('--digest', 'pw', $t->url(0)), 200, 'AUTH-10 --digest';
+        is $curl->('--digest', 'px', $t->url(1)), 401, 'AUTH-03 ... wrong';
+        is $curl->('--anyauth', 'pw', $t->url(1)), 200, '--anyauth';
+        $redis->cmd('HSET', "cwmp:user:{$auth->{user}}", 'basic',
+                    $auth->keyed($key));
+        my $basic = $t->url(0) =~ s/cwmp$/basic/r;
+        is $curl->('--basic', 'pw', $basic), 200, 'AUTH-07 --basic';
+        is $curl->('--basic', 'px', $basic), 401, 'AUTH-07 ... wrong';
+    };
+}
+
+subtest 'one look at Redis for a connection' => sub {
+    my ($auth, $inform, $raw) = device();
+    my $looks = sub { $redis->cmd('INFO', 'commandstats')
+                      =~ /cmdstat_fcall_ro:calls=(\d+)/ ? $1 : 0 };
+    $auth->challenge($raw->post($inform));
+    my $before = $looks->();
+    $raw->post($inform, headers => [$auth->header]);
+    $raw->post('', headers => [$auth->header]);
+    $raw->post($inform, headers => [$auth->header]) for 1 .. 3;
+    is $looks->() - $before, 1, 'for five POSTs';
+};
+
+$t->expect_log(qr/the CPE's user name or password is wrong/);
+done_testing;
