@@ -75,6 +75,8 @@ typedef struct {
     ngx_array_t                 redis;      /* of ngx_http_cwmp_redis_t * */
     ngx_msec_t                  slow;       /* Redis is, from this on; or 0 */
     cwmp_secret_t              *secret;     /* the key file; or NULL */
+    ngx_array_t                *in_clear;   /* servers where passwords are sent
+                                               as they are */
     uint64_t                    worker;     /* random: no other has it */
     uint64_t                    nonce;      /* grows with each call */
     ngx_uint_t                  nrandom;    /* tokens that are left of */
@@ -210,6 +212,8 @@ extern ngx_module_t  ngx_http_cwmp_module;
 char *ngx_http_cwmp_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_cwmp_secret_key(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+ngx_int_t ngx_http_cwmp_auth_in_clear(ngx_conf_t *cf);
+ngx_int_t ngx_http_cwmp_auth_listeners(ngx_conf_t *cf);
 ngx_int_t ngx_http_cwmp_access(ngx_http_request_t *r);
 ngx_int_t ngx_http_cwmp_identified(ngx_http_cwmp_ctx_t *ctx);
 ngx_uint_t ngx_http_cwmp_unproven(ngx_http_cwmp_ctx_t *ctx);

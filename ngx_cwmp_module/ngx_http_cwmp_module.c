@@ -187,6 +187,10 @@ ngx_http_cwmp_postconfiguration(ngx_conf_t *cf)
 
     *h = ngx_http_cwmp_access;
 
+    if (ngx_http_cwmp_auth_listeners(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_cwmp_module);
     redis = cmcf->redis.elts;
 
@@ -312,6 +316,12 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                            "that all nodes share: make it with (umask 77; "
                            "openssl rand -hex 32 > FILE), and say "
                            "cwmp_secret_key FILE; in http");
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->auth == NGX_HTTP_CWMP_AUTH_BASIC && !conf->behind_tls
+        && ngx_http_cwmp_auth_in_clear(cf) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 

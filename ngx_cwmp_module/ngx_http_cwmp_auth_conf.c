@@ -1,0 +1,233 @@
+/*
+ * The directives of authentication: what they may say, and that no password
+ * goes through a listener in clear.
+ */
+
+#include "ngx_http_cwmp.h"
+
+
+/* in the order of NGX_HTTP_CWMP_AUTH_OFF, ... */
+static const char  *ngx_http_cwmp_auths[] = { "off", "digest", "basic" };
+
+
+/* cwmp_auth off | (basic | digest [without_qop]) [REALM] [behind_tls]; */
+
+char *
+ngx_http_cwmp_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_cwmp_loc_conf_t  *clcf = conf;
+
+    ngx_str_t   *value;
+    ngx_uint_t   i, j;
+
+    if (clcf->auth != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 0; i < 3; i++) {
+        if (ngx_strcmp(value[1].data, ngx_http_cwmp_auths[i]) == 0) {
+            clcf->auth = i;
+        }
+    }
+
+    if (clcf->auth == NGX_CONF_UNSET_UINT) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid value \"%V\" in "
+                           "\"cwmp_auth\": use off, basic or digest",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_str_set(&clcf->realm, "cwmp");
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_strcmp(value[i].data, "behind_tls") == 0) {
+            clcf->behind_tls = 1;
+
+        } else if (ngx_strcmp(value[i].data, "without_qop") == 0
+                   && clcf->auth == NGX_HTTP_CWMP_AUTH_DIGEST)
+        {
+            clcf->without_qop = 1;
+
+        } else if (i == 2) {
+            clcf->realm = value[i];
+
+        } else {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter "
+                               "\"%V\" in \"cwmp_auth\": use [REALM] "
+                               "[behind_tls] [without_qop]", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    for (j = 0; j < clcf->realm.len; j++) {
+        if (clcf->realm.data[j] < ' ' || clcf->realm.data[j] > '~'
+            || clcf->realm.data[j] == '"' || clcf->realm.data[j] == '\\')
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid realm \"%V\" in "
+                               "\"cwmp_auth\": use printable ASCII without "
+                               "\" and \\", &clcf->realm);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* cwmp_secret_key FILE; read once, by the master */
+
+char *
+ngx_http_cwmp_secret_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_cwmp_main_conf_t  *cmcf = conf;
+
+    ssize_t     n;
+    ngx_fd_t    fd;
+    ngx_str_t  *value;
+    cwmp_rc_t   rc;
+    u_char      text[4096];
+
+    if (cmcf->secret) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_conf_full_name(cf->cycle, &value[1], 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    cmcf->secret = ngx_pcalloc(cf->pool, sizeof(cwmp_secret_t));
+    if (cmcf->secret == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    fd = ngx_open_file(value[1].data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    n = (fd == NGX_INVALID_FILE) ? -1 : ngx_read_fd(fd, text, sizeof(text));
+
+    if (n == -1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno, "\"%V\" cannot be "
+                           "read: make it with (umask 77; openssl rand -hex "
+                           "32 > FILE)", &value[1]);
+
+    } else if (n == sizeof(text)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" has 4096 bytes or "
+                           "more: it is no key file", &value[1]);
+
+    } else {
+        rc = cwmp_secret_read(cmcf->secret, text, n);
+
+        if (rc == CWMP_OK) {
+            (void) ngx_close_file(fd);
+            ngx_explicit_memzero(text, sizeof(text));
+            return NGX_CONF_OK;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\", line %uz: %s; make "
+                           "a key with openssl rand -hex 32", &value[1],
+                           cmcf->secret->line,
+                           rc == CWMP_REFUSED ? cmcf->secret->reason
+                                              : "out of memory");
+    }
+
+    if (fd != NGX_INVALID_FILE) {
+        (void) ngx_close_file(fd);
+    }
+
+    ngx_explicit_memzero(text, sizeof(text));
+
+    return NGX_CONF_ERROR;
+}
+
+
+/* this server has Basic: each of its listeners must have TLS */
+
+ngx_int_t
+ngx_http_cwmp_auth_in_clear(ngx_conf_t *cf)
+{
+    ngx_http_core_srv_conf_t   **server;
+    ngx_http_cwmp_main_conf_t   *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_cwmp_module);
+
+    if (cmcf->in_clear == NULL) {
+        cmcf->in_clear = ngx_array_create(cf->pool, 4, sizeof(void *));
+    }
+
+    server = cmcf->in_clear ? ngx_array_push(cmcf->in_clear) : NULL;
+    if (server == NULL) {
+        return NGX_ERROR;
+    }
+
+    *server = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_auth_listener(ngx_conf_t *cf, ngx_http_conf_addr_t *addr,
+    ngx_http_core_srv_conf_t *server)
+{
+    ngx_uint_t                  i;
+    ngx_http_core_srv_conf_t  **listed = addr->servers.elts;
+
+    for (i = 0; i < addr->servers.nelts && !addr->opt.ssl; i++) {
+
+        if (listed[i] == server) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "\"cwmp_auth basic\" "
+                          "would send passwords in clear through \"listen "
+                          "%V\" in %s:%ui: use \"ssl\" there, \"cwmp_auth "
+                          "digest\", or behind_tls where a proxy in front has "
+                          "TLS", &addr->opt.addr_text, server->file_name,
+                          server->line);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* known when all of http was read */
+
+ngx_int_t
+ngx_http_cwmp_auth_listeners(ngx_conf_t *cf)
+{
+    ngx_uint_t                   i, j, n;
+    ngx_http_conf_addr_t        *addr;
+    ngx_http_conf_port_t        *port;
+    ngx_http_core_srv_conf_t   **server;
+    ngx_http_core_main_conf_t   *core;
+    ngx_http_cwmp_main_conf_t   *cmcf;
+
+    core = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_cwmp_module);
+
+    if (cmcf->in_clear == NULL || core->ports == NULL) {
+        return NGX_OK;
+    }
+
+    server = cmcf->in_clear->elts;
+    port = core->ports->elts;
+
+    for (i = 0; i < core->ports->nelts; i++) {
+        addr = port[i].addrs.elts;
+
+        for (j = 0; j < port[i].addrs.nelts; j++) {
+            for (n = 0; n < cmcf->in_clear->nelts; n++) {
+
+                if (ngx_http_cwmp_auth_listener(cf, &addr[j], server[n])
+                    != NGX_OK)
+                {
+                    return NGX_ERROR;
+                }
+            }
+        }
+    }
+
+    return NGX_OK;
+}
