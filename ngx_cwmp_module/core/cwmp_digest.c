@@ -504,3 +504,25 @@ cwmp_digest_is_md5(const cwmp_digest_t *d)
 {
     return d->algorithm->md == EVP_md5;
 }
+
+
+cwmp_rc_t
+cwmp_digest_of(cwmp_digest_t *d, const char *algorithm,
+    const cwmp_str_t *username, const cwmp_str_t *realm)
+{
+    const cwmp_digest_algorithm_t  *a;
+
+    memset(d, 0, sizeof(cwmp_digest_t));
+
+    d->fields[CWMP_DIGEST_USERNAME] = *username;
+    d->fields[CWMP_DIGEST_REALM] = *realm;
+
+    for (a = cwmp_digest_algorithms; a->name; a++) {
+        if (algorithm == NULL || strcmp(a->name, algorithm) == 0) {
+            d->algorithm = a;
+            return CWMP_OK;
+        }
+    }
+
+    return CWMP_REFUSED;
+}

@@ -51,6 +51,11 @@ typedef struct {
 cwmp_rc_t cwmp_digest_parse(cwmp_arena_t *arena, const unsigned char *p,
     size_t len, cwmp_digest_t *d);
 
+/* as if a header had said these: for cwmp_digest_secret().  NULL algorithm:
+   MD5.  REFUSED: one that is not served */
+cwmp_rc_t cwmp_digest_of(cwmp_digest_t *d, const char *algorithm,
+    const cwmp_str_t *username, const cwmp_str_t *realm);
+
 /*
  * H(username:realm:password) by the header's algorithm, in hex, as it may be
  * kept instead of the password; into buf, of CWMP_DIGEST_HEX bytes.
