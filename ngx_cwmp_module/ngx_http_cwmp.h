@@ -75,6 +75,8 @@ typedef struct {
     ngx_array_t                 redis;      /* of ngx_http_cwmp_redis_t * */
     ngx_msec_t                  slow;       /* Redis is, from this on; or 0 */
     cwmp_secret_t              *secret;     /* the key file; or NULL */
+    ngx_shm_zone_t             *attempts;   /* that failed; or NULL */
+    ngx_uint_t                  delayed;    /* answers to them, now */
     ngx_array_t                *in_clear;   /* servers where passwords are sent
                                                as they are */
     uint64_t                    worker;     /* random: no other has it */
@@ -219,6 +221,11 @@ ngx_int_t ngx_http_cwmp_identified(ngx_http_cwmp_ctx_t *ctx);
 ngx_uint_t ngx_http_cwmp_unproven(ngx_http_cwmp_ctx_t *ctx);
 ngx_int_t ngx_http_cwmp_auth_arg(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args);
 void ngx_http_cwmp_auth_refuse(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t stale);
+
+/* ngx_http_cwmp_attempts.c: who failed to prove who it is */
+ngx_int_t ngx_http_cwmp_attempts_zone(ngx_conf_t *cf);
+ngx_msec_t ngx_http_cwmp_attempts_failed(ngx_http_cwmp_main_conf_t *cmcf,
+    const ngx_str_t *who);
 
 /* ngx_http_cwmp_post.c */
 ngx_http_cwmp_ctx_t *ngx_http_cwmp_get_ctx(ngx_http_request_t *r);

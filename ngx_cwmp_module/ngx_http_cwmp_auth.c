@@ -67,6 +67,7 @@ struct ngx_http_cwmp_auth_s {
     ngx_int_t                     rc;       /* of the look-up */
     uint32_t                      made;     /* the nonce; Unix time */
     unsigned                      stale:1;
+    unsigned                      failed:1; /* and its answer waits */
 };
 
 
@@ -83,6 +84,8 @@ static ngx_int_t ngx_http_cwmp_auth_take(ngx_http_cwmp_auth_t *a,
     redisReply *reply);
 static void ngx_http_cwmp_auth_cleanup(void *data);
 static ngx_int_t ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx);
+static ngx_int_t ngx_http_cwmp_auth_failed(ngx_http_cwmp_auth_t *a);
+static void ngx_http_cwmp_auth_delay(ngx_http_request_t *r);
 static ngx_int_t ngx_http_cwmp_auth_device(ngx_http_cwmp_auth_t *a);
 static ngx_int_t ngx_http_cwmp_auth_check_digest(ngx_http_cwmp_auth_t *a);
 static ngx_int_t ngx_http_cwmp_auth_check_basic(ngx_http_cwmp_auth_t *a);
@@ -131,6 +134,10 @@ ngx_http_cwmp_access(ngx_http_request_t *r)
         return NGX_AGAIN;
     }
 
+    if (ctx->auth->failed) {
+        return ngx_http_cwmp_auth_challenge(ctx->auth);
+    }
+
     return ngx_http_cwmp_auth_check(ctx);
 }
 
@@ -140,6 +147,7 @@ ngx_http_cwmp_auth_begin(ngx_http_cwmp_ctx_t *ctx)
 {
     ngx_int_t              rc;
     ngx_str_t             *header;
+    ngx_pool_cleanup_t    *cln;
     ngx_http_request_t    *r;
     ngx_http_cwmp_auth_t  *a;
 
@@ -149,6 +157,14 @@ ngx_http_cwmp_auth_begin(ngx_http_cwmp_ctx_t *ctx)
     if (a == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln->handler = ngx_http_cwmp_auth_cleanup;
+    cln->data = a;
 
     ctx->auth = a;
     a->request = r;
@@ -317,7 +333,6 @@ ngx_http_cwmp_auth_ask(ngx_http_cwmp_auth_t *a)
 {
     ngx_str_t               argv[4];
     const char             *error;
-    ngx_pool_cleanup_t     *cln;
     ngx_http_request_t     *r = a->request;
     ngx_http_cwmp_redis_t  *redis = a->conf->redis;
 
@@ -327,9 +342,7 @@ ngx_http_cwmp_auth_ask(ngx_http_cwmp_auth_t *a)
 
     argv[3].data = ngx_pnalloc(r->pool, redis->conf->prefix.len + a->user.len
                                         + sizeof(":user:{}") - 1);
-    cln = ngx_pool_cleanup_add(r->pool, 0);
-
-    if (argv[3].data == NULL || cln == NULL) {
+    if (argv[3].data == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -344,9 +357,6 @@ ngx_http_cwmp_auth_ask(ngx_http_cwmp_auth_t *a)
                       "the CPE cannot be authenticated: %s", error);
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
-
-    cln->handler = ngx_http_cwmp_auth_cleanup;
-    cln->data = a;
 
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
@@ -441,6 +451,8 @@ ngx_http_cwmp_auth_cleanup(void *data)
         ngx_cwmp_redis_forget(a->cmd);
         a->cmd = NULL;
     }
+
+    a->main->delayed -= a->failed;
 }
 
 
@@ -456,9 +468,7 @@ ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx)
     if (a->rc == NGX_DECLINED
         || ngx_http_cwmp_schemes[ctx->conf->auth].check(a) != NGX_OK)
     {
-        ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
-                      "the CPE's user name or password is wrong");
-        return ngx_http_cwmp_auth_challenge(a);
+        return ngx_http_cwmp_auth_failed(a);
     }
 
     if (ngx_http_cwmp_auth_device(a) != NGX_OK) {
@@ -470,6 +480,79 @@ ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx)
     ctx->proven = 1;
 
     return NGX_OK;
+}
+
+
+/*
+ * The answer may have to wait, as long as not too many do: then it is given at
+ * once, and the connection closed.
+ */
+
+static ngx_int_t
+ngx_http_cwmp_auth_failed(ngx_http_cwmp_auth_t *a)
+{
+    ngx_msec_t           delay;
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r = a->request;
+
+    c = r->connection;
+
+    delay = ngx_max(ngx_http_cwmp_attempts_failed(a->main, &a->user),
+                    ngx_http_cwmp_attempts_failed(a->main, &c->addr_text));
+
+    ngx_log_error(NGX_LOG_WARN, c->log, 0, "the user name or the password is "
+                  "wrong: \"%V\"%s", &a->user,
+                  delay ? "; so it was before, and the answer waits" : "");
+
+    if (delay == 0) {
+        return ngx_http_cwmp_auth_challenge(a);
+    }
+
+    if (a->main->delayed >= ngx_cycle->connection_n / 4) {
+        r->keepalive = 0;
+        return ngx_http_cwmp_auth_challenge(a);
+    }
+
+    if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    a->failed = 1;
+    a->main->delayed++;
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_cwmp_auth_delay;
+
+    c->write->delayed = 1;
+    ngx_add_timer(c->write, delay);
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_cwmp_auth_delay(ngx_http_request_t *r)
+{
+    ngx_event_t  *wev = r->connection->write;
+
+    if (wev->delayed) {
+
+        if (ngx_handle_write_event(wev, 0) != NGX_OK) {
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        }
+
+        return;
+    }
+
+    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
 }
 
 

@@ -319,6 +319,12 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    if (conf->auth != NGX_HTTP_CWMP_AUTH_OFF
+        && ngx_http_cwmp_attempts_zone(cf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     if (conf->auth == NGX_HTTP_CWMP_AUTH_BASIC && !conf->behind_tls
         && ngx_http_cwmp_auth_in_clear(cf) != NGX_OK)
     {

@@ -11,10 +11,11 @@ use lib "$FindBin::Bin/lib";
 
 use File::Temp qw(tempdir);
 use Test::More;
+use Time::HiRes qw(time);
 
 use CWMP::Auth qw(key_file nonce);
 use CWMP::Raw ':build';
-use CWMP::Test qw(wait_for);
+use CWMP::Test qw(patience);
 
 my $REALM = 'acs.example';
 my $dir = tempdir(CLEANUP => 1);
@@ -118,7 +119,7 @@ subtest 'AUTH-04 what is used twice' => sub {
     # more nonces than are remembered: the oldest are not taken again
     my @used;
     for my $ago (reverse 1 .. 12) {
-        push @used, { nonce => nonce($key, $REALM, time() - $ago), count => 1 };
+        push @used, { nonce => nonce($key, $REALM, int(time()) - $ago), count => 1 };
         $auth->{realm} = $REALM;
         my $h = $auth->header(%{ $used[-1] });
         $raw->post($inform, headers => [$h]);
@@ -152,11 +153,11 @@ subtest 'AUTH-06 old nonces' => sub {
     my ($auth, $inform, $raw) = device();
     $auth->{realm} = $REALM;
     for my $old (66, 86400) {
-        my $nonce = nonce($key, $REALM, time() - $old);
+        my $nonce = nonce($key, $REALM, int(time()) - $old);
         is stale($raw->post($inform, headers => [$auth->header(nonce => $nonce)])),
             '401 stale', "AUTH-06 one of $old seconds ago";
     }
-    my $nonce = nonce($key, $REALM, time() - 50);
+    my $nonce = nonce($key, $REALM, int(time()) - 50);
     is $raw->post($inform, headers => [$auth->header(nonce => $nonce)])->status,
         200, 'AUTH-06 one of 50 seconds ago is good';
 };
@@ -274,6 +275,28 @@ SKIP: {
     };
 }
 
+subtest 'wrong passwords, again and again' => sub {
+    my ($auth, $inform, $raw, $other) = device();
+    my @took;
+    for my $i (1 .. 7) {
+        my $begin = time();
+        $auth->challenge($raw->post($inform));
+        is $raw->post($inform, headers => [$auth->header(password => "x$i")])
+               ->status, 401, "no. $i";
+        push @took, time() - $begin;
+    }
+    cmp_ok $took[6], '>', 1.9, 'are answered later and later';
+    cmp_ok $took[6], '>', 4 * $took[0], '... than the first';
+
+    my $begin = time();
+    $auth->challenge($other->post($inform));
+    is $other->post($inform, headers => [$auth->header])->status, 200,
+        'the right one is good all the while';
+    cmp_ok time() - $begin, '<', patience(1), '... at once';
+    $t->expect_log(qr/"$auth->{user}"; so it was before, and the answer waits/);
+};
+
+
 subtest 'one look at Redis for a connection' => sub {
     my ($auth, $inform, $raw) = device();
     my $looks = sub { $redis->cmd('INFO', 'commandstats')
@@ -286,5 +309,5 @@ subtest 'one look at Redis for a connection' => sub {
     is $looks->() - $before, 1, 'for five POSTs';
 };
 
-$t->expect_log(qr/the CPE's user name or password is wrong/);
+$t->expect_log(qr/the user name or the password is wrong/);
 done_testing;

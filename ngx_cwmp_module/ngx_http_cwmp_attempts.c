@@ -1,0 +1,168 @@
+/*
+ * How often a user, or a source, has failed to prove itself lately: of all
+ * workers of this node, in shared memory.  Who fails again and again is
+ * answered later and later; who succeeds never waits, so nobody can shut out
+ * a device by wrong passwords.
+ *
+ * A table of fixed size: an entry is found by a keyed hash in a set of four,
+ * where a new one replaces the one that was touched least lately.  Two that
+ * have the same hash share an entry, which costs the one a delay.
+ */
+
+#include "ngx_http_cwmp.h"
+
+#include <openssl/rand.h>
+
+
+#define NGX_HTTP_CWMP_ATTEMPTS_SETS   16384     /* a MB in all */
+#define NGX_HTTP_CWMP_ATTEMPTS_WAYS   4
+#define NGX_HTTP_CWMP_ATTEMPTS_HALF   60        /* seconds: half is forgotten */
+#define NGX_HTTP_CWMP_ATTEMPTS_FREE   3         /* so many cost nothing */
+#define NGX_HTTP_CWMP_ATTEMPTS_MAX    8000      /* ms */
+
+
+typedef struct {
+    uint64_t    hash;
+    uint32_t    last;               /* Unix time */
+    uint32_t    score;
+} ngx_http_cwmp_attempt_t;
+
+typedef struct {
+    uint64_t                  seed;
+    ngx_http_cwmp_attempt_t   table[NGX_HTTP_CWMP_ATTEMPTS_SETS
+                                    * NGX_HTTP_CWMP_ATTEMPTS_WAYS];
+} ngx_http_cwmp_attempts_t;
+
+
+static ngx_int_t ngx_http_cwmp_attempts_init(ngx_shm_zone_t *zone,
+    void *data);
+static ngx_http_cwmp_attempt_t *ngx_http_cwmp_attempts_find(
+    ngx_http_cwmp_attempts_t *attempts, uint64_t hash);
+
+
+ngx_int_t
+ngx_http_cwmp_attempts_zone(ngx_conf_t *cf)
+{
+    ngx_str_t                   name = ngx_string("cwmp_attempts");
+    ngx_http_cwmp_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_cwmp_module);
+
+    if (cmcf->attempts) {
+        return NGX_OK;
+    }
+
+    /* the pool's own pages, and one for its head, come on top */
+
+    cmcf->attempts = ngx_shared_memory_add(cf, &name,
+                                           2 * sizeof(ngx_http_cwmp_attempts_t),
+                                           &ngx_http_cwmp_module);
+    if (cmcf->attempts == NULL) {
+        return NGX_ERROR;
+    }
+
+    cmcf->attempts->init = ngx_http_cwmp_attempts_init;
+
+    return NGX_OK;
+}
+
+
+/* a reload goes on with what was counted */
+
+static ngx_int_t
+ngx_http_cwmp_attempts_init(ngx_shm_zone_t *zone, void *data)
+{
+    ngx_slab_pool_t           *pool;
+    ngx_http_cwmp_attempts_t  *attempts;
+
+    if (data) {
+        zone->data = data;
+        return NGX_OK;
+    }
+
+    pool = (ngx_slab_pool_t *) zone->shm.addr;
+
+    if (zone->shm.exists) {
+        zone->data = pool->data;
+        return NGX_OK;
+    }
+
+    attempts = ngx_slab_calloc(pool, sizeof(ngx_http_cwmp_attempts_t));
+    if (attempts == NULL
+        || RAND_bytes((u_char *) &attempts->seed, sizeof(uint64_t)) != 1)
+    {
+        return NGX_ERROR;
+    }
+
+    pool->data = attempts;
+    zone->data = attempts;
+
+    return NGX_OK;
+}
+
+
+/* one more failed: how many ms the answer has to wait */
+
+ngx_msec_t
+ngx_http_cwmp_attempts_failed(ngx_http_cwmp_main_conf_t *cmcf,
+    const ngx_str_t *who)
+{
+    uint32_t                   now, score, passed;
+    ngx_slab_pool_t           *pool;
+    ngx_http_cwmp_attempt_t   *attempt;
+    ngx_http_cwmp_attempts_t  *attempts;
+
+    attempts = cmcf->attempts->data;
+    pool = (ngx_slab_pool_t *) cmcf->attempts->shm.addr;
+    now = (uint32_t) ngx_time();
+
+    ngx_shmtx_lock(&pool->mutex);
+
+    attempt = ngx_http_cwmp_attempts_find(attempts,
+                                          XXH64(who->data, who->len,
+                                                attempts->seed));
+    passed = (now - attempt->last) / NGX_HTTP_CWMP_ATTEMPTS_HALF;
+
+    attempt->score = (passed < 32 ? attempt->score >> passed : 0) + 1;
+    attempt->last = now;
+    score = attempt->score;
+
+    ngx_shmtx_unlock(&pool->mutex);
+
+    if (score <= NGX_HTTP_CWMP_ATTEMPTS_FREE) {
+        return 0;
+    }
+
+    score = ngx_min(score - NGX_HTTP_CWMP_ATTEMPTS_FREE, 7);
+
+    return ngx_min((ngx_msec_t) 125 << score, NGX_HTTP_CWMP_ATTEMPTS_MAX);
+}
+
+
+static ngx_http_cwmp_attempt_t *
+ngx_http_cwmp_attempts_find(ngx_http_cwmp_attempts_t *attempts, uint64_t hash)
+{
+    ngx_uint_t                i;
+    ngx_http_cwmp_attempt_t  *set, *oldest;
+
+    set = &attempts->table[(hash % NGX_HTTP_CWMP_ATTEMPTS_SETS)
+                           * NGX_HTTP_CWMP_ATTEMPTS_WAYS];
+    oldest = set;
+
+    for (i = 0; i < NGX_HTTP_CWMP_ATTEMPTS_WAYS; i++) {
+
+        if (set[i].hash == hash) {
+            return &set[i];
+        }
+
+        if (set[i].last < oldest->last) {
+            oldest = &set[i];
+        }
+    }
+
+    oldest->hash = hash;
+    oldest->score = 0;
+    oldest->last = (uint32_t) ngx_time();
+
+    return oldest;
+}
