@@ -225,7 +225,7 @@ void ngx_http_cwmp_auth_refuse(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t stale);
 /* ngx_http_cwmp_attempts.c: who failed to prove who it is */
 ngx_int_t ngx_http_cwmp_attempts_zone(ngx_conf_t *cf);
 ngx_msec_t ngx_http_cwmp_attempts_failed(ngx_http_cwmp_main_conf_t *cmcf,
-    const ngx_str_t *who);
+    const ngx_str_t *who, ngx_uint_t free);
 
 /* ngx_http_cwmp_post.c */
 ngx_http_cwmp_ctx_t *ngx_http_cwmp_get_ctx(ngx_http_request_t *r);

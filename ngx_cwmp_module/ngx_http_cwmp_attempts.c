@@ -17,7 +17,6 @@
 #define NGX_HTTP_CWMP_ATTEMPTS_SETS   16384     /* a MB in all */
 #define NGX_HTTP_CWMP_ATTEMPTS_WAYS   4
 #define NGX_HTTP_CWMP_ATTEMPTS_HALF   60        /* seconds: half is forgotten */
-#define NGX_HTTP_CWMP_ATTEMPTS_FREE   3         /* so many cost nothing */
 #define NGX_HTTP_CWMP_ATTEMPTS_MAX    8000      /* ms */
 
 
@@ -101,11 +100,11 @@ ngx_http_cwmp_attempts_init(ngx_shm_zone_t *zone, void *data)
 }
 
 
-/* one more failed: how many ms the answer has to wait */
+/* one more failed: how many ms the answer has to wait; free: so many do not */
 
 ngx_msec_t
 ngx_http_cwmp_attempts_failed(ngx_http_cwmp_main_conf_t *cmcf,
-    const ngx_str_t *who)
+    const ngx_str_t *who, ngx_uint_t free)
 {
     uint32_t                   now, score, passed;
     ngx_slab_pool_t           *pool;
@@ -129,11 +128,11 @@ ngx_http_cwmp_attempts_failed(ngx_http_cwmp_main_conf_t *cmcf,
 
     ngx_shmtx_unlock(&pool->mutex);
 
-    if (score <= NGX_HTTP_CWMP_ATTEMPTS_FREE) {
+    if (score <= free) {
         return 0;
     }
 
-    score = ngx_min(score - NGX_HTTP_CWMP_ATTEMPTS_FREE, 7);
+    score = ngx_min(score - free, 7);
 
     return ngx_min((ngx_msec_t) 125 << score, NGX_HTTP_CWMP_ATTEMPTS_MAX);
 }

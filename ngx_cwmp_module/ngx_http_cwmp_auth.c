@@ -21,6 +21,8 @@
 
 #define NGX_HTTP_CWMP_USER_MAX   256    /* bytes of a name: those of an ID */
 #define NGX_HTTP_CWMP_KEPT       60     /* seconds */
+#define NGX_HTTP_CWMP_USER_FREE  3      /* failures that cost nothing */
+#define NGX_HTTP_CWMP_SOURCE_FREE  100  /* an address may have many CPEs */
 #define NGX_HTTP_CWMP_NONCE_LIVES      60
 #define NGX_HTTP_CWMP_NONCE_LIVES_TLS  300
 
@@ -497,8 +499,10 @@ ngx_http_cwmp_auth_failed(ngx_http_cwmp_auth_t *a)
 
     c = r->connection;
 
-    delay = ngx_max(ngx_http_cwmp_attempts_failed(a->main, &a->user),
-                    ngx_http_cwmp_attempts_failed(a->main, &c->addr_text));
+    delay = ngx_max(ngx_http_cwmp_attempts_failed(a->main, &a->user,
+                                                  NGX_HTTP_CWMP_USER_FREE),
+                    ngx_http_cwmp_attempts_failed(a->main, &c->addr_text,
+                                                  NGX_HTTP_CWMP_SOURCE_FREE));
 
     ngx_log_error(NGX_LOG_WARN, c->log, 0, "the user name or the password is "
                   "wrong: \"%V\"%s", &a->user,

@@ -46,6 +46,28 @@ sub stale {
 }
 
 
+subtest 'wrong passwords, again and again' => sub {
+    my ($auth, $inform, $raw, $other) = device();
+    my @took;
+    for my $i (1 .. 7) {
+        my $begin = time();
+        $auth->challenge($raw->post($inform));
+        is $raw->post($inform, headers => [$auth->header(password => "x$i")])
+               ->status, 401, "no. $i";
+        push @took, time() - $begin;
+    }
+    cmp_ok $took[6], '>', 1.9, 'are answered later and later';
+    cmp_ok $took[6], '>', 4 * $took[0], '... than the first';
+
+    my $begin = time();
+    $auth->challenge($other->post($inform));
+    is $other->post($inform, headers => [$auth->header])->status, 200,
+        'the right one is good all the while';
+    cmp_ok time() - $begin, '<', patience(1), '... at once';
+    $t->expect_log(qr/"$auth->{user}"; so it was before, and the answer waits/);
+};
+
+
 subtest 'AUTH-01 the challenge' => sub {
     my ($auth, $inform, $raw) = device();
     my $answer = $raw->post($inform);
@@ -274,28 +296,6 @@ SKIP: {
         is $curl->('--basic', 'px', $basic), 401, 'AUTH-07 ... wrong';
     };
 }
-
-subtest 'wrong passwords, again and again' => sub {
-    my ($auth, $inform, $raw, $other) = device();
-    my @took;
-    for my $i (1 .. 7) {
-        my $begin = time();
-        $auth->challenge($raw->post($inform));
-        is $raw->post($inform, headers => [$auth->header(password => "x$i")])
-               ->status, 401, "no. $i";
-        push @took, time() - $begin;
-    }
-    cmp_ok $took[6], '>', 1.9, 'are answered later and later';
-    cmp_ok $took[6], '>', 4 * $took[0], '... than the first';
-
-    my $begin = time();
-    $auth->challenge($other->post($inform));
-    is $other->post($inform, headers => [$auth->header])->status, 200,
-        'the right one is good all the while';
-    cmp_ok time() - $begin, '<', patience(1), '... at once';
-    $t->expect_log(qr/"$auth->{user}"; so it was before, and the answer waits/);
-};
-
 
 subtest 'one look at Redis for a connection' => sub {
     my ($auth, $inform, $raw) = device();
