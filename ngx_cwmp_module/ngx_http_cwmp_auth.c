@@ -493,16 +493,17 @@ ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx)
 static ngx_int_t
 ngx_http_cwmp_auth_failed(ngx_http_cwmp_auth_t *a)
 {
-    ngx_msec_t           delay;
+    ngx_msec_t           delay, other;
     ngx_connection_t    *c;
     ngx_http_request_t  *r = a->request;
 
     c = r->connection;
 
-    delay = ngx_max(ngx_http_cwmp_attempts_failed(a->main, &a->user,
-                                                  NGX_HTTP_CWMP_USER_FREE),
-                    ngx_http_cwmp_attempts_failed(a->main, &c->addr_text,
-                                                  NGX_HTTP_CWMP_SOURCE_FREE));
+    delay = ngx_http_cwmp_attempts_failed(a->main, &a->user,
+                                          NGX_HTTP_CWMP_USER_FREE);
+    other = ngx_http_cwmp_attempts_failed(a->main, &c->addr_text,
+                                          NGX_HTTP_CWMP_SOURCE_FREE);
+    delay = ngx_max(delay, other);
 
     ngx_log_error(NGX_LOG_WARN, c->log, 0, "the user name or the password is "
                   "wrong: \"%V\"%s", &a->user,
