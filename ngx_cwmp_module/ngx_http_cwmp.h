@@ -89,6 +89,7 @@ typedef struct {
 typedef struct {
     ngx_http_cwmp_redis_t      *redis;
     ngx_str_t                   serves;     /* this directive */
+    ngx_flag_t                  acs;        /* which is cwmp_acs */
     ngx_str_t                   drain;
     ngx_msec_t                  session_timeout;
     ngx_msec_t                  outstanding_timeout;

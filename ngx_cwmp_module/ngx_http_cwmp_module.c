@@ -307,7 +307,7 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_http_cwmp_is_acs(conf) && conf->auth != NGX_HTTP_CWMP_AUTH_OFF
+    if (conf->acs && conf->auth != NGX_HTTP_CWMP_AUTH_OFF
         && ((ngx_http_cwmp_main_conf_t *)
             ngx_http_conf_get_module_main_conf(cf, ngx_http_cwmp_module))
            ->secret == NULL)
@@ -319,13 +319,14 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    if (conf->auth != NGX_HTTP_CWMP_AUTH_OFF
+    if (conf->acs && conf->auth != NGX_HTTP_CWMP_AUTH_OFF
         && ngx_http_cwmp_attempts_zone(cf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
 
-    if (conf->auth == NGX_HTTP_CWMP_AUTH_BASIC && !conf->behind_tls
+    if (conf->acs && conf->auth == NGX_HTTP_CWMP_AUTH_BASIC
+        && !conf->behind_tls
         && ngx_http_cwmp_auth_in_clear(cf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
@@ -346,6 +347,10 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 static char *
 ngx_http_cwmp_acs(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    ngx_http_cwmp_loc_conf_t  *clcf = conf;
+
+    clcf->acs = 1;
+
     return ngx_http_cwmp_serves(cf, conf, ngx_http_cwmp_handler);
 }
 
