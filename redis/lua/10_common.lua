@@ -37,7 +37,7 @@
   never shrinks, also where two changes meet: t/cwmp.lua.sum lists them all.
 ]]
 
-local VERSION = 7
+local VERSION = 8
 
 
 -- positions in KEYS, the same for every function that works on a device
@@ -97,6 +97,7 @@ local BOUND = {
     least = 8,                      -- names in a read
     none = 1e9,                     -- no bound
     seen = 900,                     -- seconds that the index of them is behind
+    nonces = 8,                     -- of a device, of which counts are known
     results = 7776000,              -- seconds that they are kept: 90 days
     near = 5,                       -- seconds between Informs that count as
     burst = 1000,                   -- one upon the other: so many in

@@ -31,6 +31,57 @@ local function load_session(c)
                       most = '0' }
 end
 
+-- What a device's user has proven itself with, so that nothing is used twice:
+-- "LOWEST NONCE=COUNT ...", the last few nonces, and a time up to which others
+-- are taken as used.  A nonce begins with its time, all of it in hex.
+local function is_used(c, nonce, count)
+    local kept = call('HGET', c.k[DEVICE], 'nonces') or '0'
+    local lowest = string.match(kept, '^%x+')
+    local list, oldest, known = {}, 1, nil
+    for n, highest in string.gmatch(kept, ' (%x+)=(%d+)') do
+        list[#list + 1] = { n, tonumber(highest) }
+        known = n == nonce and list[#list] or known
+        oldest = n < list[oldest][1] and #list or oldest
+    end
+    if known and count <= known[2]
+       or not known and string.sub(nonce, 1, 8) <= lowest
+    then
+        return true
+    elseif known then
+        known[2] = count
+    else
+        list[#list + 1] = { nonce, count }
+        if #list > BOUND.nonces then
+            lowest = string.sub(table.remove(list, oldest)[1], 1, 8)
+        end
+    end
+    for i, pair in ipairs(list) do
+        list[i] = ' ' .. pair[1] .. '=' .. pair[2]
+    end
+    call('HSET', c.k[DEVICE], 'nonces', lowest .. table.concat(list))
+    return false
+end
+
+-- Whose POST is it?  c.auth: "NONCE COUNT USER", NONCE being - where it proves
+-- itself by something else.  A verb when it must not be taken; user: of the
+-- session that it goes on with.
+function several.refusal(c, user)
+    if not c.auth then
+        return nil
+    end
+    local nonce, count, name = string.match(c.auth, '^(%S+) (%d+) (.*)$')
+    if user and user ~= name then
+        event(c, 'auth failure', 'user', name, 'reason',
+              'the session is another user\'s')
+        return { 'denied', c.notes }
+    elseif nonce ~= '-' and is_used(c, nonce, tonumber(count)) then
+        note(c, 'what it proves its user with was used before')
+        return { 'stale', c.notes }
+    end
+    c.user = name
+    return nil
+end
+
 local function pack(s)
     return s.s .. ' ' .. s.r .. ' ' .. s.m .. ' ' .. s.a .. ' ' .. s.e .. ' '
            .. s.c .. ' ' .. s.l .. ' ' .. s.to .. ' ' .. s.v

@@ -557,6 +557,11 @@ function inform(c, args)
     local rest = known[5] and call('EXISTS', k[SESSION], k[TASKS], quirks)
                  or call('EXISTS', k[SESSION], k[TASKS], quirks, k[LIVE])
     local old = rest > 0 and load_session(c)
+    local refused = c.auth and not (old and old.n == nonce)
+                    and several.refusal(c)
+    if refused then
+        return refused
+    end
     if old and (old.n == nonce or old.d == digest and old.a == 'inform'
                                   and old.r == '0')
     then
@@ -625,6 +630,9 @@ function inform(c, args)
          .. args[6] .. ' ' .. args[9], 'n', nonce, 'd', digest,
          'b', counts[2] ~= '' and counts[2] or '0', 'o', c.second .. '000',
          'f', carries and '' or '1')
+    if c.user then
+        call('HSET', k[SESSION], 'u', c.user)
+    end
     local style = ''
     if c.q ~= '' then
         tell_all(f, args)

@@ -622,6 +622,11 @@ local function step(c, args)
     if s.n == nonce then
         return replay(c, s)
     end
+    local refused = c.auth
+                    and several.refusal(c, call('HGET', c.k[SESSION], 'u') or '')
+    if refused then
+        return refused
+    end
     local why = (kind == 'request' or s.s == CLOSING and kind ~= 'verdict')
                 and several.too_much_of(c, s)
     if why then
@@ -657,9 +662,9 @@ end
 
 -- A key of a wrong type is said by name, also one that no step looks at before.
 -- What the Inform tells is written again by the next one.
-local function cwmp_step(keys, args, packed)
+local function cwmp_step(keys, args, packed, auth)
     local c = context(keys, args[1])
-    c.packed = packed
+    c.packed, c.auth = packed, auth
     local ok, reply = pcall(step, c, args)
     if ok then
         -- one word is enough for most
