@@ -40,8 +40,9 @@
 #include "cwmp_write.h"
 
 
-#define NGX_HTTP_CWMP_RANDOM  64    /* tokens' bytes: drawn at once, since each
-                                       time costs as much as parsing */
+#define NGX_HTTP_CWMP_RANDOM      64    /* drawn at once, since each time costs
+                                           as much as parsing, and */
+#define NGX_HTTP_CWMP_RANDOM_LEN  16    /* bytes of each: a token's */
 
 /* how fast Redis answers: of this second, and what follows from those before */
 typedef struct {
@@ -81,8 +82,9 @@ typedef struct {
                                                as they are */
     uint64_t                    worker;     /* random: no other has it */
     uint64_t                    nonce;      /* grows with each call */
-    ngx_uint_t                  nrandom;    /* tokens that are left of */
-    u_char                      random[NGX_HTTP_CWMP_RANDOM][16];
+    ngx_uint_t                  nrandom;    /* so many are left of */
+    u_char                      random[NGX_HTTP_CWMP_RANDOM]
+                                      [NGX_HTTP_CWMP_RANDOM_LEN];
 } ngx_http_cwmp_main_conf_t;
 
 
@@ -231,6 +233,7 @@ ngx_msec_t ngx_http_cwmp_attempts_failed(ngx_http_cwmp_main_conf_t *cmcf,
 /* ngx_http_cwmp_post.c */
 ngx_http_cwmp_ctx_t *ngx_http_cwmp_get_ctx(ngx_http_request_t *r);
 ngx_int_t ngx_http_cwmp_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_cwmp_random(ngx_http_cwmp_main_conf_t *cmcf, u_char *p);
 void ngx_http_cwmp_free(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_disown(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_drop_rows(ngx_http_cwmp_ctx_t *ctx);

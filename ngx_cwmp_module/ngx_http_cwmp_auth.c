@@ -16,7 +16,6 @@
 #include "cwmp_nonce.h"
 
 #include <openssl/crypto.h>
-#include <openssl/rand.h>
 
 
 #define NGX_HTTP_CWMP_USER_MAX   256    /* bytes of a name: those of an ID */
@@ -685,7 +684,7 @@ ngx_http_cwmp_auth_challenge(ngx_http_cwmp_auth_t *a)
     u_char      *p;
     ngx_str_t    value;
     cwmp_str_t   realm;
-    u_char       random[CWMP_NONCE_RANDOM], nonce[CWMP_NONCE_LEN];
+    u_char       random[NGX_HTTP_CWMP_RANDOM_LEN], nonce[CWMP_NONCE_LEN];
 
     realm.data = a->conf->realm.data;
     realm.len = a->conf->realm.len;
@@ -701,7 +700,7 @@ ngx_http_cwmp_auth_challenge(ngx_http_cwmp_auth_t *a)
         p = ngx_sprintf(p, "Basic realm=\"%V\"", &a->conf->realm);
 
     } else {
-        if (RAND_bytes(random, sizeof(random)) != 1
+        if (ngx_http_cwmp_random(a->main, random) != NGX_OK
             || cwmp_nonce_make(a->main->secret, &realm, (uint32_t) ngx_time(),
                                random, nonce)
                != CWMP_OK)

@@ -332,10 +332,26 @@ ngx_http_cwmp_is_inform(ngx_http_cwmp_ctx_t *ctx)
 static ngx_int_t
 ngx_http_cwmp_token(ngx_http_cwmp_ctx_t *ctx, u_char *token)
 {
+    u_char                      random[NGX_HTTP_CWMP_RANDOM_LEN];
     ngx_http_cwmp_main_conf_t  *cmcf;
 
     cmcf = ngx_http_get_module_main_conf(ctx->request, ngx_http_cwmp_module);
 
+    if (ngx_http_cwmp_random(cmcf, random) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    cwmp_token_encode(random, token);
+
+    return NGX_OK;
+}
+
+
+/* bytes that nobody gets once more */
+
+ngx_int_t
+ngx_http_cwmp_random(ngx_http_cwmp_main_conf_t *cmcf, u_char *p)
+{
     if (cmcf->nrandom == 0) {
         if (RAND_bytes((u_char *) cmcf->random, sizeof(cmcf->random)) != 1) {
             return NGX_ERROR;
@@ -345,8 +361,8 @@ ngx_http_cwmp_token(ngx_http_cwmp_ctx_t *ctx, u_char *token)
     }
 
     cmcf->nrandom--;
-    cwmp_token_encode(cmcf->random[cmcf->nrandom], token);
-    ngx_memzero(cmcf->random[cmcf->nrandom], sizeof(cmcf->random[0]));
+    ngx_memcpy(p, cmcf->random[cmcf->nrandom], NGX_HTTP_CWMP_RANDOM_LEN);
+    ngx_memzero(cmcf->random[cmcf->nrandom], NGX_HTTP_CWMP_RANDOM_LEN);
 
     return NGX_OK;
 }

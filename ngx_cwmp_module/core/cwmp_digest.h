@@ -36,7 +36,7 @@ typedef struct {
     cwmp_str_t                       fields[CWMP_DIGEST_FIELDS];
     unsigned                         given;     /* bits of those sent */
     uint32_t                         count;     /* nc's number; without qop 0 */
-    const cwmp_digest_algorithm_t   *algorithm;
+    cwmp_digest_algorithm_t         *algorithm;
     char                             reason[96];
 } cwmp_digest_t;
 

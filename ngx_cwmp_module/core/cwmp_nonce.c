@@ -16,13 +16,14 @@
 #define CWMP_NONCE_AHEAD   5        /* seconds that nodes' clocks may differ */
 
 
-static cwmp_rc_t cwmp_nonce_mac(const cwmp_secret_key_t *key,
+static cwmp_rc_t cwmp_nonce_hour(cwmp_secret_key_t *key, uint32_t hour);
+static cwmp_rc_t cwmp_nonce_mac(cwmp_secret_key_t *key,
     const cwmp_str_t *realm, const unsigned char *p, unsigned char *mac);
 static uint32_t cwmp_nonce_time(const unsigned char *p);
 
 
 cwmp_rc_t
-cwmp_nonce_make(const cwmp_secret_t *s, const cwmp_str_t *realm, uint32_t now,
+cwmp_nonce_make(cwmp_secret_t *s, const cwmp_str_t *realm, uint32_t now,
     const unsigned char *random, unsigned char *nonce)
 {
     size_t         i;
@@ -47,7 +48,7 @@ cwmp_nonce_make(const cwmp_secret_t *s, const cwmp_str_t *realm, uint32_t now,
 
 
 cwmp_nonce_rc_t
-cwmp_nonce_check(const cwmp_secret_t *s, const cwmp_str_t *realm,
+cwmp_nonce_check(cwmp_secret_t *s, const cwmp_str_t *realm,
     uint32_t now, uint32_t lives, const cwmp_str_t *nonce, uint32_t *made)
 {
     size_t         i;
@@ -80,22 +81,14 @@ cwmp_nonce_check(const cwmp_secret_t *s, const cwmp_str_t *realm,
 
 
 static cwmp_rc_t
-cwmp_nonce_mac(const cwmp_secret_key_t *key, const cwmp_str_t *realm,
+cwmp_nonce_mac(cwmp_secret_key_t *key, const cwmp_str_t *realm,
     const unsigned char *p, unsigned char *mac)
 {
-    int                  i;
-    uint32_t             hour = cwmp_nonce_time(p) / CWMP_NONCE_HOUR;
-    cwmp_str_t           parts[2];
-    unsigned char        of_hour[CWMP_SECRET_KEY], label[9] = "nonce";
+    cwmp_str_t  parts[2];
 
-    for (i = 0; i < 4; i++) {
-        label[5 + i] = (unsigned char) (hour >> (24 - 8 * i));
-    }
-
-    parts[0].data = label;
-    parts[0].len = sizeof(label);
-
-    if (cwmp_secret_mac(key->key, parts, 1, of_hour) != CWMP_OK) {
+    if (cwmp_nonce_hour(key, cwmp_nonce_time(p) / CWMP_NONCE_HOUR)
+        != CWMP_OK)
+    {
         return CWMP_ERROR;
     }
 
@@ -103,7 +96,38 @@ cwmp_nonce_mac(const cwmp_secret_key_t *key, const cwmp_str_t *realm,
     parts[0].len = CWMP_NONCE_SIGNED;
     parts[1] = *realm;
 
-    return cwmp_secret_mac(of_hour, parts, 2, mac);
+    return cwmp_secret_mac(key->nonce, parts, 2, mac);
+}
+
+
+/* the last one is remembered: nearly all nonces are of this hour */
+
+static cwmp_rc_t
+cwmp_nonce_hour(cwmp_secret_key_t *key, uint32_t hour)
+{
+    int            i;
+    cwmp_str_t     part;
+    unsigned char  label[9] = "nonce";
+
+    if (key->hour == hour + 1) {
+        return CWMP_OK;
+    }
+
+    for (i = 0; i < 4; i++) {
+        label[5 + i] = (unsigned char) (hour >> (24 - 8 * i));
+    }
+
+    part.data = label;
+    part.len = sizeof(label);
+    key->hour = 0;
+
+    if (cwmp_secret_mac(key->key, &part, 1, key->nonce) != CWMP_OK) {
+        return CWMP_ERROR;
+    }
+
+    key->hour = hour + 1;
+
+    return CWMP_OK;
 }
 
 

@@ -24,11 +24,11 @@ typedef enum {
 
 /* random: CWMP_NONCE_RANDOM bytes; now: Unix time; nonce: CWMP_NONCE_LEN
    bytes.  ERROR where OpenSSL has no memory */
-cwmp_rc_t cwmp_nonce_make(const cwmp_secret_t *s, const cwmp_str_t *realm,
+cwmp_rc_t cwmp_nonce_make(cwmp_secret_t *s, const cwmp_str_t *realm,
     uint32_t now, const unsigned char *random, unsigned char *nonce);
 
 /* lives: seconds that it may be old; *made: when it was made, unless FOREIGN */
-cwmp_nonce_rc_t cwmp_nonce_check(const cwmp_secret_t *s,
+cwmp_nonce_rc_t cwmp_nonce_check(cwmp_secret_t *s,
     const cwmp_str_t *realm, uint32_t now, uint32_t lives,
     const cwmp_str_t *nonce, uint32_t *made);
 

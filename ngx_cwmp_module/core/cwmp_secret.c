@@ -8,7 +8,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 
 #include "cwmp_secret.h"
 
@@ -19,6 +19,7 @@
 static cwmp_rc_t cwmp_secret_line(cwmp_secret_t *s, const unsigned char *p,
     const unsigned char *end);
 static cwmp_rc_t cwmp_secret_add(cwmp_secret_t *s, const unsigned char *key);
+static EVP_MAC_CTX *cwmp_secret_hmac(void);
 static int cwmp_secret_derive(const unsigned char *key, const char *label,
     unsigned char *out);
 static int cwmp_secret_cipher(int sealing, const cwmp_secret_key_t *key,
@@ -143,15 +144,17 @@ cwmp_secret_derive(const unsigned char *key, const char *label,
 }
 
 
-/* few and short parts: a copy of them is cheaper than a context that is kept */
+/* few and short parts: they are copied.  The context is kept for good: to make
+   one costs more than the digest */
 
 cwmp_rc_t
 cwmp_secret_mac(const unsigned char *key, const cwmp_str_t *parts, size_t n,
     unsigned char *mac)
 {
     size_t          i, len;
-    unsigned int    size = CWMP_SECRET_KEY;
     unsigned char   text[1024], *p = text;
+
+    static EVP_MAC_CTX  *ctx;
 
     for (i = 0; i < n; i++) {
         len = parts[i].len;
@@ -166,9 +169,37 @@ cwmp_secret_mac(const unsigned char *key, const cwmp_str_t *parts, size_t n,
         p += len;
     }
 
-    return HMAC(EVP_sha256(), key, CWMP_SECRET_KEY, text, p - text, mac,
-                &size)
+    if (ctx == NULL) {
+        ctx = cwmp_secret_hmac();
+    }
+
+    return (ctx && EVP_MAC_init(ctx, key, CWMP_SECRET_KEY, NULL)
+            && EVP_MAC_update(ctx, text, p - text)
+            && EVP_MAC_final(ctx, mac, &len, CWMP_SECRET_KEY))
            ? CWMP_OK : CWMP_ERROR;
+}
+
+
+static EVP_MAC_CTX *
+cwmp_secret_hmac(void)
+{
+    EVP_MAC      *hmac;
+    OSSL_PARAM    params[2];
+    EVP_MAC_CTX  *ctx;
+
+    hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    ctx = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
+    EVP_MAC_free(hmac);
+
+    params[0] = OSSL_PARAM_construct_utf8_string("digest", "SHA256", 0);
+    params[1] = OSSL_PARAM_construct_end();
+
+    if (ctx && !EVP_MAC_CTX_set_params(ctx, params)) {
+        EVP_MAC_CTX_free(ctx);
+        return NULL;
+    }
+
+    return ctx;
 }
 
 

@@ -24,6 +24,8 @@ typedef struct {
     unsigned char    key[CWMP_SECRET_KEY];
     unsigned char    seal[CWMP_SECRET_KEY];
     unsigned char    id[CWMP_SECRET_ID];
+    uint32_t         hour;          /* after that of the next; 0: none yet */
+    unsigned char    nonce[CWMP_SECRET_KEY];
 } cwmp_secret_key_t;
 
 typedef struct {
