@@ -125,7 +125,7 @@ subtest 'AUTH-04 what is used twice' => sub {
     is $raw->post($inform, headers => [$header])->status, 200, 'once';
     is stale($other->post($inform, headers => [$header])), '401 stale',
         'AUTH-04 on another connection, to another node: the same bytes';
-    is stale($t->raw(0)->post(inform(serial => 'S' . $n, event => '1 BOOT'),
+    is stale($t->raw(0)->post(inform(serial => 'S' . $n, events => ['1 BOOT']),
                               headers => [$header])), '401 stale',
         'AUTH-04 other bytes with it';
     is stale($raw->post('', headers => [$header])), '401 stale',

@@ -53,10 +53,19 @@ cwmp_nonce_check(cwmp_secret_t *s, const cwmp_str_t *realm,
 {
     size_t         i;
     unsigned char  raw[CWMP_NONCE_LEN / 2], mac[CWMP_SECRET_KEY];
+    unsigned char  hex[CWMP_NONCE_LEN];
 
     if (nonce->len != CWMP_NONCE_LEN
         || !cwmp_secret_unhex(nonce->data, nonce->len, raw))
     {
+        return CWMP_NONCE_FOREIGN;
+    }
+
+    /* in capitals it would be another one to who counts its uses */
+
+    cwmp_secret_hex(raw, sizeof(raw), hex);
+
+    if (memcmp(hex, nonce->data, sizeof(hex)) != 0) {
         return CWMP_NONCE_FOREIGN;
     }
 

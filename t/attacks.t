@@ -1,0 +1,175 @@
+#!/usr/bin/perl
+
+# Known attacks on an ACS and on HTTP authentication, over two nodes: what
+# happens to the attacker, and that its victim notices nothing.  The table in
+# docs/security.md has them all, also those that other files hold.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use File::Temp qw(tempdir);
+use IO::Select;
+use JSON::PP ();
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use CWMP::Auth qw(key_file nonce);
+use CWMP::Raw ':build';
+use CWMP::Swarm qw(swarm_binary);
+use CWMP::Test qw(patience);
+
+my $REALM = 'acs.example';
+my $ATTEMPTS = $ENV{TEST_SOAK} ? 10_000 : 500;
+my $dir = tempdir(CLEANUP => 1);
+my $key = key_file("$dir/key");
+my $t = CWMP::Test->new(nodes => 2, workers => 2,
+    http => "cwmp_secret_key $dir/key;",
+    server => "cwmp_auth digest $REALM;");
+my $redis = $t->redis;
+my $n = 0;
+
+sub device {
+    my $serial = 'A' . ++$n;
+    my $auth = CWMP::Auth->new(user => "00D09E-Box-$serial", password => 'pw');
+    $auth->store($redis, realm => $REALM);
+    return ($auth, inform(serial => $serial));
+}
+
+sub cookie { return $_[0]->header('Set-Cookie') =~ s/;.*//r }
+
+sub seen {
+    my ($answer) = @_;
+    return join "\n", $answer->status, $answer->body,
+           map { "$_->[0]: $_->[1]" =~ s/nonce="[0-9a-f]+"/nonce/r }
+           grep { $_->[0] !~ /^Date$/i } @{ $answer->headers };
+}
+
+
+subtest 'ATK-01 a captured POST, sent again' => sub {
+    my ($auth, $inform) = device();
+    $redis->push_task($auth->{user}, { id => 'r', method => 'Reboot' });
+    my $raw = $t->raw(0);
+    my @inform = ($inform, headers => [$auth->answer($raw->post($inform))]);
+    my $first = $raw->post(@inform);
+    my @next = ('', cookie => cookie($first), headers => [$auth->header]);
+    my $rpc = $raw->post(@next);
+    is $rpc->method, 'Reboot', 'a session';
+
+    for my $node (0, 1) {
+        is $t->raw($node)->post(@inform)->status, 401,
+            "ATK-01 its Inform, to node $node on another connection";
+        is $t->raw($node)->post(@next)->status, 401,
+            "ATK-01 its second POST, to node $node on another connection";
+    }
+    is $raw->post(@next)->status, 401, 'ATK-01 ... on the same';
+    my $answer = $raw->post(response($rpc->id, 'Reboot'), cookie => cookie($first),
+                            headers => [$auth->header]);
+    is $answer->status, 204, 'ATK-01 the session goes on to its end';
+    is $redis->result($auth->{user}, 'r'), undef, 'and waits for the BOOT';
+};
+
+
+subtest 'ATK-02 nonces of other times and makers' => sub {
+    my ($auth, $inform) = device();
+    my $raw = $t->raw(0);
+    $auth->challenge($raw->post($inform));
+    my $other = join '', map { chr(int rand 256) } 1 .. 32;
+    my $now = int time();
+
+    for my $case (['of yesterday', nonce($key, $REALM, $now - 86_400)],
+                  ['of tomorrow', nonce($key, $REALM, $now + 86_400)],
+                  ['of another key', nonce($other, $REALM, $now)],
+                  ['of another realm', nonce($key, 'x', $now)],
+                  ['of time 0', nonce("\0" x 32, $REALM, 0)],
+                  ['made longer', $auth->{nonce} . '00'],
+                  ['in capitals', uc $auth->{nonce}])
+    {
+        my $answer = $raw->post($inform,
+                                headers => [$auth->header(nonce => $case->[1])]);
+        is $answer->status, 401, "ATK-02 a nonce $case->[0]";
+    }
+    is $redis->cmd('EXISTS', "cwmp:{0}:$auth->{user}"), 0,
+        'ATK-02 nothing is stored';
+};
+
+
+subtest 'ATK-03 whose user name, whose password' => sub {
+    my ($auth, $inform) = device();
+    my $raw = $t->raw(0);
+    my @answers = map {
+        $auth->challenge($raw->post($inform));
+        seen($raw->post($inform, headers => [$auth->header(@$_)]));
+    } [password => 'px'], [user => '00D09E-Box-Nobody', password => 'px'];
+    is $answers[0], $answers[1],
+        'ATK-03 an unknown user and a wrong password are answered alike';
+
+    for my $header ('Basic ' . 'A' x 8000, 'Digest ' . 'a=b,' x 2000,
+                    'Digest ' . '"' x 500)
+    {
+        is $raw->post($inform, headers => [['Authorization', $header]])->status,
+            401, 'ATK-03 ' . length($header) . ' bytes of credentials';
+    }
+    is $t->raw(0)->post($inform, headers => [$auth->header, $auth->header])
+           ->status, 400, 'ATK-03 two of them';
+};
+
+
+subtest 'ATK-04 a session that the attacker names' => sub {
+    my ($auth, $inform) = device();
+    my $raw = $t->raw(0);
+    my $answer = $raw->post($inform, cookie => 'cwmp=' . 'A' x 22
+                            . ".$auth->{user}",
+                            headers => [$auth->answer($raw->post($inform))]);
+    my $first = cookie($answer);
+    unlike $first, qr/A{22}/, 'ATK-04 a token is never the CPE\'s choice';
+    $answer = $raw->post(inform(serial => "A$n", events => ['1 BOOT']),
+                         headers => [$auth->header]);
+    isnt cookie($answer), $first, 'ATK-04 each session has another one';
+    unlike cookie($answer) =~ s/^cwmp=([^.]*)\..*/$1/r, qr/A1|Box|00D09E/,
+        'ATK-04 which says nothing of the device';
+    $redis->push_task($auth->{user}, { id => 'r', method => 'Reboot' });
+    is $raw->post('', cookie => $first, headers => [$auth->header])->body, '',
+        'ATK-04 that of the session before is of no use';
+    is $raw->post('', cookie => cookie($answer), headers => [$auth->header])
+           ->method, 'Reboot', '... as its own is';
+};
+
+
+subtest 'ATK-05 wrong passwords for one device from many addresses' => sub {
+    my ($auth, $inform) = device();
+    my $raw = $t->raw(1);
+    $raw->post($inform, headers => [$auth->answer($raw->post($inform))]);
+
+    my @attack = ($t->url(0), '--serial', "A$n", qw(--class Box --user),
+        $auth->{user}, qw(--password guess{n} --cpes), $ATTEMPTS, '--sessions',
+        $ATTEMPTS, qw(--closed 300 --source),
+        join(',', map { "127.0.1.$_" } 1 .. 200));
+    my $pid = open(my $told, '-|') // die "fork: $!\n";
+    if ($pid == 0) {
+        exec swarm_binary(), qw(--quiet --json -), @attack[1 .. $#attack],
+             $attack[0] or die $!;
+    }
+    my @took;
+    do {
+        my $begin = time();
+        my $c = $t->raw(0);
+        $auth->challenge($c->post($inform));
+        is $c->post($inform, headers => [$auth->header])->status, 200,
+            'ATK-05 the device informs meanwhile';
+        push @took, time() - $begin;
+        sleep 0.5;
+    } while (!IO::Select->new($told)->can_read(0) && @took < patience(120));
+    my $r = JSON::PP::decode_json(do { local $/; <$told> });
+    is $r->{sessions}, 0, "ATK-05 of $ATTEMPTS attempts none is let in";
+    cmp_ok((sort { $a <=> $b } @took)[-1], '<', patience(2),
+           'ATK-05 and it never waits for them');
+    is $r->{statuses}{401}, $ATTEMPTS, 'ATK-05 all are told the same';
+    cmp_ok $r->{latency_us}{'(refused or sent on)'}{p99}, '>', 5e6,
+        'ATK-05 and later and later';
+};
+
+$t->expect_log(qr/the user name or the password is wrong/, [1, 1_000_000]);
+done_testing;
