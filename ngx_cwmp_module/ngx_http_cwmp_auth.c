@@ -702,7 +702,7 @@ ngx_http_cwmp_auth_challenge(ngx_http_cwmp_auth_t *a)
     } else {
         if (ngx_http_cwmp_random(a->main, random) != NGX_OK
             || cwmp_nonce_make(a->main->secret, &realm, (uint32_t) ngx_time(),
-                               random, nonce)
+                               ngx_cached_time->msec, random, nonce)
                != CWMP_OK)
         {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -153,6 +153,28 @@ subtest 'AUTH-04 what is used twice' => sub {
 };
 
 
+subtest 'AUTH-10 an agent that reconnects for each POST' => sub {
+    my ($auth, $inform) = device();
+    $redis->push_task($auth->{user}, map {
+        { id => "n$_", method => 'GetParameterValues',
+          ParameterNames => ["Device.P$_"] } } 1 .. 40);
+    my ($cookie, $said) = (undef, $inform);
+    my $answer;
+    for my $i (0 .. 41) {
+        my $raw = $t->raw($i % 2);
+        $answer = $raw->post($said, cookie => $cookie);
+        $raw = $t->raw(($i >> 1) % 2);
+        $answer = $raw->post($said, cookie => $cookie,
+                             headers => [$auth->answer($answer)]);
+        $cookie //= $answer->header('Set-Cookie') =~ s/;.*//r;
+        $said = $i && $answer->status == 200
+              ? gpv_response($answer->id, ["Device.P$i", 'string', 'v']) : '';
+    }
+    is $answer->status, 204, 'goes to its end, with 42 nonces';
+    is $redis->result($auth->{user}, 'n40')->{status}, 'done', 'all is done';
+};
+
+
 subtest 'AUTH-05 a session with an Authorization in each POST' => sub {
     my ($auth, $inform, $raw, $other) = device();
     $redis->push_task($auth->{user}, map {

@@ -1,5 +1,5 @@
 /*
- * TIME (4 bytes) RANDOM (8) MAC (16), in hex.  The MAC's key is that of an
+ * TIME (4 bytes), its 65536ths of a second (2), RANDOM (6), MAC (16), in hex.  The MAC's key is that of an
  * hour, made of the key file's: what was seen of one is worth nothing in the
  * next, and nodes need not agree on when to change.
  */
@@ -10,7 +10,7 @@
 
 #include "cwmp_nonce.h"
 
-#define CWMP_NONCE_SIGNED  (4 + CWMP_NONCE_RANDOM)
+#define CWMP_NONCE_SIGNED  (6 + CWMP_NONCE_RANDOM)
 #define CWMP_NONCE_MAC     16
 #define CWMP_NONCE_HOUR    3600
 #define CWMP_NONCE_AHEAD   5        /* seconds that nodes' clocks may differ */
@@ -24,16 +24,19 @@ static uint32_t cwmp_nonce_time(const unsigned char *p);
 
 cwmp_rc_t
 cwmp_nonce_make(cwmp_secret_t *s, const cwmp_str_t *realm, uint32_t now,
-    const unsigned char *random, unsigned char *nonce)
+    unsigned ms, const unsigned char *random, unsigned char *nonce)
 {
     size_t         i;
+    uint32_t       part = (ms << 16) / 1000;
     unsigned char  raw[CWMP_NONCE_SIGNED + CWMP_SECRET_KEY];
 
     for (i = 0; i < 4; i++) {
         raw[i] = (unsigned char) (now >> (24 - 8 * i));
     }
 
-    memcpy(raw + 4, random, CWMP_NONCE_RANDOM);
+    raw[4] = (unsigned char) (part >> 8);
+    raw[5] = (unsigned char) part;
+    memcpy(raw + 6, random, CWMP_NONCE_RANDOM);
 
     if (cwmp_nonce_mac(&s->keys[0], realm, raw, raw + CWMP_NONCE_SIGNED)
         != CWMP_OK)

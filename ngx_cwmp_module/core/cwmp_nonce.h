@@ -10,7 +10,7 @@
 
 #include "cwmp_secret.h"
 
-#define CWMP_NONCE_RANDOM  8        /* bytes */
+#define CWMP_NONCE_RANDOM  6        /* bytes */
 #define CWMP_NONCE_LEN     56       /* characters, lower case hex; */
 #define CWMP_NONCE_PUBLIC  24       /* of them time and random bytes */
 
@@ -22,10 +22,12 @@ typedef enum {
 } cwmp_nonce_rc_t;
 
 
-/* random: CWMP_NONCE_RANDOM bytes; now: Unix time; nonce: CWMP_NONCE_LEN
-   bytes.  ERROR where OpenSSL has no memory */
+/* random: CWMP_NONCE_RANDOM bytes; now: Unix time, and ms of its second, so
+   that later ones are greater; nonce: CWMP_NONCE_LEN bytes.  ERROR where
+   OpenSSL has no memory */
 cwmp_rc_t cwmp_nonce_make(cwmp_secret_t *s, const cwmp_str_t *realm,
-    uint32_t now, const unsigned char *random, unsigned char *nonce);
+    uint32_t now, unsigned ms, const unsigned char *random,
+    unsigned char *nonce);
 
 /* lives: seconds that it may be old; *made: when it was made, unless FOREIGN */
 cwmp_nonce_rc_t cwmp_nonce_check(cwmp_secret_t *s,

@@ -32,28 +32,41 @@ local function load_session(c)
 end
 
 -- What a device's user has proven itself with, so that nothing is used twice:
--- "LOWEST NONCE=COUNT ...", the last few nonces, and a time up to which others
--- are taken as used.  A nonce begins with its time, all of it in hex.
+-- "LOWEST NONCE=COUNT ...", and a time up to which others are taken as used.  A
+-- nonce begins with its time: 8 digits of seconds, 4 of their 65536ths, in hex.
+-- Agents that reconnect for each POST bring a new one each time.
 local function is_used(c, nonce, count)
-    local kept = call('HGET', c.k[DEVICE], 'nonces') or '0'
-    local lowest = string.match(kept, '^%x+')
-    local list, oldest, known = {}, 1, nil
+    local kept = call('HGET', c.k[DEVICE], 'nonces') or '000000000000'
+    local lowest = #kept <= BOUND.nonces * 48
+                   and string.match(kept, '^%x%x%x%x%x%x%x%x%x%x%x%x')
+    if not lowest then                  -- spoilt: up to now all were used
+        kept, lowest = '', string.format('%08xffff', c.when)
+    end
+    local old = string.format('%08x', c.when - BOUND.nonce)
+    local list, known = {}, nil
     for n, highest in string.gmatch(kept, ' (%x+)=(%d+)') do
-        list[#list + 1] = { n, tonumber(highest) }
-        known = n == nonce and list[#list] or known
-        oldest = n < list[oldest][1] and #list or oldest
+        if n == nonce then
+            known = { n, tonumber(highest) }
+            list[#list + 1] = known
+        elseif n < old then
+            lowest = string.sub(n, 1, 12) > lowest and string.sub(n, 1, 12)
+                     or lowest
+        else
+            list[#list + 1] = { n, highest }
+        end
     end
     if known and count <= known[2]
-       or not known and string.sub(nonce, 1, 8) <= lowest
+       or not known and string.sub(nonce, 1, 12) <= lowest
     then
         return true
     elseif known then
         known[2] = count
     else
         list[#list + 1] = { nonce, count }
-        if #list > BOUND.nonces then
-            lowest = string.sub(table.remove(list, oldest)[1], 1, 8)
-        end
+    end
+    if #list > BOUND.nonces then
+        table.sort(list, function(one, other) return one[1] < other[1] end)
+        lowest = string.sub(table.remove(list, 1)[1], 1, 12)
     end
     for i, pair in ipairs(list) do
         list[i] = ' ' .. pair[1] .. '=' .. pair[2]
