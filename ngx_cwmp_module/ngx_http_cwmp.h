@@ -102,6 +102,7 @@ typedef struct {
     ngx_str_t                   realm;
     ngx_uint_t                  behind_tls; /* a proxy before us has it */
     ngx_uint_t                  without_qop;
+    ngx_uint_t                  open;       /* nobody said how CPEs prove it */
     ngx_http_complex_value_t   *identity;
     cwmp_limits_t               limits;
 } ngx_http_cwmp_loc_conf_t;

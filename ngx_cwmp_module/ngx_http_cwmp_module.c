@@ -287,9 +287,13 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->realm = prev->realm;
         conf->behind_tls = prev->behind_tls;
         conf->without_qop = prev->without_qop;
+        conf->open = prev->open;
     }
 
-    ngx_conf_init_uint_value(conf->auth, NGX_HTTP_CWMP_AUTH_OFF);
+    if (conf->auth == NGX_CONF_UNSET_UINT) {
+        conf->auth = NGX_HTTP_CWMP_AUTH_OFF;
+        conf->open = 1;
+    }
 
     if (conf->identity == NULL) {
         conf->identity = prev->identity;
@@ -305,6 +309,13 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                            "is, e.g. cwmp_redis 127.0.0.1:6379;",
                            &conf->serves);
         return NGX_CONF_ERROR;
+    }
+
+    if (conf->acs && conf->open && conf->identity == NULL) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "\"cwmp_acs\" takes whoever "
+                           "reaches it for the device that it says it is: set "
+                           "\"cwmp_auth digest\", or say \"cwmp_auth off\" "
+                           "where something else keeps others out");
     }
 
     if (conf->acs && conf->auth != NGX_HTTP_CWMP_AUTH_OFF
