@@ -128,7 +128,16 @@ sub join {
         $s[$i]->client->cmd('CLUSTER', 'REPLICATE', id($primary[$i % $n]));
     }
     $self->wait_ok;
+    wait_for(sub { !grep { has_nameless($_) } @s }, 15)
+        or die "the nodes of the Cluster do not tell their names\n";
     return $self;
+}
+
+
+# It was not told yet which host name another announces.
+sub has_nameless {
+    my $ranges = $_[0]->client->cmd('CLUSTER', 'SLOTS');
+    return grep { $_->[0] eq '?' } map { @$_[2 .. $#$_] } @$ranges;
 }
 
 
