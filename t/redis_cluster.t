@@ -27,8 +27,9 @@ sub with_cluster {
                                           %{ delete $opt{cluster} || {} });
 
     $cluster->start;
+    my $timeout = delete $opt{timeout} // '1500ms';
     my $t = CWMP::Test->new(redis => 0, cwmp_redis => $cluster->address
-                            . ' timeout=1500ms', %opt);
+                            . " timeout=$timeout", %opt);
     return ($t, $cluster);
 }
 
@@ -238,7 +239,8 @@ subtest 'a primary is killed' => sub {
 
 subtest 'a primary gives its place to its replica' => sub {
     my ($t, $cluster) = with_cluster(workers => 1,
-                                     cluster => { replicas => 1 });
+        cluster => { replicas => 1 },
+        timeout => '10s connect_timeout=10s');      # a busy machine's
     my ($device) = spread($cluster);
     my $old = primary_of($cluster, $device);
     my ($replica) = grep {
