@@ -12,7 +12,8 @@
  *   hold      one that replicas have to know of, before it is sent
  *   reply     turns it into an HTTP response
  *
- * Beside it: overload (Redis is slow), ready (what a balancer asks).
+ * Beside it: overload (Redis is slow), ready (what a balancer asks), metrics
+ * (what an operator counts).
  *
  * Everything of a POST lives in its request's pool; commands to Redis outlive
  * it and are told so (cleanup in ngx_http_cwmp_post.c).
@@ -38,6 +39,7 @@
 #include "cwmp_task.h"
 #include "cwmp_version.h"
 #include "cwmp_write.h"
+#include "ngx_http_cwmp_metrics.h"
 
 
 #define NGX_HTTP_CWMP_RANDOM      64    /* drawn at once, since each time costs
@@ -76,6 +78,7 @@ typedef struct {
     ngx_array_t                 redis;      /* of ngx_http_cwmp_redis_t * */
     ngx_msec_t                  slow;       /* Redis is, from this on; or 0 */
     cwmp_secret_t              *secret;     /* the key file; or NULL */
+    ngx_shm_zone_t             *metrics;
     ngx_shm_zone_t             *attempts;   /* that failed; or NULL */
     ngx_uint_t                  delayed;    /* answers to them, now */
     ngx_array_t                *in_clear;   /* servers where passwords are sent
@@ -92,6 +95,7 @@ typedef struct {
     ngx_http_cwmp_redis_t      *redis;
     ngx_str_t                   serves;     /* this directive */
     ngx_flag_t                  acs;        /* which is cwmp_acs */
+    ngx_flag_t                  alone;      /* needs no Redis */
     ngx_str_t                   drain;
     ngx_msec_t                  session_timeout;
     ngx_msec_t                  outstanding_timeout;
@@ -230,6 +234,12 @@ void ngx_http_cwmp_auth_refuse(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t stale);
 ngx_int_t ngx_http_cwmp_attempts_zone(ngx_conf_t *cf);
 ngx_msec_t ngx_http_cwmp_attempts_failed(ngx_http_cwmp_main_conf_t *cmcf,
     const ngx_str_t *who, ngx_uint_t free);
+
+/* ngx_http_cwmp_metrics.c: what an operator counts */
+char *ngx_http_cwmp_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_cwmp_metrics_zone(ngx_conf_t *cf);
+void ngx_http_cwmp_count(ngx_http_cwmp_main_conf_t *cmcf,
+    ngx_http_cwmp_count_e which);
 
 /* ngx_http_cwmp_post.c */
 ngx_http_cwmp_ctx_t *ngx_http_cwmp_get_ctx(ngx_http_request_t *r);

@@ -78,6 +78,7 @@ static ngx_int_t ngx_http_cwmp_auth_digest(ngx_http_cwmp_auth_t *a,
     ngx_str_t *header);
 static ngx_int_t ngx_http_cwmp_auth_basic(ngx_http_cwmp_auth_t *a,
     ngx_str_t *header);
+static ngx_int_t ngx_http_cwmp_auth_unusable(ngx_http_cwmp_auth_t *a);
 static ngx_int_t ngx_http_cwmp_auth_ask(ngx_http_cwmp_auth_t *a);
 static void ngx_http_cwmp_auth_asked(void *data, redisReply *reply,
     const char *error);
@@ -256,13 +257,13 @@ ngx_http_cwmp_auth_digest(ngx_http_cwmp_auth_t *a, ngx_str_t *header)
     if (rc == CWMP_REFUSED) {
         ngx_log_error(NGX_LOG_INFO, c->log, 0, "Authorization: %s",
                       a->digest.reason);
-        return ngx_http_cwmp_auth_challenge(a);
+        return ngx_http_cwmp_auth_unusable(a);
     }
 
     if (a->digest.count == 0 && !a->conf->without_qop) {
         ngx_log_error(NGX_LOG_INFO, c->log, 0, "Authorization: digest without "
                       "qop, which \"cwmp_auth digest without_qop\" allows");
-        return ngx_http_cwmp_auth_challenge(a);
+        return ngx_http_cwmp_auth_unusable(a);
     }
 
     realm.data = a->conf->realm.data;
@@ -276,7 +277,7 @@ ngx_http_cwmp_auth_digest(ngx_http_cwmp_auth_t *a, ngx_str_t *header)
     {
         ngx_log_error(NGX_LOG_INFO, c->log, 0, "Authorization: another realm, "
                       "or no user name of 1 to 256 bytes");
-        return ngx_http_cwmp_auth_challenge(a);
+        return ngx_http_cwmp_auth_unusable(a);
     }
 
     lives = c->ssl || a->conf->behind_tls ? NGX_HTTP_CWMP_NONCE_LIVES_TLS
@@ -287,10 +288,11 @@ ngx_http_cwmp_auth_digest(ngx_http_cwmp_auth_t *a, ngx_str_t *header)
     {
     case CWMP_NONCE_STALE:
         a->stale = 1;
-        /* fall through */
+        ngx_http_cwmp_count(a->main, NGX_HTTP_CWMP_COUNT_STALE);
+        return ngx_http_cwmp_auth_challenge(a);
 
     case CWMP_NONCE_FOREIGN:
-        return ngx_http_cwmp_auth_challenge(a);
+        return ngx_http_cwmp_auth_unusable(a);
 
     case CWMP_NONCE_FRESH:
         break;
@@ -318,12 +320,23 @@ ngx_http_cwmp_auth_basic(ngx_http_cwmp_auth_t *a, ngx_str_t *header)
     if (rc == NGX_DECLINED || r->headers_in.user.len == 0
         || r->headers_in.user.len > NGX_HTTP_CWMP_USER_MAX)
     {
-        return ngx_http_cwmp_auth_challenge(a);
+        return ngx_http_cwmp_auth_unusable(a);
     }
 
     a->user = r->headers_in.user;
 
     return NGX_OK;
+}
+
+
+/* it says nothing that could be true */
+
+static ngx_int_t
+ngx_http_cwmp_auth_unusable(ngx_http_cwmp_auth_t *a)
+{
+    ngx_http_cwmp_count(a->main, NGX_HTTP_CWMP_COUNT_UNUSABLE);
+
+    return ngx_http_cwmp_auth_challenge(a);
 }
 
 
@@ -480,6 +493,8 @@ ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx)
     ctx->user = a->user;
     ctx->proven = 1;
 
+    ngx_http_cwmp_count(a->main, NGX_HTTP_CWMP_COUNT_PROVEN);
+
     return NGX_OK;
 }
 
@@ -497,6 +512,8 @@ ngx_http_cwmp_auth_failed(ngx_http_cwmp_auth_t *a)
     ngx_http_request_t  *r = a->request;
 
     c = r->connection;
+
+    ngx_http_cwmp_count(a->main, NGX_HTTP_CWMP_COUNT_WRONG);
 
     delay = ngx_http_cwmp_attempts_failed(a->main, &a->user,
                                           NGX_HTTP_CWMP_USER_FREE);
@@ -523,6 +540,8 @@ ngx_http_cwmp_auth_failed(ngx_http_cwmp_auth_t *a)
 
     a->failed = 1;
     a->main->delayed++;
+
+    ngx_http_cwmp_count(a->main, NGX_HTTP_CWMP_COUNT_DELAYED);
 
     r->read_event_handler = ngx_http_test_reading;
     r->write_event_handler = ngx_http_cwmp_auth_delay;
@@ -587,14 +606,18 @@ ngx_http_cwmp_auth_device(ngx_http_cwmp_auth_t *a)
 ngx_int_t
 ngx_http_cwmp_identified(ngx_http_cwmp_ctx_t *ctx)
 {
-    ngx_str_t   value;
-    cwmp_str_t  name;
+    ngx_str_t                   value;
+    cwmp_str_t                  name;
+    ngx_http_cwmp_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(ctx->request, ngx_http_cwmp_module);
 
     if (ctx->conf->auth != NGX_HTTP_CWMP_AUTH_OFF
         && !cwmp_identity_means(&ctx->auth->device, &ctx->id))
     {
         ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
                       "user \"%V\" informs as another device", &ctx->user);
+        ngx_http_cwmp_count(cmcf, NGX_HTTP_CWMP_COUNT_OTHER_DEVICE);
         return NGX_DECLINED;
     }
 
@@ -615,6 +638,7 @@ ngx_http_cwmp_identified(ngx_http_cwmp_ctx_t *ctx)
         ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
                       "\"cwmp_identity\" is \"%V\": it informs as another "
                       "device", &value);
+        ngx_http_cwmp_count(cmcf, NGX_HTTP_CWMP_COUNT_IDENTITY);
         return NGX_DECLINED;
     }
 

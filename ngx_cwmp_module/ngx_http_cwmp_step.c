@@ -527,6 +527,9 @@ ngx_http_cwmp_verb_later(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 static void
 ngx_http_cwmp_verb_stale(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 {
+    ngx_http_cwmp_count(ngx_http_get_module_main_conf(ctx->request,
+                                                      ngx_http_cwmp_module),
+                        NGX_HTTP_CWMP_COUNT_REPLAYED);
     ngx_http_cwmp_auth_refuse(ctx, 1);
 }
 
@@ -534,6 +537,9 @@ ngx_http_cwmp_verb_stale(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 static void
 ngx_http_cwmp_verb_denied(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 {
+    ngx_http_cwmp_count(ngx_http_get_module_main_conf(ctx->request,
+                                                      ngx_http_cwmp_module),
+                        NGX_HTTP_CWMP_COUNT_OTHER_SESSION);
     ngx_http_cwmp_reply_denied(ctx);
 }
 
