@@ -81,6 +81,9 @@ typedef struct {
     ngx_shm_zone_t             *metrics;
     ngx_shm_zone_t             *attempts;   /* that failed; or NULL */
     ngx_uint_t                  delayed;    /* answers to them, now */
+    time_t                      told_at;    /* POSTs refused, as events */
+    ngx_uint_t                  told;       /* in that second */
+    ngx_uint_t                  untold;
     ngx_array_t                *in_clear;   /* servers where passwords are sent
                                                as they are */
     uint64_t                    worker;     /* random: no other has it */
@@ -122,6 +125,7 @@ typedef struct {
 #define NGX_HTTP_CWMP_CALLS   8     /* calls a POST may cost, before a 204 */
 #define NGX_HTTP_CWMP_INFORM_KEPT  4000     /* of its parameters */
 #define NGX_HTTP_CWMP_INFORM_SIZE  262144   /* and bytes of them */
+#define NGX_HTTP_CWMP_SHOWN  64     /* of what somebody says, in a log */
 #define NGX_HTTP_CWMP_CHUNKS  2     /* of parameters, unconfirmed at once */
 
 #define NGX_HTTP_CWMP_FOR_REDIS   1 /* so many chunks are unconfirmed */
@@ -151,6 +155,7 @@ struct ngx_http_cwmp_ctx_s {
 
     ngx_http_cwmp_auth_t       *auth;       /* its claim */
     ngx_str_t                   user;       /* who it is, with "cwmp_auth" */
+    ngx_str_t                   identity;   /* what "cwmp_identity" is */
 
     ngx_chain_t               **body;       /* what is left of it */
     ngx_chain_t                *kept;       /* if it must be preserved */
@@ -228,7 +233,15 @@ ngx_int_t ngx_http_cwmp_access(ngx_http_request_t *r);
 ngx_int_t ngx_http_cwmp_identified(ngx_http_cwmp_ctx_t *ctx);
 ngx_uint_t ngx_http_cwmp_unproven(ngx_http_cwmp_ctx_t *ctx);
 ngx_int_t ngx_http_cwmp_auth_arg(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args);
+void ngx_http_cwmp_auth_who(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *user,
+    cwmp_str_t *device);
 void ngx_http_cwmp_auth_refuse(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t stale);
+
+/* ngx_http_cwmp_refused.c: counted, and told as an event */
+void ngx_http_cwmp_refused(ngx_http_cwmp_ctx_t *ctx,
+    ngx_http_cwmp_count_e which, const char *reason, const cwmp_str_t *claims);
+
+void ngx_http_cwmp_shown(ngx_str_t *shown, u_char *buf, const ngx_str_t *value);
 
 /* ngx_http_cwmp_attempts.c: who failed to prove who it is */
 ngx_int_t ngx_http_cwmp_attempts_zone(ngx_conf_t *cf);

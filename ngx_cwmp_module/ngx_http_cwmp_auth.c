@@ -66,6 +66,7 @@ struct ngx_http_cwmp_auth_s {
     ngx_str_t                     user;     /* as it claims */
     cwmp_str_t                    device;   /* that the user is */
     ngx_int_t                     rc;       /* of the look-up */
+    uint64_t                      post;     /* random: no other has it */
     uint32_t                      made;     /* the nonce; Unix time */
     unsigned                      stale:1;
     unsigned                      failed:1; /* and its answer waits */
@@ -86,7 +87,8 @@ static ngx_int_t ngx_http_cwmp_auth_take(ngx_http_cwmp_auth_t *a,
     redisReply *reply);
 static void ngx_http_cwmp_auth_cleanup(void *data);
 static ngx_int_t ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx);
-static ngx_int_t ngx_http_cwmp_auth_failed(ngx_http_cwmp_auth_t *a);
+static ngx_int_t ngx_http_cwmp_auth_failed(ngx_http_cwmp_ctx_t *ctx,
+    const char *which);
 static void ngx_http_cwmp_auth_delay(ngx_http_request_t *r);
 static ngx_int_t ngx_http_cwmp_auth_device(ngx_http_cwmp_auth_t *a);
 static ngx_int_t ngx_http_cwmp_auth_check_digest(ngx_http_cwmp_auth_t *a);
@@ -214,13 +216,12 @@ ngx_http_cwmp_auth_absent(ngx_http_cwmp_ctx_t *ctx)
         return ngx_http_cwmp_auth_challenge(ctx->auth);
     }
 
-    ctx->user.data = ngx_pnalloc(ctx->request->pool, peer->user.len);
+    ctx->user.data = ngx_pstrdup(ctx->request->pool, &peer->user);
     if (ctx->user.data == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ctx->user.len = peer->user.len;
-    ngx_memcpy(ctx->user.data, peer->user.data, peer->user.len);
 
     return NGX_OK;
 }
@@ -479,14 +480,16 @@ ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx)
         return a->rc;
     }
 
-    if (a->rc == NGX_DECLINED
-        || ngx_http_cwmp_schemes[ctx->conf->auth].check(a) != NGX_OK)
-    {
-        return ngx_http_cwmp_auth_failed(a);
+    if (a->rc == NGX_DECLINED) {
+        return ngx_http_cwmp_auth_failed(ctx, "user");
     }
 
     if (ngx_http_cwmp_auth_device(a) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_cwmp_schemes[ctx->conf->auth].check(a) != NGX_OK) {
+        return ngx_http_cwmp_auth_failed(ctx, "password");
     }
 
     a->peer->proven = ngx_time();
@@ -505,15 +508,19 @@ ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx)
  */
 
 static ngx_int_t
-ngx_http_cwmp_auth_failed(ngx_http_cwmp_auth_t *a)
+ngx_http_cwmp_auth_failed(ngx_http_cwmp_ctx_t *ctx, const char *which)
 {
-    ngx_msec_t           delay, other;
-    ngx_connection_t    *c;
-    ngx_http_request_t  *r = a->request;
+    u_char                 buf[NGX_HTTP_CWMP_SHOWN];
+    ngx_str_t              user;
+    ngx_msec_t             delay, other;
+    ngx_connection_t      *c;
+    ngx_http_request_t    *r = ctx->request;
+    ngx_http_cwmp_auth_t  *a = ctx->auth;
 
     c = r->connection;
 
-    ngx_http_cwmp_count(a->main, NGX_HTTP_CWMP_COUNT_WRONG);
+    ngx_http_cwmp_refused(ctx, NGX_HTTP_CWMP_COUNT_WRONG, which, NULL);
+    ngx_http_cwmp_shown(&user, buf, &a->user);
 
     delay = ngx_http_cwmp_attempts_failed(a->main, &a->user,
                                           NGX_HTTP_CWMP_USER_FREE);
@@ -522,7 +529,7 @@ ngx_http_cwmp_auth_failed(ngx_http_cwmp_auth_t *a)
     delay = ngx_max(delay, other);
 
     ngx_log_error(NGX_LOG_WARN, c->log, 0, "the user name or the password is "
-                  "wrong: \"%V\"%s", &a->user,
+                  "wrong: \"%V\"%s", &user,
                   delay ? "; so it was before, and the answer waits" : "");
 
     if (delay == 0) {
@@ -606,18 +613,19 @@ ngx_http_cwmp_auth_device(ngx_http_cwmp_auth_t *a)
 ngx_int_t
 ngx_http_cwmp_identified(ngx_http_cwmp_ctx_t *ctx)
 {
-    ngx_str_t                   value;
-    cwmp_str_t                  name;
-    ngx_http_cwmp_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_get_module_main_conf(ctx->request, ngx_http_cwmp_module);
+    u_char      buf[NGX_HTTP_CWMP_SHOWN];
+    ngx_str_t   shown;
+    cwmp_str_t  name;
 
     if (ctx->conf->auth != NGX_HTTP_CWMP_AUTH_OFF
         && !cwmp_identity_means(&ctx->auth->device, &ctx->id))
     {
+        ngx_http_cwmp_shown(&shown, buf, &ctx->user);
         ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
-                      "user \"%V\" informs as another device", &ctx->user);
-        ngx_http_cwmp_count(cmcf, NGX_HTTP_CWMP_COUNT_OTHER_DEVICE);
+                      "user \"%V\" informs as another device", &shown);
+
+        ngx_http_cwmp_refused(ctx, NGX_HTTP_CWMP_COUNT_OTHER_DEVICE, "device",
+                              &ctx->id);
         return NGX_DECLINED;
     }
 
@@ -625,24 +633,49 @@ ngx_http_cwmp_identified(ngx_http_cwmp_ctx_t *ctx)
         return NGX_OK;
     }
 
-    if (ngx_http_complex_value(ctx->request, ctx->conf->identity, &value)
+    if (ngx_http_complex_value(ctx->request, ctx->conf->identity,
+                               &ctx->identity)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    name.data = value.data;
-    name.len = value.len;
+    name.data = ctx->identity.data;
+    name.len = ctx->identity.len;
 
     if (!cwmp_identity_means(&name, &ctx->id)) {
+        ngx_http_cwmp_shown(&shown, buf, &ctx->identity);
         ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
                       "\"cwmp_identity\" is \"%V\": it informs as another "
-                      "device", &value);
-        ngx_http_cwmp_count(cmcf, NGX_HTTP_CWMP_COUNT_IDENTITY);
+                      "device", &shown);
+
+        ngx_http_cwmp_refused(ctx, NGX_HTTP_CWMP_COUNT_IDENTITY, "identity",
+                              &ctx->id);
         return NGX_DECLINED;
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * Who it is, for an event: the user and its device as far as they are known,
+ * else what cwmp_identity says, which is both.
+ */
+
+void
+ngx_http_cwmp_auth_who(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *user,
+    cwmp_str_t *device)
+{
+    if (ctx->auth && ctx->auth->user.len) {
+        *user = ctx->auth->user;
+        *device = ctx->auth->device;
+        return;
+    }
+
+    *user = ctx->identity;
+    device->data = ctx->identity.data;
+    device->len = ctx->identity.len;
 }
 
 
@@ -749,12 +782,16 @@ ngx_http_cwmp_auth_challenge(ngx_http_cwmp_auth_t *a)
 }
 
 
-/* a POST whose body was read */
+/* a POST whose body was read, or some of it: then nobody reads the rest */
 
 void
 ngx_http_cwmp_auth_refuse(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t stale)
 {
     ctx->auth->stale = stale;
+
+    if (ctx->request->reading_body) {
+        ctx->request->keepalive = 0;
+    }
 
     if (ngx_http_cwmp_auth_challenge(ctx->auth) != NGX_HTTP_UNAUTHORIZED) {
         ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
@@ -768,31 +805,38 @@ ngx_http_cwmp_auth_refuse(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t stale)
 
 
 /*
- * For the step: the nonce's time and random bytes, its count, and the user;
- * "- 0 USER" where nothing is used up.
+ * For each function that a POST calls: the nonce's beginning, its count, what
+ * tells this POST from others that prove themselves with the same, and the
+ * user; "- 0 POST USER" where nothing is used up.
  */
 
 ngx_int_t
 ngx_http_cwmp_auth_arg(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
 {
-    u_char            *p;
-    ngx_str_t          nonce = ngx_string("-");
-    const cwmp_str_t  *field;
+    u_char                *p;
+    ngx_str_t              nonce = ngx_string("-");
+    const cwmp_str_t      *field;
+    ngx_http_cwmp_auth_t  *a = ctx->auth;
 
-    if (ctx->proven && ctx->auth->digest.count) {
-        field = &ctx->auth->digest.fields[CWMP_DIGEST_NONCE];
-        nonce.data = field->data;
-        nonce.len = CWMP_NONCE_PUBLIC;
+    if (a->post == 0) {
+        a->post = (a->main->worker + a->main->nonce++) & 0xffffffffffff;
     }
 
-    p = ngx_pnalloc(args->pool, nonce.len + ctx->user.len + NGX_INT64_LEN + 2);
+    if (ctx->proven && a->digest.count) {
+        field = &a->digest.fields[CWMP_DIGEST_NONCE];
+        nonce.data = field->data;
+        nonce.len = CWMP_NONCE_NAME;
+    }
+
+    p = ngx_pnalloc(args->pool, nonce.len + ctx->user.len + NGX_INT64_LEN
+                                + sizeof("  ffffffffffff "));
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     return ngx_http_cwmp_arg(args, p,
-                             ngx_sprintf(p, "%V %uD %V", &nonce,
-                                         ctx->auth->digest.count, &ctx->user)
+                             ngx_sprintf(p, "%V %uD %012xL %V", &nonce,
+                                         a->digest.count, a->post, &ctx->user)
                              - p);
 }
 

@@ -61,6 +61,12 @@ ngx_http_cwmp_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (ctx->conf->auth != NGX_HTTP_CWMP_AUTH_OFF && ctx->auth == NULL) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "\"cwmp_auth\" was "
+                      "not asked: no \"satisfy any\" with it");
+        return NGX_HTTP_FORBIDDEN;
+    }
+
     rc = ngx_http_cwmp_coding(ctx);
     if (rc != NGX_OK) {
         return rc;
@@ -215,7 +221,7 @@ ngx_http_cwmp_take(ngx_http_cwmp_ctx_t *ctx)
 
     ngx_http_cwmp_disown(ctx);
 
-    if (ngx_http_cwmp_is_inform(ctx) && ngx_http_cwmp_unproven(ctx)) {
+    if (ctx->id.len == 0 && ngx_http_cwmp_unproven(ctx)) {
         ngx_http_cwmp_auth_refuse(ctx, 0);
 
     } else if (!ngx_http_cwmp_is_inform(ctx) && ctx->id.len == 0) {

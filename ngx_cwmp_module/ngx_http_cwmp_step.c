@@ -55,6 +55,8 @@ static const struct {
 };
 
 
+/* who it is, where that is asked, is the last argument */
+
 static ngx_int_t
 ngx_http_cwmp_send(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
     ngx_cwmp_redis_pt handler, void *data, ngx_cwmp_redis_cmd_t **cmd)
@@ -62,6 +64,10 @@ ngx_http_cwmp_send(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
     const char  *error;
 
     error = "out of memory";
+
+    if (args && ctx->auth && ngx_http_cwmp_auth_arg(ctx, args) != NGX_OK) {
+        args = NULL;
+    }
 
     *cmd = args ? ngx_cwmp_redis_send(ctx->conf->redis->client, args->elts,
                                       args->nelts, handler, data, &error)
@@ -98,10 +104,7 @@ ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx)
     args = ngx_http_cwmp_call(ctx, ctx->request->pool,
                               ctx->auth ? "cwmp_step_3" : "cwmp_step_2");
 
-    if (args
-        && (ngx_http_cwmp_step_args(ctx, args) != NGX_OK
-            || (ctx->auth && ngx_http_cwmp_auth_arg(ctx, args) != NGX_OK)))
-    {
+    if (args && ngx_http_cwmp_step_args(ctx, args) != NGX_OK) {
         args = NULL;
     }
 
@@ -125,7 +128,8 @@ ngx_http_cwmp_chunk(ngx_http_cwmp_ctx_t *ctx)
     ngx_array_t            *args;
     ngx_http_cwmp_chunk_t  *chunk;
 
-    args = ngx_http_cwmp_call(ctx, ctx->rows_pool, "cwmp_chunk_3");
+    args = ngx_http_cwmp_call(ctx, ctx->rows_pool,
+                              ctx->auth ? "cwmp_chunk_4" : "cwmp_chunk_3");
 
     if (args
         && (ngx_http_cwmp_arg(args, ctx->token.data, ctx->token.len) != NGX_OK
@@ -191,11 +195,13 @@ ngx_http_cwmp_broke(ngx_http_cwmp_ctx_t *ctx, const char *why)
         return;
     }
 
-    args = ngx_http_cwmp_call(ctx, ctx->request->pool, "cwmp_broke_1");
+    args = ngx_http_cwmp_call(ctx, ctx->request->pool,
+                              ctx->auth ? "cwmp_broke_2" : "cwmp_broke_1");
 
     if (args
         && ngx_http_cwmp_arg(args, ctx->token.data, ctx->token.len) == NGX_OK
-        && ngx_http_cwmp_arg(args, why, ngx_strlen(why)) == NGX_OK)
+        && ngx_http_cwmp_arg(args, why, ngx_strlen(why)) == NGX_OK
+        && (!ctx->auth || ngx_http_cwmp_auth_arg(ctx, args) == NGX_OK))
     {
         (void) ngx_cwmp_redis_send(ctx->conf->redis->client, args->elts,
                                    args->nelts, ngx_http_cwmp_broke_done, NULL,
@@ -307,9 +313,9 @@ ngx_http_cwmp_chunk_done(void *data, redisReply *reply, const char *error)
     if (ngx_http_cwmp_check(ctx, reply, error) == NGX_OK) {
 
         if (reply->elements
-            && ngx_strcmp(reply->element[0]->str, "unknown") == 0)
+            && ngx_strcmp(reply->element[0]->str, "more") != 0)
         {
-            ngx_http_cwmp_verb_unknown(ctx, reply);
+            ngx_http_cwmp_verb(ctx, reply);
 
         } else if (ctx->waits) {
             ngx_http_cwmp_step(ctx);
@@ -534,12 +540,19 @@ ngx_http_cwmp_verb_stale(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 }
 
 
+/* on a connection that many share, it may be none of the user that was proven
+   there: then it says so */
+
 static void
 ngx_http_cwmp_verb_denied(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 {
-    ngx_http_cwmp_count(ngx_http_get_module_main_conf(ctx->request,
-                                                      ngx_http_cwmp_module),
-                        NGX_HTTP_CWMP_COUNT_OTHER_SESSION);
+    if (ngx_http_cwmp_unproven(ctx)) {
+        ngx_http_cwmp_auth_refuse(ctx, 0);
+        return;
+    }
+
+    ngx_http_cwmp_refused(ctx, NGX_HTTP_CWMP_COUNT_OTHER_SESSION, "session",
+                          &ctx->id);
     ngx_http_cwmp_reply_denied(ctx);
 }
 
@@ -552,7 +565,8 @@ ngx_http_cwmp_verdict(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
 {
     ngx_array_t  *args;
 
-    args = ngx_http_cwmp_call(ctx, ctx->request->pool, "cwmp_step_2");
+    args = ngx_http_cwmp_call(ctx, ctx->request->pool,
+                              ctx->auth ? "cwmp_step_3" : "cwmp_step_2");
 
     if (args && ngx_http_cwmp_verdict_args(ctx, args, id, verdict) != NGX_OK) {
         args = NULL;

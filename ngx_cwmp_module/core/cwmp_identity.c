@@ -155,6 +155,38 @@ cwmp_identity_means(const cwmp_str_t *name, const cwmp_str_t *id)
 }
 
 
+size_t
+cwmp_identity_of(const cwmp_str_t *name, unsigned char *id)
+{
+    size_t         i, upper;
+    unsigned char  c;
+
+    if (name->len > CWMP_ID_MAX) {
+        return 0;
+    }
+
+    for (i = 0, upper = CWMP_OUI_MAX; i < name->len; i++) {
+        c = name->data[i];
+
+        if (upper) {
+            upper--;
+
+            if (c >= 'a' && c <= 'z') {
+                c -= 'a' - 'A';
+            }
+        }
+
+        if (c == '%') {
+            upper = 2;
+        }
+
+        id[i] = c;
+    }
+
+    return cwmp_identity_valid(id, name->len) ? name->len : 0;
+}
+
+
 int
 cwmp_identity_valid(const unsigned char *p, size_t len)
 {

@@ -36,6 +36,10 @@ void cwmp_identity_oui(cwmp_str_t *oui, unsigned char six[CWMP_OUI_MAX]);
  */
 int cwmp_identity_means(const cwmp_str_t *name, const cwmp_str_t *id);
 
+/* the one ID that a name means, into id, of CWMP_ID_MAX bytes, and its length;
+   0: it means none, or many */
+size_t cwmp_identity_of(const cwmp_str_t *name, unsigned char *id);
+
 /* is this an ID that cwmp_identity() could have built? (charset, length) */
 int cwmp_identity_valid(const unsigned char *p, size_t len);
 

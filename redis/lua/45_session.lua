@@ -1,7 +1,7 @@
 -- The session's record, and the facts of the caller that each step has.
 
 --[[
-  session: t token, n nonce of the last call, d digest of the last POST, o when
+  session: t token, u the user that opened it, n nonce of the last call, d digest of the last POST, o when
   it was opened, b bytes of its POSTs, q quirks, y style of what is written (both
   only when there are any), g the RPCs that were given up, f 1 while no task
   lives, as free of the device is: to look for a key that is not there is dear
@@ -31,68 +31,132 @@ local function load_session(c)
                       most = '0' }
 end
 
--- What a device's user has proven itself with, so that nothing is used twice:
--- "LOWEST NONCE=COUNT ...", and a time up to which others are taken as used.  A
--- nonce begins with its time: 8 digits of seconds, 4 of their 65536ths, in hex.
--- Agents that reconnect for each POST bring a new one each time.
-local function is_used(c, nonce, count)
-    local kept = call('HGET', c.k[DEVICE], 'nonces') or '000000000000'
-    local lowest = #kept <= BOUND.nonces * 48
-                   and string.match(kept, '^%x%x%x%x%x%x%x%x%x%x%x%x')
-    if not lowest then                  -- spoilt: up to now all were used
-        kept, lowest = '', string.format('%08xffff', c.when)
+do
+
+--[[
+  What a device's user has proven itself with, so that nothing is taken twice:
+  "LOWEST NONCE=COUNT:POST NONCE=COUNT ...", and a time up to which others are
+  taken as used.  A nonce begins with its time: 8 digits of seconds, 4 of their
+  65536ths, in hex.  Agents that reconnect for each POST bring a new one each
+  time.  The POST is that of the last count: its further calls, and one that is
+  repeated since its reply was lost, use nothing up.  What no node takes any
+  more is left out: above 64 bytes the device's hash loses its small form.
+]]
+local NONCE_TIME = 12
+
+local function nonces_text(lowest, list)
+    local text = { lowest }
+    for i, one in ipairs(list) do
+        text[i + 1] = one[1] .. '=' .. one[2]
+                      .. (one[3] ~= '' and ':' .. one[3] or '')
     end
-    local old = string.format('%08x', c.when - BOUND.nonce)
-    local list, known = {}, nil
-    for n, highest in string.gmatch(kept, ' (%x+)=(%d+)') do
-        if n == nonce then
-            known = { n, tonumber(highest) }
-            list[#list + 1] = known
-        elseif n < old then
-            lowest = string.sub(n, 1, 12) > lowest and string.sub(n, 1, 12)
-                     or lowest
+    return table.concat(text, ' ')
+end
+
+-- nil when it was spoilt
+local function nonces_of(kept)
+    local list, lowest = {}, string.sub(kept, 1, NONCE_TIME)
+    if #kept > BOUND.nonces * 64 or not string.find(lowest, '^%x+$')
+       or #lowest < NONCE_TIME
+    then
+        return nil
+    end
+    for nonce, count, post in string.gmatch(kept, ' (%x+)=(%d+):?(%x*)') do
+        list[#list + 1] = { nonce, count, post }
+    end
+    return nonces_text(lowest, list) == kept and lowest, list
+end
+
+-- with this one before the others, as far as they are kept
+local function nonces_with(lowest, list, one)
+    local kept, gone = { one }, nil
+    local oldest = string.format('%08x', tonumber(string.sub(one[1], 1, 8), 16)
+                                         - BOUND.nonce)
+    table.sort(list, function(a, b) return a[1] > b[1] end)
+    for _, other in ipairs(list) do
+        if other[1] == one[1] then
+            -- it takes its place
+        elseif #kept < BOUND.nonces and other[1] > oldest then
+            kept[#kept + 1] = { other[1], other[2], '' }
         else
-            list[#list + 1] = { n, highest }
+            gone = gone or string.sub(other[1], 1, NONCE_TIME)
         end
     end
-    if known and count <= known[2]
-       or not known and string.sub(nonce, 1, 12) <= lowest
+    return nonces_text(gone and gone > lowest and gone or lowest, kept)
+end
+
+local function is_used(c, nonce, count, post)
+    local kept = call('HGET', c.k[DEVICE], 'nonces')
+    local lowest, list = nonces_of(kept or string.rep('0', NONCE_TIME))
+    if not lowest then
+        -- all are taken as used that were made before this second
+        lowest = string.format('%08xffff', math.floor(c.now / 1000) - 1)
+        call('HSET', c.k[DEVICE], 'nonces', lowest)
+        note(c, 'field nonces of ' .. c.k[DEVICE] .. ' was spoilt: who it is '
+                .. 'must be proven anew')
+        return true
+    end
+    local known
+    for _, one in ipairs(list) do
+        known = one[1] == nonce and one or known
+    end
+    if known and tonumber(count) == tonumber(known[2]) and post == known[3] then
+        return false
+    end
+    if known and tonumber(count) <= tonumber(known[2])
+       or not known and string.sub(nonce, 1, NONCE_TIME) <= lowest
     then
         return true
-    elseif known then
-        known[2] = count
-    else
-        list[#list + 1] = { nonce, count }
     end
-    if #list > BOUND.nonces then
-        table.sort(list, function(one, other) return one[1] < other[1] end)
-        lowest = string.sub(table.remove(list, 1)[1], 1, 12)
-    end
-    for i, pair in ipairs(list) do
-        list[i] = ' ' .. pair[1] .. '=' .. pair[2]
-    end
-    call('HSET', c.k[DEVICE], 'nonces', lowest .. table.concat(list))
+    c.nonces = nonces_with(lowest, list, { nonce, count, post })
     return false
 end
 
--- Whose POST is it?  c.auth: "NONCE COUNT USER", NONCE being - where it proves
--- itself by something else.  A verb when it must not be taken; user: of the
--- session that it goes on with.
-function several.refusal(c, user)
+-- what this POST has used up is kept, once it was taken
+function several.spend(c)
+    if c.nonces then
+        call('HSET', c.k[DEVICE], 'nonces', c.nonces)
+    end
+end
+
+-- Of a session that is gone on with: no user is in one that was opened where
+-- none was asked for.
+local function is_anothers_session(c, name)
+    local user = call('HGET', c.k[SESSION], 'u') or ''
+    if user == '' then
+        note(c, 'the session was opened without authentication: it is over')
+        return { 'unknown', c.notes }
+    end
+    return user ~= name and { 'denied', c.notes } or nil
+end
+
+function several.is_own(c)
+    return not c.auth or call('HGET', c.k[SESSION], 'u') == c.user
+end
+
+--[[
+  Whose POST is it?  c.auth: "NONCE COUNT POST USER", NONCE being - where it
+  proves itself by something else; nil where nobody has to.  A verb when it must
+  not be taken; opens: it is an Inform.
+]]
+function several.refusal(c, opens)
     if not c.auth then
         return nil
     end
-    local nonce, count, name = string.match(c.auth, '^(%S+) (%d+) (.*)$')
-    if user and user ~= name then
-        event(c, 'auth failure', 'user', name, 'reason',
-              'the session is another user\'s')
+    local nonce, count, post, name = string.match(c.auth,
+                                         '^(%S+) (%d+) (%x+) (.+)$')
+    if not name then
         return { 'denied', c.notes }
-    elseif nonce ~= '-' and is_used(c, nonce, tonumber(count)) then
+    end
+    local refused = not opens and is_anothers_session(c, name) or nil
+    if not refused and nonce ~= '-' and is_used(c, nonce, count, post) then
         note(c, 'what it proves its user with was used before')
-        return { 'stale', c.notes }
+        refused = { 'stale', c.notes }
     end
     c.user = name
-    return nil
+    return refused
+end
+
 end
 
 local function pack(s)

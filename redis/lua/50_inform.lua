@@ -278,6 +278,10 @@ local function contact(c, f, set)
         set[#set + 1] = 'free'
         set[#set + 1] = '1'
     end
+    if c.nonces then
+        set[#set + 1] = 'nonces'
+        set[#set + 1] = c.nonces
+    end
     return set
 end
 
@@ -557,17 +561,17 @@ function inform(c, args)
     local rest = known[5] and call('EXISTS', k[SESSION], k[TASKS], quirks)
                  or call('EXISTS', k[SESSION], k[TASKS], quirks, k[LIVE])
     local old = rest > 0 and load_session(c)
-    local refused = c.auth and not (old and old.n == nonce)
-                    and several.refusal(c)
+    local refused = several.refusal(c, true)
     if refused then
         return refused
     end
     if old and (old.n == nonce or old.d == digest and old.a == 'inform'
-                                  and old.r == '0')
+                                  and old.r == '0' and several.is_own(c))
     then
         if old.n ~= nonce then
             old.r = '1'
         end
+        several.spend(c)
         old.idle = args[6]
         save(c, old, nonce, old.d)
         return { 'inform', c.notes, old.t, old.y or '' }

@@ -622,11 +622,11 @@ local function step(c, args)
     if s.n == nonce then
         return replay(c, s)
     end
-    local refused = c.auth
-                    and several.refusal(c, call('HGET', c.k[SESSION], 'u') or '')
+    local refused = several.refusal(c)
     if refused then
         return refused
     end
+    several.spend(c)
     local why = (kind == 'request' or s.s == CLOSING and kind ~= 'verdict')
                 and several.too_much_of(c, s)
     if why then

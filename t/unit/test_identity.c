@@ -195,8 +195,10 @@ test_cookie(void)
 static void
 test_means(void)
 {
-    size_t      i;
-    cwmp_str_t  name, id;
+    int            one;
+    size_t         i, len;
+    cwmp_str_t     name, id;
+    unsigned char  buf[CWMP_ID_MAX];
 
     static const struct {
         const char  *name, *id;
@@ -229,6 +231,13 @@ test_means(void)
         ok(cwmp_identity_means(&name, &id) == names[i].means,
            "AUTH-08 \"%s\" %s %s", names[i].name,
            names[i].means ? "means" : "does not mean", names[i].id);
+
+        one = names[i].means && name.len && name.data[name.len - 1] != '*';
+        len = cwmp_identity_of(&name, buf);
+
+        ok((len == id.len && memcmp(buf, id.data, len) == 0) == one,
+           "AUTH-08 \"%s\" %s this ID", names[i].name,
+           one ? "spells" : "does not spell");
     }
 }
 
