@@ -546,10 +546,17 @@ ngx_http_cwmp_verb_stale(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 static void
 ngx_http_cwmp_verb_denied(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 {
+    u_char     buf[NGX_HTTP_CWMP_SHOWN];
+    ngx_str_t  user;
+
     if (ngx_http_cwmp_unproven(ctx)) {
         ngx_http_cwmp_auth_refuse(ctx, 0);
         return;
     }
+
+    ngx_http_cwmp_shown(&user, buf, &ctx->user);
+    ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
+                  "user \"%V\" goes on with a session of another user", &user);
 
     ngx_http_cwmp_refused(ctx, NGX_HTTP_CWMP_COUNT_OTHER_SESSION, "session",
                           &ctx->id);
