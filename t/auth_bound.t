@@ -301,6 +301,27 @@ subtest "SES-20 two devices in turn on one connection, $over" => sub {
 };
 
 
+subtest "SES-21 two users who are one device, $over" => sub {
+    my $d = Device->new;
+    my $new = Device->new(serial => $d->{serial}, user => "new$n",
+                          device => $d->{id});
+    is $d->inform->status, 200, 'the one';
+    my $cookie = $d->{cookie};
+    is $new->inform->status, 200, 'the other, in the same bytes';
+    isnt $new->{cookie}, $cookie, 'SES-21 has a session of its own';
+    is $new->post('')->status, 204, '... and goes on with it';
+};
+
+
+subtest "AUTH-10 an empty POST where a user was proven, $over" => sub {
+    my $d = Device->new;
+    $d->inform;
+    is $_->post('', cookie => undef)->status, 401, 'AUTH-10 is asked who it is'
+        for @{ $d->{raw} };
+    is $d->post('')->status, 204, 'as in its session, it is not';
+};
+
+
 subtest "AUTH-14 each POST over a connection of its own, $over" => sub {
     my $d = Device->new;
     my $rpc = $d->asked(read_all());

@@ -178,6 +178,9 @@ cwmp_identity_of(const cwmp_str_t *name, unsigned char *id)
 
         if (c == '%') {
             upper = 2;
+
+        } else if (c == '-') {
+            upper = 0;
         }
 
         id[i] = c;
