@@ -139,7 +139,7 @@ ngx_http_cwmp_refused_many(ngx_http_cwmp_main_conf_t *cmcf)
 }
 
 
-/* somebody's bytes, for a log: as many as fit, and none that a terminal obeys */
+/* somebody's bytes, for a log: as many as fit, none that a terminal obeys */
 
 void
 ngx_http_cwmp_shown(ngx_str_t *shown, u_char *buf, const ngx_str_t *value)

@@ -67,7 +67,7 @@ sub post {
     my $r = $raw->post($body, cookie => $self->{cookie},
         headers => [$how{auth} // $self->{auth}->header], resend => 0, %how);
     $self->{cookie} = $r->header('Set-Cookie') =~ s/;.*//r
-        if $r->header('Set-Cookie');
+        if $r && $r->header('Set-Cookie');
     return $r;
 }
 
@@ -222,6 +222,22 @@ subtest "AUTH-05 one count, many calls, $over" => sub {
         'AUTH-05 all tasks have ended as they must';
     cmp_ok length $redis->cmd('HGET', $d->key, 'nonces'), '<=', 64,
         'what is remembered of it is short';
+};
+
+
+subtest "AUTH-04 an answer that broke off, $over" => sub {
+    my $d = Device->new;
+    my $rpc = $d->asked(read_all());
+    my $seen = $d->{auth}->header;
+    $proxy->rule(qr/ cwmp_broke_2 /, 'say +OK');
+    $d->post(long_answer($rpc->id, 'v'), auth => $seen, partial => 150_000);
+    ok wait_for(sub { stored($d) =~ /^[1-9]\d+ v/ }), 'its beginning is stored';
+    $_->disconnect for @{ $d->{raw} };
+    ok wait_for(sub { $proxy->hits == 1 }), 'and nothing tells of its end';
+    is stale($d->post(long_answer($rpc->id, 'x'), auth => $seen)), '401 stale',
+        'AUTH-04 what proved it is used up';
+    is $d->post(long_answer($rpc->id, 'v'))->status, 204, 'the CPE goes on';
+    is stored($d), '1500 v', 'to its end';
 };
 
 

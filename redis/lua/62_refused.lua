@@ -3,11 +3,11 @@
 do
 
 --[[
-  Whoever can reach the ACS can make as many as he likes: some are told, and
-  of the others how many they were.  keys: events and refusals of the partition of the user's device,
-  never of what the POST claims to be; args: how many the caller has not told
-  before this one, the device, "" when it is not known, reason, and names and
-  values of what more there is.
+  Whoever can reach the ACS can make as many as he likes: some are told, and of
+  the others how many they were.  keys: events and refusals of the partition of
+  the user's device, never of the one that the POST claims; args: how many the
+  caller has not told before this one, the device ("" when it is not known),
+  the reason, and names and values of what more there is.
 ]]
 local function cwmp_refused_1(keys, args)
     local now = tonumber(call('TIME')[1])
