@@ -12,8 +12,8 @@
  *   hold      one that replicas have to know of, before it is sent
  *   reply     turns it into an HTTP response
  *
- * Beside it: overload (Redis is slow), ready (what a balancer asks), metrics
- * (what an operator counts).
+ * Beside it: overload (Redis is slow), ready (what a balancer asks), refused and
+ * metrics (what an operator is told, and counts).
  *
  * Everything of a POST lives in its request's pool; commands to Redis outlive
  * it and are told so (cleanup in ngx_http_cwmp_post.c).

@@ -12,29 +12,38 @@
 #define NGX_HTTP_CWMP_TOLD  8           /* a second, of a worker */
 
 
-static ngx_int_t ngx_http_cwmp_refused_keys(ngx_http_cwmp_redis_t *redis,
-    cwmp_arena_t *arena, const cwmp_str_t *who, ngx_str_t *argv);
+static ngx_int_t ngx_http_cwmp_refused_keys(ngx_http_cwmp_ctx_t *ctx,
+    const ngx_str_t *who, ngx_str_t *keys);
 static ngx_uint_t ngx_http_cwmp_refused_many(ngx_http_cwmp_main_conf_t *cmcf);
 static void ngx_http_cwmp_refused_told(void *data, redisReply *reply,
     const char *error);
 
 
-/* in the order of cwmp_refused_1's arguments */
+/* cwmp_refused_1's arguments; those that are empty here are the POST's */
+
+static const ngx_str_t  ngx_http_cwmp_refused_argv[] = {
+    ngx_string("FCALL"), ngx_string("cwmp_refused_1"), ngx_string("2"),
+    ngx_null_string, ngx_null_string, ngx_null_string, ngx_null_string,
+    ngx_null_string, ngx_string("user"), ngx_null_string,
+    ngx_string("address"), ngx_null_string, ngx_string("claims"),
+    ngx_null_string
+};
+
 enum {
-    FCALL, FUNCTION, NKEYS, EVENTS, REFUSALS, OMITTED, DEVICE, REASON, USER_IS,
-    USER, ADDRESS_IS, ADDRESS, CLAIMS_IS, CLAIMS, NARGS
+    KEYS = 3, OMITTED = 5, DEVICE, REASON, USER = 9, ADDRESS = 11,
+    CLAIMS = 13, NARGS
 };
 
 
-/* claims: a device, or what "cwmp_identity" is; or NULL */
+/* claims: a device, or NULL */
 
 void
 ngx_http_cwmp_refused(ngx_http_cwmp_ctx_t *ctx, ngx_http_cwmp_count_e which,
     const char *reason, const cwmp_str_t *claims)
 {
-    u_char                      omitted[NGX_INT_T_LEN], id[CWMP_ID_MAX];
-    ngx_str_t                   argv[NARGS], user;
-    cwmp_str_t                  device, who;
+    u_char                      untold[NGX_INT_T_LEN], id[CWMP_ID_MAX];
+    ngx_str_t                   argv[NARGS];
+    cwmp_str_t                  device;
     const char                 *error;
     ngx_http_cwmp_main_conf_t  *cmcf;
 
@@ -47,81 +56,67 @@ ngx_http_cwmp_refused(ngx_http_cwmp_ctx_t *ctx, ngx_http_cwmp_count_e which,
         return;
     }
 
-    ngx_http_cwmp_auth_who(ctx, &user, &device);
+    ngx_memcpy(argv, ngx_http_cwmp_refused_argv, sizeof(argv));
+    ngx_http_cwmp_auth_who(ctx, &argv[USER], &device);
 
-    device.len = cwmp_identity_of(&device, id);
-    device.data = id;
-
-    who.data = user.data;
-    who.len = user.len;
-
-    if (device.len) {
-        who = device;
-    }
-
-    if (ngx_http_cwmp_refused_keys(ctx->conf->redis, &ctx->arena, &who,
-                                   &argv[EVENTS])
-        != NGX_OK)
-    {
-        return;
-    }
-
-    ngx_str_set(&argv[FCALL], "FCALL");
-    ngx_str_set(&argv[FUNCTION], "cwmp_refused_1");
-    ngx_str_set(&argv[NKEYS], "2");
-    argv[OMITTED].data = omitted;
-    argv[OMITTED].len = ngx_sprintf(omitted, "%ui", cmcf->untold) - omitted;
-    argv[DEVICE].data = device.data;
-    argv[DEVICE].len = device.len;
+    argv[OMITTED].data = untold;
+    argv[OMITTED].len = ngx_sprintf(untold, "%ui", cmcf->untold) - untold;
+    argv[DEVICE].data = id;
+    argv[DEVICE].len = cwmp_identity_of(&device, id);
     argv[REASON].data = (u_char *) reason;
     argv[REASON].len = ngx_strlen(reason);
-    ngx_str_set(&argv[USER_IS], "user");
-    argv[USER] = user;
-    ngx_str_set(&argv[ADDRESS_IS], "address");
     argv[ADDRESS] = ctx->request->connection->addr_text;
 
     if (claims) {
-        ngx_str_set(&argv[CLAIMS_IS], "claims");
         argv[CLAIMS].data = claims->data;
         argv[CLAIMS].len = claims->len;
     }
 
-    if (ngx_cwmp_redis_send(ctx->conf->redis->client, argv,
-                            claims ? NARGS : CLAIMS_IS,
-                            ngx_http_cwmp_refused_told, NULL, &error))
+    cmcf->untold++;
+
+    if (ngx_http_cwmp_refused_keys(ctx, argv[DEVICE].len ? &argv[DEVICE]
+                                                         : &argv[USER],
+                                   &argv[KEYS])
+            == NGX_OK
+        && ngx_cwmp_redis_send(ctx->conf->redis->client, argv,
+                               claims ? NARGS : CLAIMS - 1,
+                               ngx_http_cwmp_refused_told, NULL, &error))
     {
         cmcf->untold = 0;
-
-    } else {
-        cmcf->untold++;
     }
 }
 
 
+/* of the partition of a device, or of a user that is none */
+
 static ngx_int_t
-ngx_http_cwmp_refused_keys(ngx_http_cwmp_redis_t *redis, cwmp_arena_t *arena,
-    const cwmp_str_t *who, ngx_str_t *argv)
+ngx_http_cwmp_refused_keys(ngx_http_cwmp_ctx_t *ctx, const ngx_str_t *who,
+    ngx_str_t *keys)
 {
-    unsigned    partition;
-    cwmp_str_t  prefix, key[2];
+    unsigned                partition;
+    cwmp_str_t              of, prefix, key[2];
+    ngx_cwmp_redis_conf_t  *conf = ctx->conf->redis->conf;
 
-    prefix.data = redis->conf->prefix.data;
-    prefix.len = redis->conf->prefix.len;
+    of.data = who->data;
+    of.len = who->len;
+    prefix.data = conf->prefix.data;
+    prefix.len = conf->prefix.len;
 
-    partition = cwmp_partition(who, (unsigned) redis->conf->partitions);
+    partition = cwmp_partition(&of, (unsigned) conf->partitions);
 
-    if (cwmp_partition_key(arena, &prefix, partition, "events", &key[0])
+    if (cwmp_partition_key(&ctx->arena, &prefix, partition, "events", &key[0])
             != CWMP_OK
-        || cwmp_partition_key(arena, &prefix, partition, "refusals", &key[1])
+        || cwmp_partition_key(&ctx->arena, &prefix, partition, "refusals",
+                              &key[1])
                != CWMP_OK)
     {
         return NGX_ERROR;
     }
 
-    argv[0].data = key[0].data;
-    argv[0].len = key[0].len;
-    argv[1].data = key[1].data;
-    argv[1].len = key[1].len;
+    keys[0].data = key[0].data;
+    keys[0].len = key[0].len;
+    keys[1].data = key[1].data;
+    keys[1].len = key[1].len;
 
     return NGX_OK;
 }
