@@ -80,6 +80,7 @@ typedef struct {
     cwmp_secret_t              *secret;     /* the key file; or NULL */
     ngx_shm_zone_t             *metrics;
     ngx_shm_zone_t             *attempts;   /* that failed; or NULL */
+    ngx_shm_zone_t             *sources;    /* of new devices; or NULL */
     ngx_uint_t                  delayed;    /* answers to them, now */
     time_t                      told_at;    /* POSTs refused, as events */
     ngx_uint_t                  told;       /* in that second */
@@ -92,6 +93,19 @@ typedef struct {
     u_char                      random[NGX_HTTP_CWMP_RANDOM]
                                       [NGX_HTTP_CWMP_RANDOM_LEN];
 } ngx_http_cwmp_main_conf_t;
+
+
+/* cwmp_unknown */
+typedef struct {
+    ngx_uint_t                  mode;
+    ngx_uint_t                  rate;       /* a minute, of a source */
+    ngx_uint_t                  total;      /* ... of all, in a partition */
+    ngx_http_complex_value_t   *source;     /* NULL: the address */
+} ngx_http_cwmp_unknown_t;
+
+#define NGX_HTTP_CWMP_UNKNOWN_ACCEPT      0
+#define NGX_HTTP_CWMP_UNKNOWN_QUARANTINE  1
+#define NGX_HTTP_CWMP_UNKNOWN_REFUSE      2
 
 
 typedef struct {
@@ -111,6 +125,7 @@ typedef struct {
     ngx_uint_t                  without_qop;
     ngx_uint_t                  open;       /* nobody said how CPEs prove it */
     ngx_http_complex_value_t   *identity;
+    ngx_http_cwmp_unknown_t     unknown;
     cwmp_limits_t               limits;
 } ngx_http_cwmp_loc_conf_t;
 
@@ -120,6 +135,13 @@ typedef struct {
 #define NGX_HTTP_CWMP_AUTH_OFF     0
 #define NGX_HTTP_CWMP_AUTH_DIGEST  1
 #define NGX_HTTP_CWMP_AUTH_BASIC   2
+
+/* whose are the credentials: nobody's, one device's, those of many, or of many
+   until each has its own */
+#define NGX_HTTP_CWMP_USER_NONE   0
+#define NGX_HTTP_CWMP_USER_OWN    1
+#define NGX_HTTP_CWMP_USER_MANY   2
+#define NGX_HTTP_CWMP_USER_FIRST  3
 
 
 #define NGX_HTTP_CWMP_CALLS   8     /* calls a POST may cost, before a 204 */
@@ -235,6 +257,11 @@ ngx_uint_t ngx_http_cwmp_unproven(ngx_http_cwmp_ctx_t *ctx);
 ngx_int_t ngx_http_cwmp_auth_arg(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args);
 void ngx_http_cwmp_auth_who(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *user,
     cwmp_str_t *device);
+ngx_uint_t ngx_http_cwmp_is_first(redisReply *reply);
+ngx_uint_t ngx_http_cwmp_auth_whose(ngx_http_cwmp_ctx_t *ctx);
+ngx_cwmp_redis_cmd_t *ngx_http_cwmp_auth_look(ngx_http_cwmp_ctx_t *ctx,
+    const ngx_str_t *user, ngx_cwmp_redis_pt handler, void *data,
+    const char **error);
 void ngx_http_cwmp_auth_refuse(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t stale);
 
 /* ngx_http_cwmp_refused.c: counted, and told as an event */
@@ -244,9 +271,23 @@ void ngx_http_cwmp_refused(ngx_http_cwmp_ctx_t *ctx,
 void ngx_http_cwmp_shown(ngx_str_t *shown, u_char *buf, const ngx_str_t *value);
 
 /* ngx_http_cwmp_attempts.c: who failed to prove who it is */
-ngx_int_t ngx_http_cwmp_attempts_zone(ngx_conf_t *cf);
-ngx_msec_t ngx_http_cwmp_attempts_failed(ngx_http_cwmp_main_conf_t *cmcf,
+ngx_int_t ngx_http_cwmp_attempts_zone(ngx_conf_t *cf, const char *name,
+    ngx_shm_zone_t **zone);
+ngx_msec_t ngx_http_cwmp_attempts_failed(ngx_shm_zone_t *zone,
     const ngx_str_t *who, ngx_uint_t free);
+ngx_uint_t ngx_http_cwmp_attempts_rate(ngx_shm_zone_t *zone,
+    const ngx_str_t *who, ngx_uint_t one);
+
+/* ngx_http_cwmp_unknown.c: devices that nobody announced */
+char *ngx_http_cwmp_unknown(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+void ngx_http_cwmp_unknown_merge(ngx_http_cwmp_unknown_t *prev,
+    ngx_http_cwmp_unknown_t *conf);
+ngx_int_t ngx_http_cwmp_unknown_arg(ngx_http_cwmp_ctx_t *ctx,
+    ngx_array_t *args);
+void ngx_http_cwmp_unknown_came(ngx_http_cwmp_ctx_t *ctx);
+void ngx_http_cwmp_unknown_refused(ngx_http_cwmp_ctx_t *ctx,
+    const char *state);
+void ngx_http_cwmp_registered(ngx_http_cwmp_ctx_t *ctx);
 
 /* ngx_http_cwmp_metrics.c: what an operator counts */
 char *ngx_http_cwmp_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

@@ -32,6 +32,7 @@ typedef struct {
     ngx_str_t               sha256;
     ngx_str_t               basic;
     ngx_str_t               device;     /* it is this one, or "...*" */
+    ngx_uint_t              first;      /* until it has its own */
     u_char                  text[3 * CWMP_DIGEST_HEX
                                  + NGX_HTTP_CWMP_USER_MAX];
 } ngx_http_cwmp_credentials_t;
@@ -65,6 +66,7 @@ struct ngx_http_cwmp_auth_s {
     cwmp_digest_t                 digest;
     ngx_str_t                     user;     /* as it claims */
     cwmp_str_t                    device;   /* that the user is */
+    ngx_uint_t                    whose;    /* NGX_HTTP_CWMP_USER_* */
     ngx_int_t                     rc;       /* of the look-up */
     uint64_t                      post;     /* random: no other has it */
     uint32_t                      made;     /* the nonce; Unix time */
@@ -346,27 +348,11 @@ ngx_http_cwmp_auth_unusable(ngx_http_cwmp_auth_t *a)
 static ngx_int_t
 ngx_http_cwmp_auth_ask(ngx_http_cwmp_auth_t *a)
 {
-    ngx_str_t               argv[4];
-    const char             *error;
-    ngx_http_request_t     *r = a->request;
-    ngx_http_cwmp_redis_t  *redis = a->conf->redis;
+    const char          *error;
+    ngx_http_request_t  *r = a->request;
 
-    ngx_str_set(&argv[0], "FCALL_RO");
-    ngx_str_set(&argv[1], "cwmp_user_1");
-    ngx_str_set(&argv[2], "1");
-
-    argv[3].data = ngx_pnalloc(r->pool, redis->conf->prefix.len + a->user.len
-                                        + sizeof(":user:{}") - 1);
-    if (argv[3].data == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    argv[3].len = ngx_sprintf(argv[3].data, "%V:user:{%V}",
-                              &redis->conf->prefix, &a->user)
-                  - argv[3].data;
-
-    a->cmd = ngx_cwmp_redis_send(redis->client, argv, 4,
-                                 ngx_http_cwmp_auth_asked, a, &error);
+    a->cmd = ngx_http_cwmp_auth_look(ngx_http_cwmp_get_ctx(r), &a->user,
+                                     ngx_http_cwmp_auth_asked, a, &error);
     if (a->cmd == NULL) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "the CPE cannot be authenticated: %s", error);
@@ -377,6 +363,35 @@ ngx_http_cwmp_auth_ask(ngx_http_cwmp_auth_t *a)
     r->write_event_handler = ngx_http_request_empty_handler;
 
     return NGX_AGAIN;
+}
+
+
+/* NULL: not sent, for this reason */
+
+ngx_cwmp_redis_cmd_t *
+ngx_http_cwmp_auth_look(ngx_http_cwmp_ctx_t *ctx, const ngx_str_t *user,
+    ngx_cwmp_redis_pt handler, void *data, const char **error)
+{
+    ngx_str_t               argv[4];
+    ngx_http_cwmp_redis_t  *redis = ctx->conf->redis;
+
+    ngx_str_set(&argv[0], "FCALL_RO");
+    ngx_str_set(&argv[1], "cwmp_user_1");
+    ngx_str_set(&argv[2], "1");
+
+    argv[3].data = ngx_pnalloc(ctx->request->pool,
+                               redis->conf->prefix.len + user->len
+                               + sizeof(":user:{}") - 1);
+    if (argv[3].data == NULL) {
+        *error = "out of memory";
+        return NULL;
+    }
+
+    argv[3].len = ngx_sprintf(argv[3].data, "%V:user:{%V}",
+                              &redis->conf->prefix, user)
+                  - argv[3].data;
+
+    return ngx_cwmp_redis_send(redis->client, argv, 4, handler, data, error);
 }
 
 
@@ -408,6 +423,20 @@ ngx_http_cwmp_auth_asked(void *data, redisReply *reply, const char *error)
 
     ngx_http_core_run_phases(r);
     ngx_http_run_posted_requests(c);
+}
+
+
+/* a record of first contact, as cwmp_user_1 tells it? */
+
+ngx_uint_t
+ngx_http_cwmp_is_first(redisReply *reply)
+{
+    redisReply  *e;
+
+    e = (reply->elements > NGX_HTTP_CWMP_CREDENTIALS)
+        ? reply->element[NGX_HTTP_CWMP_CREDENTIALS] : NULL;
+
+    return e && e->type == REDIS_REPLY_STRING && e->len;
 }
 
 
@@ -447,6 +476,8 @@ ngx_http_cwmp_auth_take(ngx_http_cwmp_auth_t *a, redisReply *reply)
             p = ngx_cpymem(p, e->str, e->len);
         }
     }
+
+    peer->credentials.first = ngx_http_cwmp_is_first(reply);
 
     peer->user.data = peer->name;
     peer->user.len = a->user.len;
@@ -522,9 +553,9 @@ ngx_http_cwmp_auth_failed(ngx_http_cwmp_ctx_t *ctx, const char *which)
     ngx_http_cwmp_refused(ctx, NGX_HTTP_CWMP_COUNT_WRONG, which, NULL);
     ngx_http_cwmp_shown(&user, buf, &a->user);
 
-    delay = ngx_http_cwmp_attempts_failed(a->main, &a->user,
+    delay = ngx_http_cwmp_attempts_failed(a->main->attempts, &a->user,
                                           NGX_HTTP_CWMP_USER_FREE);
-    other = ngx_http_cwmp_attempts_failed(a->main, &c->addr_text,
+    other = ngx_http_cwmp_attempts_failed(a->main->attempts, &c->addr_text,
                                           NGX_HTTP_CWMP_SOURCE_FREE);
     delay = ngx_max(delay, other);
 
@@ -601,7 +632,28 @@ ngx_http_cwmp_auth_device(ngx_http_cwmp_auth_t *a)
     a->device.data = ngx_pstrdup(a->request->pool, device);
     a->device.len = device->len;
 
+    a->whose = a->peer->credentials.first ? NGX_HTTP_CWMP_USER_FIRST
+               : device->len && device->data[device->len - 1] == '*'
+                 ? NGX_HTTP_CWMP_USER_MANY : NGX_HTTP_CWMP_USER_OWN;
+
     return a->device.data ? NGX_OK : NGX_ERROR;
+}
+
+
+/* any device may use them, once */
+
+static ngx_uint_t
+ngx_http_cwmp_anybody(ngx_http_cwmp_auth_t *a)
+{
+    return a->whose == NGX_HTTP_CWMP_USER_FIRST && a->device.len == 1
+           && a->device.data[0] == '*';
+}
+
+
+ngx_uint_t
+ngx_http_cwmp_auth_whose(ngx_http_cwmp_ctx_t *ctx)
+{
+    return ctx->auth ? ctx->auth->whose : NGX_HTTP_CWMP_USER_NONE;
 }
 
 
@@ -618,6 +670,7 @@ ngx_http_cwmp_identified(ngx_http_cwmp_ctx_t *ctx)
     cwmp_str_t  name;
 
     if (ctx->conf->auth != NGX_HTTP_CWMP_AUTH_OFF
+        && !ngx_http_cwmp_anybody(ctx->auth)
         && !cwmp_identity_means(&ctx->auth->device, &ctx->id))
     {
         ngx_http_cwmp_shown(&shown, buf, &ctx->user);

@@ -20,8 +20,16 @@
     row(OTHER_DEVICE,  "cwmp_auth_refused_total", "reason=\"device\"", "")    \
     row(OTHER_SESSION, "cwmp_auth_refused_total", "reason=\"session\"", "")   \
     row(IDENTITY,      "cwmp_auth_refused_total", "reason=\"identity\"", "")  \
+    row(FIRST_CONTACT, "cwmp_auth_refused_total", "reason=\"first\"", "")     \
     row(DELAYED,       "cwmp_auth_delayed_total", "",                         \
-                       "Answers to wrong passwords that had to wait")
+                       "Answers to wrong passwords that had to wait")         \
+    row(NEW,           "cwmp_unknown_total", "result=\"accepted\"",           \
+                       "Informs of devices that nobody announced: new ones, " \
+                       "and those that were refused")                         \
+    row(QUARANTINED,   "cwmp_unknown_total", "result=\"quarantined\"", "")    \
+    row(OVER_RATE,     "cwmp_unknown_total", "result=\"over_rate\"", "")      \
+    row(REFUSED,       "cwmp_unknown_total", "result=\"refused\"", "")        \
+    row(DENIED,        "cwmp_unknown_total", "result=\"denied\"", "")
 
 
 #define ngx_http_cwmp_metrics_which(which, name, labels, help)                \

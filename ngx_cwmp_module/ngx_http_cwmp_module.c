@@ -102,6 +102,13 @@ static ngx_command_t  ngx_http_cwmp_commands[] = {
       offsetof(ngx_http_cwmp_loc_conf_t, identity),
       NULL },
 
+    { ngx_string("cwmp_unknown"),
+      NGX_HTTP_CWMP_ANY|NGX_CONF_1MORE,
+      ngx_http_cwmp_unknown,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("cwmp_secret_key"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_cwmp_secret_key,
@@ -265,6 +272,7 @@ ngx_http_cwmp_create_loc_conf(ngx_conf_t *cf)
     clcf->max_rpcs = NGX_CONF_UNSET_UINT;
     clcf->fallback = NGX_CONF_UNSET_UINT;
     clcf->auth = NGX_CONF_UNSET_UINT;
+    clcf->unknown.mode = NGX_CONF_UNSET_UINT;
 
     return clcf;
 }
@@ -276,7 +284,10 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_cwmp_loc_conf_t  *prev = parent;
     ngx_http_cwmp_loc_conf_t  *conf = child;
 
-    ngx_http_core_loc_conf_t  *core;
+    ngx_http_core_loc_conf_t   *core;
+    ngx_http_cwmp_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_cwmp_module);
 
     ngx_conf_merge_ptr_value(conf->redis, prev->redis, NULL);
     ngx_conf_merge_msec_value(conf->session_timeout, prev->session_timeout,
@@ -306,6 +317,8 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->identity = prev->identity;
     }
 
+    ngx_http_cwmp_unknown_merge(&prev->unknown, &conf->unknown);
+
     if (conf->serves.len == 0) {
         return NGX_CONF_OK;
     }
@@ -334,9 +347,7 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     if (conf->acs && conf->auth != NGX_HTTP_CWMP_AUTH_OFF
-        && ((ngx_http_cwmp_main_conf_t *)
-            ngx_http_conf_get_module_main_conf(cf, ngx_http_cwmp_module))
-           ->secret == NULL)
+        && cmcf->secret == NULL)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"cwmp_auth\" needs a key "
                            "that all nodes share: make it with (umask 77; "
@@ -346,7 +357,8 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     if (conf->acs && conf->auth != NGX_HTTP_CWMP_AUTH_OFF
-        && ngx_http_cwmp_attempts_zone(cf) != NGX_OK)
+        && ngx_http_cwmp_attempts_zone(cf, "cwmp_attempts", &cmcf->attempts)
+           != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -354,6 +366,13 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     if (conf->acs && conf->auth == NGX_HTTP_CWMP_AUTH_BASIC
         && !conf->behind_tls
         && ngx_http_cwmp_auth_in_clear(cf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->acs
+        && ngx_http_cwmp_attempts_zone(cf, "cwmp_unknown", &cmcf->sources)
+           != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }

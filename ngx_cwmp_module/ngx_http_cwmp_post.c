@@ -323,7 +323,7 @@ ngx_http_cwmp_open(ngx_http_cwmp_ctx_t *ctx)
         return;
     }
 
-    ngx_http_cwmp_step(ctx);
+    ngx_http_cwmp_registered(ctx);
 }
 
 

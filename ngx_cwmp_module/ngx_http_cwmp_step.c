@@ -93,6 +93,7 @@ ngx_http_cwmp_send(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
 void
 ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx)
 {
+    ngx_uint_t    who;
     ngx_array_t  *args;
 
     ctx->waits = (ngx_http_cwmp_unconfirmed(ctx) != 0);
@@ -101,10 +102,16 @@ ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx)
         return;
     }
 
-    args = ngx_http_cwmp_call(ctx, ctx->request->pool,
-                              ctx->auth ? "cwmp_step_3" : "cwmp_step_2");
+    who = ctx->auth || ngx_http_cwmp_is_inform(ctx);
 
-    if (args && ngx_http_cwmp_step_args(ctx, args) != NGX_OK) {
+    args = ngx_http_cwmp_call(ctx, ctx->request->pool,
+                              who ? "cwmp_step_3" : "cwmp_step_2");
+
+    if (args
+        && (ngx_http_cwmp_step_args(ctx, args) != NGX_OK
+            || (who && ngx_http_cwmp_unknown_arg(ctx, args) != NGX_OK)
+            || (who && !ctx->auth && ngx_http_cwmp_arg(args, "", 0) != NGX_OK)))
+    {
         args = NULL;
     }
 
@@ -469,6 +476,10 @@ ngx_http_cwmp_verb_inform(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
         return;
     }
 
+    if (reply->elements > 4) {
+        ngx_http_cwmp_unknown_came(ctx);
+    }
+
     ngx_http_cwmp_style(ctx, reply, 3);
     ngx_http_cwmp_reply_inform(ctx);
 }
@@ -521,6 +532,10 @@ ngx_http_cwmp_verb_unknown(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 static void
 ngx_http_cwmp_verb_later(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 {
+    if (reply->elements > 2) {
+        ngx_http_cwmp_unknown_refused(ctx, reply->element[2]->str);
+    }
+
     ctx->request->keepalive = 0;
 
     ngx_http_cwmp_reply_error(ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
@@ -549,6 +564,12 @@ ngx_http_cwmp_verb_denied(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
     u_char     buf[NGX_HTTP_CWMP_SHOWN];
     ngx_str_t  user;
 
+    if (reply->elements > 2) {
+        ngx_http_cwmp_unknown_refused(ctx, reply->element[2]->str);
+        ngx_http_cwmp_reply_denied(ctx);
+        return;
+    }
+
     if (ngx_http_cwmp_unproven(ctx)) {
         ngx_http_cwmp_auth_refuse(ctx, 0);
         return;
@@ -575,7 +596,10 @@ ngx_http_cwmp_verdict(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
     args = ngx_http_cwmp_call(ctx, ctx->request->pool,
                               ctx->auth ? "cwmp_step_3" : "cwmp_step_2");
 
-    if (args && ngx_http_cwmp_verdict_args(ctx, args, id, verdict) != NGX_OK) {
+    if (args
+        && (ngx_http_cwmp_verdict_args(ctx, args, id, verdict) != NGX_OK
+            || (ctx->auth && ngx_http_cwmp_arg(args, "", 0) != NGX_OK)))
+    {
         args = NULL;
     }
 

@@ -105,6 +105,10 @@ local BOUND = {
     near = 5,                       -- seconds between Informs that count as
     burst = 1000,                   -- one upon the other: so many in
     window = 900,                   -- so many seconds
+    strangers = 10000,              -- devices in quarantine, of a partition
+    quarantine = 604800,            -- seconds of silence that end it: 7 days
+    held = 64,                      -- bytes of what such a one says of itself
+    told = 10,                      -- refusals in a minute that are told
 }
 
 -- bands of the queue's scores; all of them exact in a double
@@ -417,6 +421,7 @@ function context(keys, id)
     end
     return setmetatable({ k = keys, id = id, notes = {}, q = '',
                           generation = false, free = false, none = false,
+                          state = false, new = false, rule = false,
                           second = nil, us = nil, when = nil }, TIME)
 end
 

@@ -10,6 +10,11 @@ local DEV = { 'first', 'manufacturer', 'oui', 'class', 'serial', 'root',
               'cwmp', 'informed', 'gen', 'keeps', 'lastkey', 'events',
               'retries', 'methods', 'quirks', 'quirksof', 'badurl' }
 
+-- what is looked at in each Inform, and where it has a user as well
+local KNOWN = { 'is', 'informed', 'events', 'indexed', 'free', 'seen', 'burst' }
+local KNOWN_USER = { 'is', 'informed', 'events', 'indexed', 'free', 'seen',
+                     'burst', 'own' }
+
 -- what a reset makes untrue; :params as well
 local RESET = { 'parameterkey', 'keeps', 'lastkey', 'methods', 'url', 'badurl',
                 'informed', 'sweep', 'bytes', 'full', 'packed' }
@@ -274,6 +279,10 @@ local function contact(c, f, set)
         set[#set + 1] = 'burst'
         set[#set + 1] = f.known.burst
     end
+    if c.auth and not f.known[8] and several.has_own(c) then
+        set[#set + 1] = 'own'
+        set[#set + 1] = '1'
+    end
     if f.free and not f.known[5] then
         set[#set + 1] = 'free'
         set[#set + 1] = '1'
@@ -345,6 +354,9 @@ end
 
 -- what the Inform says of the device; only what changed is written
 local function device(c, f, args)
+    if c.state then
+        several.set_state(c, nil)
+    end
     local is = digest_of(c, f, args)
     local d = is and not f.resets and same_device(c, f, args, is)
     if d then
@@ -554,8 +566,12 @@ end
 ]]
 function inform(c, args)
     local k, token, nonce, digest = c.k, args[2], args[3], args[4]
-    local known = call('HMGET', k[DEVICE], 'is', 'informed', 'events',
-                       'indexed', 'free', 'seen', 'burst')
+    local known = call('HMGET', k[DEVICE], unpack(c.auth and KNOWN_USER or KNOWN))
+    local rule = c.auth and several.outgrown(c)
+                 or not known[6] and several.unknown(c, args)
+    if rule then
+        return rule
+    end
     -- of most devices there is nothing of all this
     local quirks = k[QUIRKS] or k[TASKS]
     local rest = known[5] and call('EXISTS', k[SESSION], k[TASKS], quirks)
@@ -644,7 +660,7 @@ function inform(c, args)
         call('HSET', k[SESSION], 'q', c.q, 'y', style)
     end
     call('PEXPIRE', k[SESSION], args[6])
-    return { 'inform', c.notes, token, style }
+    return { 'inform', c.notes, token, style, c.new or nil }
 end
 
 end

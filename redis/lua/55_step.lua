@@ -610,6 +610,9 @@ local function step(c, args)
         return inform(c, args)
     end
     local s = load_session(c)
+    if not s and kind == 'request' and several.in_quarantine(c) then
+        return { 'answer', c.notes, '' }
+    end
     if not s or s.t ~= args[2] then
         return { 'unknown', c.notes }
     end
@@ -662,15 +665,16 @@ end
 
 -- A key of a wrong type is said by name, also one that no step looks at before.
 -- What the Inform tells is written again by the next one.
-local function cwmp_step(keys, args, packed, auth)
+local function cwmp_step(keys, args, packed, auth, rule)
     local c = context(keys, args[1])
-    c.packed, c.auth = packed, auth
+    c.packed, c.auth, c.rule = packed, auth, rule
     local ok, reply = pcall(step, c, args)
     if ok then
         -- one word is enough for most
         local short = packed and not c.notes[1]
                       and (reply[1] == 'end' or reply[1] == 'inform'
-                           and reply[3] == args[2] and reply[4] == '')
+                           and reply[3] == args[2] and reply[4] == ''
+                           and not reply[5])
         return short and reply[1] or reply
     end
     if args[5] == 'inform' then
@@ -679,6 +683,7 @@ local function cwmp_step(keys, args, packed, auth)
     check_kinds(c, KINDS)
     check_kinds(c, { [SEEN] = 'zset', [MODEL] = 'zset', [SOFTWARE] = 'zset',
                      [FIRST] = 'zset' })
+    several.check_unknown(c)
     check_numbers(c)
     error(reply, 0)
 end

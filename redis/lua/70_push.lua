@@ -24,10 +24,11 @@ end
 
 -- what is beside the devices' own keys
 house.KINDS = { due = 'zset', events = 'stream', quirks = 'hash',
-                settings = 'hash', reconcile = 'hash',
+                settings = 'hash', reconcile = 'hash', unknown = 'hash',
                 ['index:seen'] = 'zset', ['index:first'] = 'zset',
                 ['index:model'] = 'zset', ['index:version'] = 'zset',
-                ['index:tag'] = 'zset' }
+                ['index:tag'] = 'zset', ['index:quarantine'] = 'zset',
+                ['index:announced'] = 'zset', ['index:denied'] = 'zset' }
 
 -- Which key of this partition, or of this device, is not what it must be, and
 -- how; nil when all are.
@@ -116,8 +117,12 @@ local function cwmp_push(k, id, args)
                                  .. reason)
     end
     local c = context(k, id)
-    if not task.new and call('HEXISTS', k[DEVICE], 'first') == 0 then
-        return redis.error_reply('ERR no device ' .. id .. ' has been seen; '
+    local is = hash_fields(k[DEVICE], { 'first', 'state' })
+    if not task.new and not is.first then
+        return redis.error_reply(is.state == 'quarantine'
+               and 'ERR ' .. id .. ' is in quarantine: approve it first, or '
+                   .. 'add "new":true to push a task that waits for that'
+               or 'ERR no device ' .. id .. ' has been seen; '
                .. 'add "new":true to push a task for a device that will come')
     end
     check_keys(c)

@@ -261,6 +261,13 @@ local function cwmp_join(k, id, args)
     end
     local c = context(k, id)
     check_keys(c)
+    local is = hash_fields(k[DEVICE], { 'first', 'state' })
+    c.state = several.states[is.state] and is.state or nil
+    if not is.first and c.state == 'denied' then
+        return redis.error_reply('ERR ' .. id .. ' is denied: approve it first')
+    elseif not is.first and c.state ~= 'announced' then
+        several.set_state(c, 'announced')   -- an admin has named it
+    end
     if not join_mark(c, args[1], n) then
         return 'OK'
     end

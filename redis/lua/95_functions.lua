@@ -29,13 +29,15 @@ end
 -- keys: cwmp:user:{NAME}.  What proves the user, or nothing; never more than
 -- a caller has room for
 local function cwmp_user_1(keys)
-    local got = call('HMGET', keys[1], 'md5', 'sha256', 'basic', 'device')
+    local got = call('HMGET', keys[1], 'md5', 'sha256', 'basic', 'device',
+                     'first')
     if not (got[1] or got[2] or got[3]) then
         return {}
     end
     for i = 1, 4 do
         got[i] = #(got[i] or '') <= (i < 4 and 64 or 256) and got[i] or ''
     end
+    got[5] = got[5] and '1' or ''
     return got
 end
 
@@ -49,9 +51,12 @@ end)
 redis.register_function('cwmp_step_2', function(keys, args)
     return cwmp_step(keys, args, true)
 end)
--- the same; who it is as well, as the last argument
+-- the same; as the last two arguments: what becomes of an Inform of a device that
+-- is unknown, and who it is; each of them may be empty
 redis.register_function('cwmp_step_3', function(keys, args)
-    return cwmp_step(keys, args, true, table.remove(args))
+    local auth, rule = table.remove(args), table.remove(args)
+    return cwmp_step(keys, args, true, auth ~= '' and auth,
+                     rule ~= '' and rule)
 end)
 redis.register_function{ function_name = 'cwmp_meta_1', callback = cwmp_meta_1,
                          flags = { 'allow-oom' } }

@@ -1,0 +1,319 @@
+#!/usr/bin/perl
+
+# Devices that nobody announced (cwmp_unknown): what is kept of them, who may
+# come, in what numbers; credentials of first contact.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use File::Temp qw(tempdir);
+use JSON::PP qw(encode_json);
+use Test::More;
+
+use CWMP::Auth qw(key_file);
+use CWMP::Envelope ':all';
+use CWMP::House qw($GET);
+use CWMP::Script;
+use CWMP::Test qw(wait_for);
+
+my $REALM = 'acs.example';
+my $OFF = 'rate=off total=off';
+my $SOURCE = 'source=$http_x_source';
+my $dir = tempdir(CLEANUP => 1);
+key_file("$dir/key");
+
+my $t = CWMP::Test->new(workers => 2, http => "cwmp_secret_key $dir/key;",
+                        acs => "cwmp_unknown accept $OFF;", server => qq{
+    cwmp_unknown quarantine $OFF;
+    location = /metrics { cwmp_metrics; }
+    location /quarantine { cwmp_acs; }
+    location /refuse { cwmp_unknown refuse; cwmp_acs; }
+    location /few { cwmp_unknown quarantine rate=3/m total=off $SOURCE; cwmp_acs; }
+    location /some { cwmp_unknown accept rate=3/m total=off $SOURCE; cwmp_acs; }
+    location /in-all { cwmp_unknown accept rate=off total=4/m; cwmp_acs; }
+    location /first/quarantine { cwmp_auth digest $REALM; cwmp_acs; }
+    location /first/accept { cwmp_auth digest $REALM; cwmp_acs;
+                             cwmp_unknown accept $OFF; }
+    location /first/refuse { cwmp_auth digest $REALM; cwmp_acs;
+                             cwmp_unknown refuse; }
+});
+my $redis = $t->redis;
+my $n = 0;
+
+# a device that nobody has seen, which speaks to that location
+sub device {
+    my ($where, %o) = @_;
+    return CWMP::Script->new($t, 'ATK-' . ++$n, url => $t->url(0, $where), %o);
+}
+
+# the same one, to another location
+sub at {
+    my ($d, $where) = @_;
+    return CWMP::Script->new($t, $d->{serial}, url => $t->url(0, $where));
+}
+
+sub informs { my $d = shift; return $d->post($d->inform_text, @_)->status }
+sub record { return $redis->device($_[0]->id) }
+sub fcall { return $redis->try('FCALL', $_[0], 1, $_[1]->key, @_[2 .. $#_]) }
+
+sub answer {
+    my $got = fcall(@_);
+    return ref $got ? $got->{message} // $got->[0] : $got;
+}
+
+sub found {
+    my ($filter) = @_;
+    my @found = $redis->list('FCALL_RO', 'cwmp_find', 1, 'cwmp:{0}:index:seen',
+                             encode_json($filter), 1000);
+    shift @found;
+    return sort @found;
+}
+
+sub keys_of {
+    my ($d) = @_;
+    my $prefix = $d->key;
+    return [sort map { s/^\Q$prefix\E//r } $redis->list('KEYS', "$prefix*")];
+}
+
+sub is_in {
+    my ($d, $index) = @_;
+    return defined $redis->cmd('ZSCORE', "cwmp:{0}:index:$index", $d->id);
+}
+
+sub events_of {
+    my ($d) = @_;
+    return [map { $_->{type} } grep { $_->{device} eq $d->id } $redis->events];
+}
+
+# whole minutes of Redis' clock are counted: so much of one is left
+sub same_minute {
+    my ($left) = @_;
+    wait_for(sub { ${ $redis->cmd('TIME') }[0] % 60 < 60 - $left }, 60);
+}
+
+my %before;
+sub counted {
+    my %now = $t->raw(0)->get('/metrics', new => 1)->body
+              =~ /^(cwmp_(?:unknown|auth_refused)\S+) (\d+)$/mg;
+    my %more = map { my $more = $now{$_} - ($before{$_} // 0);
+                     $more ? (/="(.*)"/ => $more) : () } keys %now;
+    %before = %now;
+    return \%more;
+}
+
+
+subtest 'QUAR what is kept of a device in quarantine' => sub {
+    my $d = device('/quarantine');
+    my $r = $d->post($d->inform_text);
+    is $r->status, 200, 'its Inform is answered';
+    is $r->method, 'InformResponse', '... as any';
+    is $d->empty->status, 204, '... and then nothing';
+    is $d->empty->status, 204, '... and nothing';
+
+    my $is = record($d);
+    is_deeply [sort keys %$is], [qw(address class last manufacturer oui since
+                                    state version)], 'who, where, when';
+    is_deeply [@$is{qw(state address oui class)}],
+        [qw(quarantine 127.0.0.1 00D09E Box)], '... and so it is';
+    is_deeply keys_of($d), [''], 'no parameters, no session, nothing else';
+    is_deeply [grep { is_in($d, $_) } qw(seen first quarantine)], ['quarantine'],
+        'in no index but one';
+    is_deeply [found({ state => 'quarantine' })], [$d->id], 'which finds it';
+    is_deeply [found({})], [], '... and no other look-up does';
+    is_deeply events_of($d), ['quarantine'], 'told once';
+    is_deeply counted(), { quarantined => 1 }, 'counted';
+    $t->expect_log(qr/is new: in quarantine until an admin approves it.*device: 00D09E-Box-ATK%2D1,/);
+
+    my $bytes = $redis->cmd('MEMORY', 'USAGE', $d->key);
+    cmp_ok $bytes, '<', 400, "its record has $bytes bytes";
+    $is->{last} -= 100;
+    $redis->cmd('HSET', $d->key, 'last', $is->{last});
+    is informs($d), 200, 'it comes again';
+    cmp_ok record($d)->{last}, '>', $is->{last} + 50, '... which is its last contact';
+    is record($d)->{since}, $is->{since}, '... and not its first';
+    is_deeply events_of($d), ['quarantine'], 'that is no event';
+    is_deeply counted(), {}, '... nor counted';
+};
+
+
+subtest 'QUAR what is long is cut' => sub {
+    my $d = device('/quarantine', class => 'C' x 64, params => [
+        ['Device.RootDataModelVersion', 'string', '2.11'],
+        ['Device.DeviceInfo.SoftwareVersion', 'string', 'v' x 60_000],
+        map { ["Device.X.$_", 'string', 'x' x 500] } 1 .. 100]);
+    is informs($d), 200, 'a big one';
+    is record($d)->{version}, 'v' x 64, 'its version';
+    cmp_ok $redis->cmd('MEMORY', 'USAGE', $d->key), '<', 1000, 'all of it';
+};
+
+
+subtest 'QUAR what it asks for, and what waits for it' => sub {
+    my $d = device('/quarantine');
+    informs($d);
+    my $events = () = $redis->events;
+    is $d->post(request('r1', 'GetRPCMethods'))->method, 'GetRPCMethodsResponse',
+        'a request is answered';
+    is $d->post(request('r2', 'TransferComplete',
+                        '<CommandKey>x</CommandKey><FaultStruct><FaultCode>0</FaultCode>'
+                        . '<FaultString></FaultString></FaultStruct>'
+                        . '<StartTime>2026-01-01T00:00:00Z</StartTime>'
+                        . '<CompleteTime>2026-01-01T00:00:00Z</CompleteTime>'))->method,
+        'TransferCompleteResponse', '... so that it need not ask again';
+    is scalar(() = $redis->events), $events, 'and nothing comes of it';
+    like answer('cwmp_push', $d, encode_json($GET)),
+        qr/^ERR \S+ is in quarantine: approve it first/, 'no task is taken';
+    my $id = answer('cwmp_push', $d, encode_json({ %$GET, new => \1 }));
+    is informs($d), 200, 'one that is for a new device is,';
+    is $d->empty->status, 204, '... and waits';
+
+    is answer('cwmp_approve', $d), 'quarantine', 'it is approved';
+    is_deeply [grep { is_in($d, $_) } qw(quarantine announced)], ['announced'],
+        'then it is as one that was announced';
+    is_deeply [sort keys %{ record($d) }], [qw(order since state)],
+        'of which nothing else is kept';
+    my $r = $d->begin;
+    is $r->method, 'GetParameterValues', 'its next session carries out the task';
+    $d->respond($r);
+    is $d->status($id), 'done', '... to its end';
+    my $is = record($d);
+    is_deeply [grep { defined } @$is{qw(state since last)}], [], 'it is known';
+    is_deeply [@$is{qw(oui class version address)}],
+        [qw(00D09E Box 4.0.2 127.0.0.1)], '... and all of it is';
+    is_deeply [grep { is_in($d, $_) } qw(quarantine announced first seen)],
+        [qw(first seen)], '... and found as any';
+    is_deeply events_of($d), [qw(quarantine approved new inform task)], 'its events';
+};
+
+
+subtest 'QUAR announced beforehand' => sub {
+    for my $where ('/quarantine', '/refuse', '/some') {
+        my $d = device($where);
+        like answer('cwmp_approve', $d), qr/^ERR no device \S+ has informed; announce it/,
+            'a device that nobody has heard of is not approved';
+        is answer('cwmp_approve', $d, 'new'), 'announced', "$where: it is announced";
+        is_deeply [found({ state => 'announced' })], [$d->id], '... found';
+        is informs($d), 200, '... and comes';
+        ok is_in($d, 'seen') && $d->has('session'), '... into a session';
+        is_deeply [found({ state => 'announced' })], [], '... and is known';
+        is answer('cwmp_approve', $d), 'known', '... also to who approves it';
+    }
+    is_deeply counted(), { quarantined => 2 }, 'none of them was unknown';
+};
+
+
+subtest 'REFUSE a device that nobody announced' => sub {
+    same_minute(10);
+    my @d = map { device('/refuse') } 1 .. 30;
+    my $keys = $redis->cmd('DBSIZE');
+    my $r = $d[0]->post($d[0]->inform_text);
+    is $r->status, 403, 'is refused';
+    is $r->body, "refused\n", '... which reveals nothing';
+    is informs($_), 403, 'another one' for @d[1 .. $#d];
+    cmp_ok $redis->cmd('DBSIZE'), '<=', $keys + 1, 'nothing is kept of them';
+    my @told = grep { $_->{type} eq 'refused' } $redis->events;
+    is @told, 10, '10 of a minute are told';
+    is $told[0]{state}, 'unknown', '... and why';
+    is_deeply counted(), { refused => 30 }, 'all are counted';
+    $t->expect_log(qr/it is unknown, and is refused/, 10);
+};
+
+
+subtest 'DENY what an admin denies' => sub {
+    my $d = device('/quarantine');
+    informs($d);
+    answer('cwmp_push', $d, encode_json({ %$GET, new => \1 }));
+    is answer('cwmp_deny', $d), 'quarantine', 'from quarantine';
+    is_deeply keys_of($d), [''], 'its tasks are gone';
+    is_deeply [found({ state => 'denied' })], [$d->id], 'it is found';
+    is informs(at($d, $_)), 403, "it is refused by $_" for qw(/quarantine /cwmp);
+    is_deeply [sort keys %{ record($d) }], [qw(since state)], 'and stays so';
+
+    my $known = device('/cwmp');
+    $known->session;
+    answer('cwmp_push', $known, encode_json({ %$GET, id => 'g1' }));
+    is answer('cwmp_deny', $known), 'known', 'one that was known';
+    is_deeply keys_of($known), [''], '... of which nothing is left';
+    is_deeply [grep { is_in($known, $_) } qw(seen first denied)], ['denied'], '... nor in an index';
+    is $known->empty->status, 204, 'its session is over';
+    is informs($known), 403, '... and it gets no other';
+
+    is answer('cwmp_approve', $known), 'denied', 'until it is approved';
+    is informs($known), 200, '... whatever it was';
+    is answer('cwmp_deny', device('/cwmp')), 'new', 'one that nobody has seen';
+    is answer('cwmp_delete', $d), 'OK', 'a denied one is deleted';
+    is informs($d), 200, '... and comes as a new one';
+    is record($d)->{state}, 'quarantine', '... into quarantine';
+    counted();
+};
+
+
+subtest 'RATE of one source' => sub {
+    for my $where ('/few', '/some') {
+        my @from = (headers => [['X-Source', $where]]);
+        my $known = device('/cwmp');
+        $known->session;
+        my @d = map { device($where) } 1 .. 5;
+        is_deeply [map { informs($_, @from) } @d], [200, 200, 200, 503, 503],
+            "$where: three of five come";
+        is_deeply keys_of($d[4]), [], 'the others leave no trace';
+        is informs(at($known, $where), @from), 200, 'one that is known comes';
+        is informs($d[0], @from), 200, '... and one of the three';
+        my $announced = device($where);
+        answer('cwmp_approve', $announced, 'new');
+        is informs($announced, @from), 200, '... and an announced one';
+        is informs($d[4], headers => [['X-Source', "$where-2"]]), 200,
+            'and from another source the fifth';
+        is_deeply counted(), { accepted => $where eq '/few' ? 1 : 5, over_rate => 2,
+                               $where eq '/few' ? (quarantined => 4) : () }, 'all are counted';
+    }
+    $t->expect_log(qr/3 devices that nobody announced came from here within a minute/, 2);
+};
+
+
+subtest 'RATE of all' => sub {
+    same_minute(10);
+    $redis->cmd('DEL', 'cwmp:{0}:unknown');
+    my @d = map { device('/in-all') } 1 .. 6;
+    is_deeply [map { informs($_) } @d], [200, 200, 200, 200, 503, 503],
+        'four of six come';
+    is_deeply keys_of($d[5]), [], 'the others leave no trace';
+    is informs($d[0]), 200, 'one of the four comes again';
+    is_deeply counted(), { accepted => 4, over_rate => 2 }, 'all are counted';
+    $t->expect_log(qr/so many devices that nobody announced have come in this minute/, 1);
+    $redis->cmd('HSET', 'cwmp:{0}:unknown', 'minute', 1);
+    is informs($d[5]), 200, 'in another minute another one may';
+    counted();
+};
+
+
+subtest 'QUAR no more than so many' => sub {
+    my @cmd = ('FCALL', 'cwmp_setting', 1, 'cwmp:{0}:settings', 'strangers');
+    $redis->cmd('FCALL', 'cwmp_delete', 1, "cwmp:{0}:$_")
+        for found({ state => 'quarantine' });
+    is $redis->cmd(@cmd, 3), 3, 'three';
+    my @d = map { device('/quarantine') } 1 .. 5;
+    informs($_) for @d[0 .. 2];
+    $redis->cmd('HINCRBYFLOAT', $d[0]->key, 'last', -60);
+    informs($d[0]);
+    informs($_) for @d[3, 4];
+    is_deeply [found({ state => 'quarantine' })], [sort map { $_->id } @d[0, 3, 4]],
+        'who has been silent for longest goes';
+    is_deeply [map { scalar @{ keys_of($_) } } @d], [1, 0, 0, 1, 1], '... wholly';
+
+    # whatever a hand has left in the index
+    $redis->cmd('ZADD', 'cwmp:{0}:index:quarantine', 1, my $id = device('/cwmp')->id, 2, 'x');
+    my $d = device('/cwmp');
+    $d->session;
+    $redis->cmd('ZADD', 'cwmp:{0}:index:quarantine', 0, $d->id);
+    informs(device('/quarantine'));
+    is record($d)->{oui}, '00D09E', 'a known one loses nothing';
+    is $redis->cmd('ZCARD', 'cwmp:{0}:index:quarantine'), 3, '... and they are three';
+    $redis->cmd(@cmd, '');
+    counted();
+};
+
+
+done_testing;
