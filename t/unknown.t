@@ -217,7 +217,7 @@ subtest 'REFUSE a device that nobody announced' => sub {
     is @told, 10, '10 of a minute are told';
     is $told[0]{state}, 'unknown', '... and why';
     is_deeply counted(), { refused => 30 }, 'all are counted';
-    $t->expect_log(qr/it is unknown, and is refused/, 10);
+    $t->expect_log(qr/it is unknown, and is refused/, [10, 11]);
 };
 
 
@@ -312,6 +312,96 @@ subtest 'QUAR no more than so many' => sub {
     is record($d)->{oui}, '00D09E', 'a known one loses nothing';
     is $redis->cmd('ZCARD', 'cwmp:{0}:index:quarantine'), 3, '... and they are three';
     $redis->cmd(@cmd, '');
+    counted();
+};
+
+
+
+# --- credentials of first contact -------------------------------------------
+
+my $shared = CWMP::Auth->new(user => 'factory', password => 'pw');
+$shared->store($redis, realm => $REALM, device => '*', first => 1);
+
+# an Inform with that user, and the empty POST after it
+sub session_as {
+    my ($auth, $d) = @_;
+    my $uri = $d->raw->{url} =~ s{^http://[^/]+}{}r;
+    $auth->challenge($d->post($d->inform_text));
+    my $status = informs($d, headers => [$auth->header(uri => $uri)]);
+    return $status if $status != 200;
+    my $r = $d->post('', headers => [$auth->header(uri => $uri)]);
+    return "$status " . ($r->method // $r->status);
+}
+
+
+subtest 'FIRST what the rule makes of it' => sub {
+    my @d = map { device("/first/$_") } qw(quarantine accept refuse);
+    answer('cwmp_push', $_, encode_json({ %$GET, new => \1 })) for @d;
+    is session_as($shared, $d[0]), '200 204', 'quarantine: answered, and nothing';
+    is record($d[0])->{state}, 'quarantine', '... it is in quarantine';
+    ok !exists record($d[0])->{nonces}, '... and no nonces are kept of it';
+    is session_as($shared, $d[1]), '200 GetParameterValues', 'accept: its tasks are carried out';
+    is session_as($shared, $d[2]), 403, 'refuse: refused';
+    is_deeply keys_of($d[2]), ['', ':live', ':queue'], '... and it has the task only';
+    ok !exists record($d[2])->{nonces}, '... and no nonces either';
+    is answer('cwmp_approve', $d[0]), 'quarantine', 'it is approved';
+    is session_as($shared, $d[0]), '200 GetParameterValues', '... and its task is carried out';
+    is_deeply counted(), { quarantined => 1, accepted => 1, refused => 1 }, 'counted';
+};
+
+
+subtest 'FIRST a pattern' => sub {
+    my $boxes = CWMP::Auth->new(user => 'boxes', password => 'pw');
+    $boxes->store($redis, realm => $REALM, device => '00D09E-Box-*', first => 1);
+    is session_as($boxes, device('/first/accept')), '200 204', 'one that it is for';
+    is session_as($boxes, device('/first/accept', class => 'Other')), 403, 'one that it is not for';
+    $redis->cmd('HDEL', 'cwmp:user:{factory}', 'first');
+    my $d = device('/first/accept', raw => $t->raw(0, url => $t->url(0, '/first/accept')));
+    is session_as($shared, $d), 403, '* is for first contact only';
+    $redis->cmd('HSET', 'cwmp:user:{factory}', 'first', 1);
+    $redis->cmd('HDEL', 'cwmp:user:{boxes}', 'first');
+    is session_as($boxes, device('/first/quarantine')), '200 204', 'of many, not of first contact';
+    is_deeply counted(), { accepted => 1, quarantined => 1, device => 2 }, '... are no announcement';
+    $t->expect_log(qr/user "\w+" informs as another device/, 2);
+};
+
+
+subtest 'FIRST a device with credentials of its own' => sub {
+    my $d = device('/first/quarantine');
+    my $own = CWMP::Auth->new(user => $d->id, password => 'own');
+    $own->store($redis, realm => $REALM);
+    is session_as($shared, $d), 403, 'ATK-FIRST that has never come: not by those of first contact';
+    is_deeply keys_of($d), [], '... and nothing is kept';
+    is session_as($own, $d), '200 204', 'by its own it does';
+    ok is_in($d, 'seen'), '... and is known: they were its announcement';
+    is session_as($shared, $d), 403, 'ATK-FIRST those of first contact are none of it';
+    is_deeply counted(), { first => 2 }, '... which is counted';
+
+    # whatever its user is called
+    $d = device('/first/refuse');
+    $own = CWMP::Auth->new(user => "customer-$n", password => 'own');
+    $own->store($redis, realm => $REALM, device => $d->id);
+    is session_as($own, $d), '200 204', 'by another name';
+    is record($d)->{own}, 1, '... that is noted';
+    my $r = $d->post($d->inform_text);
+    is session_as($shared, $d), 403, 'ATK-FIRST and those of first contact are none of it';
+    is((events_of($d))->[-1], 'auth failure', '... which is told');
+    is $redis->cmd('DEL', "cwmp:user:{$own->{user}}"), 1, 'its own are taken away,';
+    is answer('cwmp_approve', $d), 'known', '... it is approved';
+    is session_as($shared, $d), '200 204', '... and comes by those of first contact';
+    counted();
+    $t->expect_log(qr/user "factory" is for first contact, and the device has/, 2);
+    $t->expect_log(qr/has credentials of its own, and came with those of first contact/, 1);
+};
+
+
+subtest 'FIRST a record of first contact for one device' => sub {
+    my $d = device('/first/quarantine');
+    my $own = CWMP::Auth->new(user => $d->id, password => 'pw');
+    $own->store($redis, realm => $REALM, first => 1);
+    is session_as($own, $d), '200 204', 'its own name';
+    is record($d)->{state}, 'quarantine', 'is no announcement';
+    is session_as($shared, $d), '200 204', 'nor does it keep out those of many';
     counted();
 };
 
