@@ -21,7 +21,7 @@ options='  -s SOCKET      Redis'"'"' unix socket; else $REDIS_SOCKET, else run/r
 
 socket=${REDIS_SOCKET-} host=${REDIS_HOST-} port=${REDIS_PORT-}
 user='' db='' cluster='' tls='' prefix=cwmp rest=''
-dry='' forget='' wake='' new='' wait=''
+dry='' forget='' wake='' new='' wait='' all=''
 unset last                              # it may be in the environment
 left=$#
 
@@ -34,7 +34,7 @@ while [ "$left" -gt 0 ]; do
         continue
     fi
     case $word in
-    --forget|--dry-run|--wake|--new|--wait)
+    --forget|--dry-run|--wake|--new|--wait|--all)
         case " ${own-} " in
         *" $word "*) ;;
         *) fail "unknown option $word; see --help" ;;
@@ -60,6 +60,7 @@ while [ "$left" -gt 0 ]; do
     --dry-run) dry=dry ;;
     --wake) wake=1 ;;
     --new) new=1 ;;
+    --all) all=1 ;;
     --wait) wait=$value ;;
     -c) cluster=1 ;;
     --tls) tls=1 ;;

@@ -317,6 +317,181 @@ subtest 'QUAR no more than so many' => sub {
 
 
 
+# --- housekeeping -------------------------------------------------------------
+
+sub reconcile {
+    my ($at, @found) = (0);
+    do {
+        ($at, undef, my @more) = $redis->list('FCALL', 'cwmp_reconcile', 1, 'cwmp:{0}:due', $at);
+        push @found, @more;
+    } while $at;
+    return [sort @found];
+}
+
+subtest 'HOUSE what a hand or a crash has left' => sub {
+    my @d = map { device('/quarantine') } 1 .. 4;
+    informs($_) for @d;
+    answer('cwmp_deny', $d[2]);
+    answer('cwmp_approve', $d[3]);
+    my @id = map { $_->id } @d;
+    is_deeply reconcile(), [], 'all is well';
+    $redis->cmd('ZREM', "cwmp:{0}:index:$_->[0]", $id[ $_->[1] ])
+        for [quarantine => 0], [denied => 2], [announced => 3];
+    $redis->cmd('ZADD', 'cwmp:{0}:index:quarantine', 1, 'A-none', 2, $id[2]);
+    is_deeply reconcile(), [sort
+        "is missing in index:quarantine, device: $id[0]",
+        "is missing in index:denied, device: $id[2]",
+        "is missing in index:announced, device: $id[3]",
+        'index:quarantine has "A-none", which the device has not, device: A-none',
+        qq{index:quarantine has "$id[2]", which the device has not, device: $id[2]}],
+        'entries that are missing, and that are too many';
+    is_deeply reconcile(), [], '... once';
+
+    $redis->cmd('HSET', (my $known = device('/cwmp'))->key, 'state', 'quarantine');
+    is_deeply reconcile(), [], 'a state without a time is none';
+    is informs($known), 200, '... and no harm';
+    $redis->cmd('HSET', $known->key, 'state', 'quarantine', 'since', 5);
+    is_deeply reconcile(), ["is known, and has the state \"quarantine\", device: " . $known->id],
+        'a known one has no state';
+
+    my @cmd = ('FCALL', 'cwmp_setting', 1, 'cwmp:{0}:settings', 'quarantine');
+    is $redis->cmd(@cmd, 3600), 3600, 'an hour of silence';
+    answer('cwmp_push', $d[1], encode_json({ %$GET, new => \1 }));
+    $redis->cmd('HINCRBYFLOAT', $_->key, 'last', -3590) for $d[0];
+    $redis->cmd('HINCRBYFLOAT', $_->key, 'last', -3610) for $d[1];
+    like reconcile()->[0], qr/^is in quarantine, and silent for 361\d seconds: forgotten/,
+        'ends quarantine';
+    is_deeply keys_of($d[1]), ['', ':live', ':queue'], '... but not what an admin has pushed';
+    is_deeply [grep { exists record($d[1])->{$_} } qw(state since last address)], [],
+        '... and of the device nothing is kept';
+    is record($d[0])->{state}, 'quarantine', 'who was silent for less stays';
+    is_deeply [map { record($_)->{state} } @d[2, 3]], [qw(denied announced)],
+        'as what an admin has said does';
+    $redis->cmd(@cmd, '');
+    counted();
+};
+
+
+subtest 'HOUSE a key that is something else' => sub {
+    for my $name (qw(unknown index:quarantine)) {
+        my $key = "cwmp:{0}:$name";
+        $redis->cmd('RENAME', $key, 'kept') if my $is = $redis->cmd('EXISTS', $key);
+        $redis->cmd('SET', $key, 'x');
+        is informs(device('/quarantine')), 503, "$key: is no answer";
+        $redis->cmd('DEL', $key);
+        $redis->cmd('RENAME', 'kept', $key) if $is;
+        $t->expect_log(qr/\Q$key\E is a string, but must be a/, 1);
+    }
+    $redis->cmd('HSET', 'cwmp:{0}:unknown', 'minute', 'x', 'new', 'y');
+    is informs(device('/quarantine')), 200, 'what is no number is none';
+    counted();
+};
+
+
+subtest 'HOUSE an older node' => sub {
+    my ($d, $e) = map { device('/quarantine') } 1, 2;
+    informs($d);
+    answer('cwmp_deny', $e);
+    for ($d, $e) {
+        is_deeply $redis->cmd('FCALL', 'cwmp_step_2', 1, $_->key, $_->id, 'T' x 22, 'n.1', 'd',
+                              'inform', 30000, 300000, '256 100', '2 14', '127.0.0.1', '',
+                              '', 'i', 0, '0 '), ['later', []],
+            'which knows no quarantine is told to wait';
+    }
+    is_deeply keys_of($d), [''], '... and opens no session';
+    counted();
+};
+
+
+subtest 'HOUSE another device in its place' => sub {
+    my ($old, $new, $denied) = (device('/cwmp'), device('/quarantine'), device('/quarantine'));
+    $old->session;
+    answer('cwmp_push', $old, encode_json($GET));
+    informs($_) for $new, $denied;
+    answer('cwmp_deny', $denied);
+    local $ENV{STDIN} = '';
+    is((tool('replace', $old->id, $denied->id))[1], 1, 'one that is denied takes no place');
+    is_deeply [tool('replace', $old->id, $new->id)],
+        ['cwmp-device: ERR ' . $old->id . ' is being replaced by ' . $denied->id . ': end that first', 1],
+        '... until that has ended';
+    is answer('cwmp_approve', $denied), 'denied', '... by its approval';
+    is_deeply [tool('replace', $old->id, $denied->id)], ['1 tasks moved', 0], '... it does';
+    is_deeply [tool('replace', $denied->id, $new->id)], ['1 tasks moved', 0],
+        'one that is in quarantine';
+    is record($new)->{state}, 'announced', '... was named by that';
+    is $new->begin->method, 'GetParameterValues', '... and carries out the tasks';
+    counted();
+};
+
+
+# --- what an admin does -------------------------------------------------------
+
+sub tool {
+    my @args = map { s/'/'\\''/gr =~ s/(.*)/'$1'/sr } @_;
+    my $socket = $redis->{path};
+    my $out = `printf '%b' "\$STDIN" | $FindBin::Bin/../redis/cwmp-device -s $socket @args 2>&1`;
+    chomp $out;
+    return ($out, $? >> 8);
+}
+
+subtest 'ADMIN cwmp-device' => sub {
+    local $ENV{STDIN} = '';
+    $redis->cmd('FCALL', 'cwmp_delete', 1, "cwmp:{0}:$_")
+        for map { found({ state => $_ }) } qw(quarantine announced denied);
+    my @d = map { device('/quarantine', manufacturer => "Acme \xc2\x9b31m$_") } 1 .. 4;
+    $_->post($_->inform_text) for @d;
+    my $id = $d[0]->id;
+
+    my ($list, $code) = tool('list', 'quarantine');
+    is $code, 0, 'a list';
+    is_deeply [sort map { /^(\S+)/ } split /\n/, $list], [sort map { $_->id } @d], '... of all';
+    like $list, qr/^\Q$id\E\t\d+\.\d+\t\d+\.\d+\t127\.0\.0\.1\tAcme \?+31m1\t4\.0\.2$/m,
+        '... and what is kept of them, without what a terminal obeys';
+
+    is_deeply [tool('approve', $id)], ["$id: quarantine", 0], 'one is approved';
+    my ($said, $failed) = tool('approve', device('/cwmp')->id, $id);
+    is $failed, 1, 'one that nobody knows is not';
+    like $said, qr/^\Q$id\E: announced$/m, '... and the next one is';
+    like $said, qr/^cwmp-device: \S+: ERR no device \S+ has informed; announce it/m, '... and it is said why';
+    is_deeply [tool('deny', $d[1]->id)], [$d[1]->id . ': quarantine', 0], 'one is denied';
+    is_deeply [tool('approve', '--all', '{"class":"Other"}')], ['', 0], 'all of a class: none';
+    ($said, $code) = tool('approve', '--all', '{"class":"Box"}');
+    is_deeply [sort split /\n/, $said], [sort map { $_->id . ': quarantine' } @d[2, 3]],
+        'all of this class that are in quarantine';
+    is_deeply [map { $_->begin->status } @d[0, 2, 3]], [204, 204, 204], '... they come';
+    is informs($d[1]), 403, '... and the denied one does not';
+
+    local $ENV{STDIN} = '00D09E-Box-N1\r\n\n00D09E-Box-N2\n';
+    ($said, $code) = tool('announce', '-');
+    is $said, "00D09E-Box-N1: announced\n00D09E-Box-N2: announced", 'announced by a list';
+    is_deeply [map { /^(\S+)/ } split /\n/, (tool('list', 'announced'))[0]],
+        [qw(00D09E-Box-N1 00D09E-Box-N2)], '... and listed';
+    for ([qw(list known)], [qw(list quarantine Box)], ['announce', 'no id'],
+         [qw(approve --all x)], [qw(list quarantine), '{"x":1}'], ['approve'])
+    {
+        is((tool(@$_))[1], 1, "wrong: @$_");
+    }
+    counted();
+};
+
+
+subtest 'ADMIN more than a page' => sub {
+    local $ENV{STDIN} = '';
+    my $many = 2500;
+    for (1 .. $many) {
+        $redis->cmd('HSET', "cwmp:{0}:00D09E-Page-$_", 'state', 'quarantine',
+                    'since', 1, 'last', $_ % 7 + 1);
+        $redis->cmd('ZADD', 'cwmp:{0}:index:quarantine', $_ % 7 + 1, "00D09E-Page-$_");
+    }
+    my ($said) = tool('list', 'quarantine');
+    is scalar(split /\n/, $said), $many, 'listed';
+    ($said) = tool('approve', '--all');
+    is scalar(grep { /: quarantine$/ } split /\n/, $said), $many, 'approved';
+    is_deeply [found({ state => 'quarantine' })], [], '... all of them';
+    $redis->cmd('DEL', 'cwmp:{0}:index:announced', map { "cwmp:{0}:00D09E-Page-$_" } 1 .. $many);
+};
+
+
 # --- credentials of first contact -------------------------------------------
 
 my $shared = CWMP::Auth->new(user => 'factory', password => 'pw');
@@ -403,6 +578,33 @@ subtest 'FIRST a record of first contact for one device' => sub {
     is record($d)->{state}, 'quarantine', 'is no announcement';
     is session_as($shared, $d), '200 204', 'nor does it keep out those of many';
     counted();
+};
+
+
+
+subtest 'HOUSE other partitions' => sub {
+    $redis->cmd('FCALL', 'cwmp_delete', 1, "cwmp:{0}:$_")
+        for map { found({ state => $_ }) } qw(quarantine announced denied);
+    my @d = map { device('/quarantine') } 1 .. 12;
+    informs($_) for @d;
+    answer('cwmp_deny', $_) for @d[0 .. 3];
+    answer('cwmp_approve', $_) for @d[4 .. 7];
+    $t->stop;
+    wait_for(sub { !$redis->cmd('EXISTS', 'cwmp:{0}:due:lock') }, 10);
+    for my $way ([1, 4], [4, 1]) {
+        my ($from, $to) = @$way;
+        my $at = 0;
+        do { ($at) = $redis->list('FCALL', 'cwmp_repartition', 1, 'cwmp:meta', $from, $to, $at) }
+            while $at;
+        my %in = map { my $p = $_; map { ($_ => $p) }
+                       map { $redis->list('ZRANGE', "cwmp:{$p}:index:$_", 0, -1) }
+                       qw(quarantine denied announced) } 0 .. 3;
+        is_deeply \%in, { map { ($_->id => CWMP::Redis::crc16($_->id) % $to) } @d },
+            "each is in the index of its partition of $to";
+        is_deeply [map { ${ $redis->cmd('HMGET', "cwmp:{$in{$_->id}}:" . $_->id, 'state') }[0] } @d],
+            [('denied') x 4, ('announced') x 4, ('quarantine') x 4], '... and its record as it was';
+    }
+    is $redis->cmd('EXISTS', map { "cwmp:{$_}:unknown" } 1 .. 3), 0, 'nothing is left';
 };
 
 

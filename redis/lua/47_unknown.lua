@@ -116,7 +116,10 @@ local function hold(c, args, last, total)
     end
     make_room(c)
     local told = cmsgpack.unpack(args[11])
-    local function field(i) return string.sub(told[i] or '', 1, BOUND.held) end
+    local function field(i)                 -- as people may see it
+        return (string.gsub(string.sub(told[i] or '', 1, BOUND.held),
+                            '[^\32-\126]', '?'))
+    end
     several.set_state(c, 'quarantine', 'last', c.when, 'address', args[10],
                       'manufacturer', field(1), 'oui', string.upper(field(2)),
                       'class', field(3), 'version', field(6))

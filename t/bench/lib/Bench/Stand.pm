@@ -64,7 +64,8 @@ sub start {
     $self->{node} = CWMP::Nginx->new(
         prefix => "$self->{home}/nginx", port => free_port(), workers => 1,
         level => 'error', redis => $self->{redis},
-        http => "cwmp_secret_key $self->{home}/key; $self->{http}",
+        http => "cwmp_secret_key $self->{home}/key; $self->{http}"
+                . 'cwmp_unknown accept rate=off total=off;',
         connections => $self->{connections}, server => $self->server_conf,
         events => $self->{events},
         main => 'worker_rlimit_nofile ' . open_files() . ';')->start;
