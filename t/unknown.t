@@ -296,7 +296,8 @@ subtest 'QUAR no more than so many' => sub {
     is $redis->cmd(@cmd, 3), 3, 'three';
     my @d = map { device('/quarantine') } 1 .. 5;
     informs($_) for @d[0 .. 2];
-    $redis->cmd('HINCRBYFLOAT', $d[0]->key, 'last', -60);
+    $redis->cmd('HINCRBYFLOAT', $_->key, 'last', -60),
+        $redis->cmd('ZINCRBY', 'cwmp:{0}:index:quarantine', -60, $_->id) for @d[0 .. 2];
     informs($d[0]);
     informs($_) for @d[3, 4];
     is_deeply [found({ state => 'quarantine' })], [sort map { $_->id } @d[0, 3, 4]],
@@ -489,6 +490,7 @@ subtest 'ADMIN more than a page' => sub {
     is scalar(grep { /: quarantine$/ } split /\n/, $said), $many, 'approved';
     is_deeply [found({ state => 'quarantine' })], [], '... all of them';
     $redis->cmd('DEL', 'cwmp:{0}:index:announced', map { "cwmp:{0}:00D09E-Page-$_" } 1 .. $many);
+    $redis->cmd('DEL', map { "cwmp:{0}:00D09E-Box-N$_" } 1, 2);
 };
 
 

@@ -117,13 +117,13 @@ local function cwmp_push(k, id, args)
                                  .. reason)
     end
     local c = context(k, id)
-    local is = hash_fields(k[DEVICE], { 'first', 'state' })
-    if not task.new and not is.first then
-        return redis.error_reply(is.state == 'quarantine'
-               and 'ERR ' .. id .. ' is in quarantine: approve it first, or '
-                   .. 'add "new":true to push a task that waits for that'
-               or 'ERR no device ' .. id .. ' has been seen; '
-               .. 'add "new":true to push a task for a device that will come')
+    if not task.new and call('HEXISTS', k[DEVICE], 'first') == 0 then
+        local quarantine = call('HGET', k[DEVICE], 'state') == 'quarantine'
+        return redis.error_reply('ERR ' .. (quarantine
+               and id .. ' is in quarantine: approve it first, or add '
+                   .. '"new":true to push a task that waits for that'
+               or 'no device ' .. id .. ' has been seen; add "new":true to '
+                   .. 'push a task for a device that will come'))
     end
     check_keys(c)
     if task.wake then
