@@ -33,8 +33,7 @@ static const struct {
     { "new", NGX_HTTP_CWMP_COUNT_OVER_RATE },
     { "unknown", NGX_HTTP_CWMP_COUNT_REFUSED },
     { "quarantine", NGX_HTTP_CWMP_COUNT_REFUSED },
-    { "denied", NGX_HTTP_CWMP_COUNT_DENIED },
-    { "first", NGX_HTTP_CWMP_COUNT_FIRST_CONTACT }
+    { "denied", NGX_HTTP_CWMP_COUNT_DENIED }
 };
 
 
@@ -43,6 +42,7 @@ static char *ngx_http_cwmp_unknown_parameter(ngx_conf_t *cf,
 static ngx_int_t ngx_http_cwmp_unknown_rate(ngx_str_t *value, size_t skip);
 static ngx_int_t ngx_http_cwmp_unknown_source(ngx_http_cwmp_ctx_t *ctx,
     ngx_str_t *source);
+static void ngx_http_cwmp_outgrown(ngx_http_cwmp_ctx_t *ctx);
 static void ngx_http_cwmp_registered_done(void *data, redisReply *reply,
     const char *error);
 
@@ -309,6 +309,11 @@ ngx_http_cwmp_unknown_refused(ngx_http_cwmp_ctx_t *ctx, const char *why)
 {
     size_t  i, n;
 
+    if (why && ngx_strcmp(why, "first") == 0) {
+        ngx_http_cwmp_outgrown(ctx);
+        return;
+    }
+
     n = sizeof(ngx_http_cwmp_unknown_whys)
         / sizeof(ngx_http_cwmp_unknown_whys[0]);
 
@@ -356,6 +361,22 @@ ngx_http_cwmp_registered(ngx_http_cwmp_ctx_t *ctx)
 
 
 static void
+ngx_http_cwmp_outgrown(ngx_http_cwmp_ctx_t *ctx)
+{
+    u_char     buf[NGX_HTTP_CWMP_SHOWN];
+    ngx_str_t  user;
+
+    ngx_http_cwmp_shown(&user, buf, &ctx->user);
+    ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
+                  "user \"%V\" is for first contact, and the device has "
+                  "credentials of its own", &user);
+
+    ngx_http_cwmp_refused(ctx, NGX_HTTP_CWMP_COUNT_FIRST_CONTACT, "first",
+                          &ctx->id);
+}
+
+
+static void
 ngx_http_cwmp_registered_done(void *data, redisReply *reply,
     const char *error)
 {
@@ -376,10 +397,7 @@ ngx_http_cwmp_registered_done(void *data, redisReply *reply,
         ngx_http_cwmp_reply_away(ctx);
 
     } else if (reply->elements && !ngx_http_cwmp_is_first(reply)) {
-        ngx_log_error(NGX_LOG_WARN, c->log, 0, "user \"%V\" is for first "
-                      "contact, and the device has credentials of its own",
-                      &ctx->user);
-        ngx_http_cwmp_unknown_refused(ctx, "first");
+        ngx_http_cwmp_outgrown(ctx);
         ngx_http_cwmp_reply_denied(ctx);
 
     } else {

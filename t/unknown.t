@@ -562,13 +562,15 @@ subtest 'FIRST a device with credentials of its own' => sub {
     is record($d)->{own}, 1, '... that is noted';
     my $r = $d->post($d->inform_text);
     is session_as($shared, $d), 403, 'ATK-FIRST and those of first contact are none of it';
-    is((events_of($d))->[-1], 'auth failure', '... which is told');
+    wait_for(sub { grep { ($_->{claims} // '') eq $d->id } $redis->events }, 5);
+    my ($told) = grep { ($_->{claims} // '') eq $d->id } $redis->events;
+    is_deeply [@$told{qw(type user reason)}], ['auth failure', 'factory', 'first'],
+        '... which is told';
     is $redis->cmd('DEL', "cwmp:user:{$own->{user}}"), 1, 'its own are taken away,';
     is answer('cwmp_approve', $d), 'known', '... it is approved';
     is session_as($shared, $d), '200 204', '... and comes by those of first contact';
     counted();
-    $t->expect_log(qr/user "factory" is for first contact, and the device has/, 2);
-    $t->expect_log(qr/has credentials of its own, and came with those of first contact/, 1);
+    $t->expect_log(qr/user "factory" is for first contact, and the device has/, 3);
 };
 
 

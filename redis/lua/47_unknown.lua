@@ -168,12 +168,6 @@ function several.outgrown(c)
     then
         return nil
     end
-    if one_more(c, 'told', BOUND.told) then
-        local why = 'has credentials of its own, and came with those of first '
-                    .. 'contact'
-        event(c, 'auth failure', 'reason', why)
-        note(c, why)
-    end
     return { 'denied', c.notes, 'first' }
 end
 

@@ -25,7 +25,7 @@ local function cwmp_approve(k, id, args)
                                  .. 'or nothing')
     elseif not was and args[1] ~= 'new' then
         return redis.error_reply('ERR no device ' .. id .. ' has informed; '
-               .. 'announce it, with new, if it is to come')
+               .. 'announce it if it is to come: new, or cwmp-device announce')
     elseif was ~= 'known' and was ~= 'announced' then
         house.announce(c)
         event(c, was and 'approved' or 'announced')
