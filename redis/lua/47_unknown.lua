@@ -105,7 +105,8 @@ end
 -- All that is kept of it, until an admin approves it.
 local function hold(c, args, last, total)
     local reply = { 'inform', c.notes, args[2], '' }
-    if last and c.when - last < BOUND.near then
+    local gap = last and c.when - last
+    if gap and gap >= 0 and gap < BOUND.near then
         return reply
     elseif last then
         call('HSET', c.k[DEVICE], 'last', c.when)
