@@ -25,7 +25,7 @@ my $SOURCE = 'source=$http_x_source';
 my $dir = tempdir(CLEANUP => 1);
 key_file("$dir/key");
 
-my $t = CWMP::Test->new(workers => 2, http => "cwmp_secret_key $dir/key;",
+my $t = CWMP::Test->new(nodes => 2, workers => 2, http => "cwmp_secret_key $dir/key;",
                         acs => "cwmp_unknown accept $OFF;", server => qq{
     cwmp_unknown quarantine $OFF;
     location = /metrics { cwmp_metrics; }
@@ -33,6 +33,8 @@ my $t = CWMP::Test->new(workers => 2, http => "cwmp_secret_key $dir/key;",
     location /refuse { cwmp_unknown refuse; cwmp_acs; }
     location /few { cwmp_unknown quarantine rate=3/m total=off $SOURCE; cwmp_acs; }
     location /some { cwmp_unknown accept rate=3/m total=off $SOURCE; cwmp_acs; }
+    location /address { cwmp_unknown accept rate=2/m total=off; cwmp_acs;
+                        set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP; }
     location /in-all { cwmp_unknown accept rate=off total=4/m; cwmp_acs; }
     location /first/quarantine { cwmp_auth digest $REALM; cwmp_acs; }
     location /first/accept { cwmp_auth digest $REALM; cwmp_acs;
@@ -105,6 +107,24 @@ sub counted {
 }
 
 
+subtest 'CONFIG what nginx -t refuses' => sub {
+    for (['cwmp_unknown open;', qr/invalid value "open" in "cwmp_unknown": use accept, quarantine or refuse/],
+         ['cwmp_unknown;', qr/invalid number of arguments/],
+         ['cwmp_unknown refuse rate=1/m;', qr/"rate=1\/m" in "cwmp_unknown refuse": it lets none come/],
+         ['cwmp_unknown accept; cwmp_unknown refuse;', qr/is duplicate/],
+         ['cwmp_unknown accept source=$nobody;', qr/unknown "nobody" variable/],
+         map { ["cwmp_unknown accept $_;", qr/invalid parameter "\Q$_\E" in "cwmp_unknown": use rate=60\/m/] }
+         'rate=10/s', 'rate=10', 'rate=0/m', 'rate=-1/m', 'rate=/m', 'rate=99999999999/m', 'total=x/m',
+         'total=', 'source=', 'quarantine')
+    {
+        my $t = CWMP::Test->new(start => 0, server => $_->[0]);
+        like $t->check_conf, $_->[1], $_->[0];
+        $t->expect_log(qr/\[emerg\]/, [0, 1]);
+        $t->finish;
+    }
+};
+
+
 subtest 'QUAR what is kept of a device in quarantine' => sub {
     my $d = device('/quarantine');
     my $r = $d->post($d->inform_text);
@@ -154,8 +174,9 @@ subtest 'QUAR what it asks for, and what waits for it' => sub {
     my $d = device('/quarantine');
     informs($d);
     my $events = () = $redis->events;
-    is $d->post(request('r1', 'GetRPCMethods'))->method, 'GetRPCMethodsResponse',
-        'a request is answered';
+    my $other = $t->raw(1, url => $t->url(1, '/quarantine'));
+    is $other->post(request('r1', 'GetRPCMethods'), cookie => $d->cookie)->method,
+        'GetRPCMethodsResponse', 'a request is answered, by any node';
     is $d->post(request('r2', 'TransferComplete',
                         '<CommandKey>x</CommandKey><FaultStruct><FaultCode>0</FaultCode>'
                         . '<FaultString></FaultString></FaultStruct>'
@@ -270,6 +291,17 @@ subtest 'RATE of one source' => sub {
                                $where eq '/few' ? (quarantined => 4) : () }, 'all are counted';
     }
     $t->expect_log(qr/3 devices that nobody announced came from here within a minute/, 2);
+};
+
+
+subtest 'RATE of an address' => sub {
+    my $from = sub { informs(device('/address'), headers => [['X-Real-IP', $_[0]]]) };
+    is_deeply [map { $from->($_) } ('192.0.2.1') x 3, '192.0.2.2'], [200, 200, 503, 200],
+        'the one that realip left';
+    is_deeply [map { $from->($_) } qw(2001:db8::1 2001:db8::2 2001:db8::3 2001:db8:0:1::1)],
+        [200, 200, 503, 200], 'of IPv6 its network';
+    counted();
+    $t->expect_log(qr/2 devices that nobody announced came from here within a minute/, 2);
 };
 
 
