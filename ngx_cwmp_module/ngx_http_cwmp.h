@@ -9,6 +9,7 @@
  *   rows      gathers facts and rows
  *   step      calls the state table in Redis, takes its verb
  *   order     makes the RPC that it orders
+ *   rotate    new credentials that one sets: Redis has them before
  *   hold      one that replicas have to know of, before it is sent
  *   reply     turns it into an HTTP response
  *
@@ -257,12 +258,16 @@ ngx_uint_t ngx_http_cwmp_unproven(ngx_http_cwmp_ctx_t *ctx);
 ngx_int_t ngx_http_cwmp_auth_arg(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args);
 void ngx_http_cwmp_auth_who(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *user,
     cwmp_str_t *device);
-ngx_uint_t ngx_http_cwmp_is_first(redisReply *reply);
+ngx_uint_t ngx_http_cwmp_is_registered(redisReply *reply);
 ngx_uint_t ngx_http_cwmp_auth_whose(ngx_http_cwmp_ctx_t *ctx);
 ngx_cwmp_redis_cmd_t *ngx_http_cwmp_auth_look(ngx_http_cwmp_ctx_t *ctx,
     const ngx_str_t *user, ngx_cwmp_redis_pt handler, void *data,
     const char **error);
 void ngx_http_cwmp_auth_refuse(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t stale);
+ngx_int_t ngx_http_cwmp_user_key(ngx_http_cwmp_ctx_t *ctx,
+    const ngx_str_t *user, ngx_str_t *key);
+void ngx_http_cwmp_user_changes(ngx_http_cwmp_ctx_t *ctx);
+void ngx_http_cwmp_user_informs(ngx_http_cwmp_ctx_t *ctx);
 
 /* ngx_http_cwmp_refused.c: counted, and told as an event */
 void ngx_http_cwmp_refused(ngx_http_cwmp_ctx_t *ctx,
@@ -334,9 +339,15 @@ ngx_int_t ngx_http_cwmp_copy_reply(ngx_http_cwmp_ctx_t *ctx,
 /* ngx_http_cwmp_order.c: the verb "rpc" */
 void ngx_http_cwmp_order(ngx_http_cwmp_ctx_t *ctx, redisReply *reply);
 
+/* ngx_http_cwmp_rotate.c: new credentials; the order is copied */
+void ngx_http_cwmp_rotate(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
+    cwmp_ns_t ns, const cwmp_order_t *order);
+
 /* ngx_http_cwmp_hold.c: what must not happen twice */
 void ngx_http_cwmp_hold(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
     ngx_chain_t *envelope);
+void ngx_http_cwmp_hold_until(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
+    ngx_chain_t *envelope, const char *function, const ngx_str_t *key);
 void ngx_http_cwmp_unhold(ngx_http_cwmp_ctx_t *ctx);
 
 /* ngx_http_cwmp_args.c: what a step is called with */

@@ -8,18 +8,23 @@
  * and may open none (ngx_http_cwmp_unproven): a balancer's connection carries
  * many CPEs.
  *
+ * While a user's credentials are being changed there are two of them, and the
+ * record learns from here which of them the CPE has.
+ *
  * Knows users; which device a user is, and what was used twice, the step says.
  */
 
 #include "ngx_http_cwmp.h"
-#include "cwmp_digest.h"
 #include "cwmp_nonce.h"
+#include "cwmp_user.h"
 
 #include <openssl/crypto.h>
 
 
 #define NGX_HTTP_CWMP_USER_MAX   256    /* bytes of a name: those of an ID */
 #define NGX_HTTP_CWMP_KEPT       60     /* seconds */
+#define NGX_HTTP_CWMP_ANEW       3      /* look-ups in that time, of what may
+                                           have changed */
 #define NGX_HTTP_CWMP_USER_FREE  3      /* failures that cost nothing */
 #define NGX_HTTP_CWMP_SOURCE_FREE  100  /* an address may have many CPEs */
 #define NGX_HTTP_CWMP_NONCE_LIVES      60
@@ -27,21 +32,32 @@
 
 
 /* what a user's record says; in the order of cwmp_user_1's answer */
-typedef struct {
-    ngx_str_t               md5;        /* H(A1) */
-    ngx_str_t               sha256;
-    ngx_str_t               basic;
-    ngx_str_t               device;     /* it is this one, or "...*" */
-    ngx_uint_t              first;      /* until it has its own */
-    u_char                  text[3 * CWMP_DIGEST_HEX
-                                 + NGX_HTTP_CWMP_USER_MAX];
-} ngx_http_cwmp_credentials_t;
+enum {
+    NGX_HTTP_CWMP_MD5 = 0,          /* H(A1) */
+    NGX_HTTP_CWMP_SHA256,
+    NGX_HTTP_CWMP_BASIC,
+    NGX_HTTP_CWMP_DEVICE,           /* it is this one, or "...*" */
+    NGX_HTTP_CWMP_FIRST,            /* only until it has its own */
+    NGX_HTTP_CWMP_NEXT_MD5,         /* these are good, too */
+    NGX_HTTP_CWMP_NEXT_SHA256,
+    NGX_HTTP_CWMP_NEXT_BASIC,
+    NGX_HTTP_CWMP_NEXT,             /* how far the change is */
+    NGX_HTTP_CWMP_CREDENTIALS
+};
 
-#define NGX_HTTP_CWMP_CREDENTIALS  4
-
-
-static const size_t  ngx_http_cwmp_credentials_max[] = {
-    CWMP_DIGEST_HEX, CWMP_DIGEST_HEX, CWMP_DIGEST_HEX, NGX_HTTP_CWMP_USER_MAX
+static const struct {
+    const char   *name;
+    size_t        max;
+} ngx_http_cwmp_credentials[NGX_HTTP_CWMP_CREDENTIALS] = {
+    { "md5", CWMP_DIGEST_HEX },
+    { "sha256", CWMP_DIGEST_HEX },
+    { "basic", CWMP_DIGEST_HEX },
+    { "device", NGX_HTTP_CWMP_USER_MAX },
+    { "first", 1 },
+    { "next_md5", CWMP_DIGEST_HEX },
+    { "next_sha256", CWMP_DIGEST_HEX },
+    { "next_basic", CWMP_DIGEST_HEX },
+    { "next", CWMP_DIGEST_HEX }
 };
 
 
@@ -51,12 +67,17 @@ typedef struct {
     u_char                        name[NGX_HTTP_CWMP_USER_MAX];
     time_t                        until;    /* credentials may be used */
     time_t                        proven;   /* ... and a POST was */
-    ngx_http_cwmp_credentials_t   credentials;
+    time_t                        since;    /* looked up anew, so often */
+    ngx_uint_t                    anew;
+    ngx_str_t                     credentials[NGX_HTTP_CWMP_CREDENTIALS];
+    u_char                        text[8 * CWMP_DIGEST_HEX
+                                       + NGX_HTTP_CWMP_USER_MAX];
 } ngx_http_cwmp_peer_t;
 
 
 /* one POST's */
 struct ngx_http_cwmp_auth_s {
+    ngx_http_cwmp_ctx_t          *ctx;
     ngx_http_request_t           *request;
     ngx_http_cwmp_loc_conf_t     *conf;
     ngx_http_cwmp_main_conf_t    *main;
@@ -70,7 +91,11 @@ struct ngx_http_cwmp_auth_s {
     ngx_int_t                     rc;       /* of the look-up */
     uint64_t                      post;     /* random: no other has it */
     uint32_t                      made;     /* the nonce; Unix time */
+    ngx_uint_t                    by;       /* what proves it */
+    ngx_str_t                     refused;  /* that, when the CPE has refused
+                                               the next one */
     unsigned                      stale:1;
+    unsigned                      asked:1;  /* the credentials are new */
     unsigned                      failed:1; /* and its answer waits */
 };
 
@@ -89,12 +114,22 @@ static ngx_int_t ngx_http_cwmp_auth_take(ngx_http_cwmp_auth_t *a,
     redisReply *reply);
 static void ngx_http_cwmp_auth_cleanup(void *data);
 static ngx_int_t ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx);
+static ngx_int_t ngx_http_cwmp_auth_proof(ngx_http_cwmp_auth_t *a);
+static ngx_uint_t ngx_http_cwmp_auth_anew(ngx_http_cwmp_auth_t *a);
+static void ngx_http_cwmp_auth_promote(ngx_http_cwmp_auth_t *a);
+static void ngx_http_cwmp_auth_old(ngx_http_cwmp_auth_t *a);
+static void ngx_http_cwmp_auth_tell(ngx_http_cwmp_auth_t *a,
+    const ngx_str_t *proof);
+static void ngx_http_cwmp_auth_told(void *data, redisReply *reply,
+    const char *error);
 static ngx_int_t ngx_http_cwmp_auth_failed(ngx_http_cwmp_ctx_t *ctx,
     const char *which);
 static void ngx_http_cwmp_auth_delay(ngx_http_request_t *r);
 static ngx_int_t ngx_http_cwmp_auth_device(ngx_http_cwmp_auth_t *a);
-static ngx_int_t ngx_http_cwmp_auth_check_digest(ngx_http_cwmp_auth_t *a);
-static ngx_int_t ngx_http_cwmp_auth_check_basic(ngx_http_cwmp_auth_t *a);
+static ngx_int_t ngx_http_cwmp_auth_check_digest(ngx_http_cwmp_auth_t *a,
+    const ngx_str_t *kept);
+static ngx_int_t ngx_http_cwmp_auth_check_basic(ngx_http_cwmp_auth_t *a,
+    const ngx_str_t *kept);
 static ngx_int_t ngx_http_cwmp_auth_challenge(ngx_http_cwmp_auth_t *a);
 static ngx_http_cwmp_peer_t *ngx_http_cwmp_peer(ngx_connection_t *c,
     ngx_uint_t make);
@@ -103,7 +138,7 @@ static void ngx_http_cwmp_peer_cleanup(void *data);
 
 static const struct {
     ngx_int_t   (*read)(ngx_http_cwmp_auth_t *a, ngx_str_t *header);
-    ngx_int_t   (*check)(ngx_http_cwmp_auth_t *a);
+    ngx_int_t   (*check)(ngx_http_cwmp_auth_t *a, const ngx_str_t *kept);
 } ngx_http_cwmp_schemes[] = {
     { NULL, NULL },                     /* NGX_HTTP_CWMP_AUTH_OFF */
     { ngx_http_cwmp_auth_digest, ngx_http_cwmp_auth_check_digest },
@@ -173,6 +208,7 @@ ngx_http_cwmp_auth_begin(ngx_http_cwmp_ctx_t *ctx)
     cln->data = a;
 
     ctx->auth = a;
+    a->ctx = ctx;
     a->request = r;
     a->conf = ctx->conf;
     a->main = ngx_http_get_module_main_conf(r, ngx_http_cwmp_module);
@@ -351,7 +387,9 @@ ngx_http_cwmp_auth_ask(ngx_http_cwmp_auth_t *a)
     const char          *error;
     ngx_http_request_t  *r = a->request;
 
-    a->cmd = ngx_http_cwmp_auth_look(ngx_http_cwmp_get_ctx(r), &a->user,
+    a->asked = 1;
+
+    a->cmd = ngx_http_cwmp_auth_look(a->ctx, &a->user,
                                      ngx_http_cwmp_auth_asked, a, &error);
     if (a->cmd == NULL) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
@@ -426,17 +464,27 @@ ngx_http_cwmp_auth_asked(void *data, redisReply *reply, const char *error)
 }
 
 
-/* a record of first contact, as cwmp_user_1 tells it? */
+/* has this record, as cwmp_user_1 tells it, credentials that were in use, and
+   are not those of first contact? */
 
 ngx_uint_t
-ngx_http_cwmp_is_first(redisReply *reply)
+ngx_http_cwmp_is_registered(redisReply *reply)
 {
-    redisReply  *e;
+    ngx_uint_t  i;
 
-    e = (reply->elements > NGX_HTTP_CWMP_CREDENTIALS)
-        ? reply->element[NGX_HTTP_CWMP_CREDENTIALS] : NULL;
+    if (reply->elements < NGX_HTTP_CWMP_CREDENTIALS
+        || reply->element[NGX_HTTP_CWMP_FIRST]->len)
+    {
+        return 0;
+    }
 
-    return e && e->type == REDIS_REPLY_STRING && e->len;
+    for (i = NGX_HTTP_CWMP_MD5; i <= NGX_HTTP_CWMP_BASIC; i++) {
+        if (reply->element[i]->len) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -451,33 +499,38 @@ ngx_http_cwmp_auth_take(ngx_http_cwmp_auth_t *a, redisReply *reply)
     redisReply            *e;
     ngx_http_cwmp_peer_t  *peer = a->peer;
 
+    if (peer->user.len != a->user.len
+        || ngx_memcmp(peer->name, a->user.data, a->user.len) != 0)
+    {
+        peer->proven = 0;
+        peer->anew = 0;
+    }
+
     peer->until = 0;
-    peer->proven = 0;
 
     if (reply->type != REDIS_REPLY_ARRAY
         || reply->elements < NGX_HTTP_CWMP_CREDENTIALS)
     {
+        peer->proven = 0;
         return NGX_DECLINED;
     }
 
-    field = &peer->credentials.md5;
-    p = peer->credentials.text;
+    p = peer->text;
 
     for (i = 0; i < NGX_HTTP_CWMP_CREDENTIALS; i++) {
         e = reply->element[i];
 
-        field[i].data = p;
-        field[i].len = 0;
+        field = &peer->credentials[i];
+        field->data = p;
+        field->len = 0;
 
         if (e->type == REDIS_REPLY_STRING
-            && e->len <= ngx_http_cwmp_credentials_max[i])
+            && e->len <= ngx_http_cwmp_credentials[i].max)
         {
-            field[i].len = e->len;
+            field->len = e->len;
             p = ngx_cpymem(p, e->str, e->len);
         }
     }
-
-    peer->credentials.first = ngx_http_cwmp_is_first(reply);
 
     peer->user.data = peer->name;
     peer->user.len = a->user.len;
@@ -519,8 +572,10 @@ ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_cwmp_schemes[ctx->conf->auth].check(a) != NGX_OK) {
-        return ngx_http_cwmp_auth_failed(ctx, "password");
+    if (ngx_http_cwmp_auth_proof(a) != NGX_OK) {
+        return ngx_http_cwmp_auth_anew(a)
+               ? ngx_http_cwmp_auth_ask(a)
+               : ngx_http_cwmp_auth_failed(ctx, "password");
     }
 
     a->peer->proven = ngx_time();
@@ -528,6 +583,181 @@ ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx)
     ctx->proven = 1;
 
     ngx_http_cwmp_count(a->main, NGX_HTTP_CWMP_COUNT_PROVEN);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_auth_proof(ngx_http_cwmp_auth_t *a)
+{
+    ngx_str_t  *kept;
+
+    if (a->conf->auth == NGX_HTTP_CWMP_AUTH_BASIC) {
+        a->by = NGX_HTTP_CWMP_BASIC;
+
+    } else {
+        a->by = cwmp_digest_is_md5(&a->digest) ? NGX_HTTP_CWMP_MD5
+                                               : NGX_HTTP_CWMP_SHA256;
+    }
+
+    kept = &a->peer->credentials[a->by];
+
+    if (ngx_http_cwmp_schemes[a->conf->auth].check(a, kept) == NGX_OK) {
+        ngx_http_cwmp_auth_old(a);
+        return NGX_OK;
+    }
+
+    kept += NGX_HTTP_CWMP_NEXT_MD5;
+
+    if (ngx_http_cwmp_schemes[a->conf->auth].check(a, kept) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_cwmp_auth_promote(a);
+
+    return NGX_OK;
+}
+
+
+/* may they have changed since they were looked up?  That is asked a few times
+   only, so that a connection with wrong passwords is as good as many */
+
+static ngx_uint_t
+ngx_http_cwmp_auth_anew(ngx_http_cwmp_auth_t *a)
+{
+    ngx_http_cwmp_peer_t  *peer = a->peer;
+
+    if (a->asked) {
+        return 0;
+    }
+
+    if (peer->since + NGX_HTTP_CWMP_KEPT < ngx_time()) {
+        peer->since = ngx_time();
+        peer->anew = 0;
+    }
+
+    return ++peer->anew <= NGX_HTTP_CWMP_ANEW;
+}
+
+
+/* the CPE has the new ones: the only ones from now on, here at once */
+
+static void
+ngx_http_cwmp_auth_promote(ngx_http_cwmp_auth_t *a)
+{
+    ngx_str_t  *c = a->peer->credentials;
+
+    ngx_log_error(NGX_LOG_NOTICE, a->request->connection->log, 0,
+                  "user \"%V\" has proven its new password: the old one is "
+                  "good no longer", &a->user);
+
+    c[NGX_HTTP_CWMP_MD5] = c[NGX_HTTP_CWMP_NEXT_MD5];
+    c[NGX_HTTP_CWMP_SHA256] = c[NGX_HTTP_CWMP_NEXT_SHA256];
+    c[NGX_HTTP_CWMP_BASIC] = c[NGX_HTTP_CWMP_NEXT_BASIC];
+
+    a->whose = NGX_HTTP_CWMP_USER_OWN;
+
+    ngx_memzero(&c[NGX_HTTP_CWMP_FIRST],
+                (NGX_HTTP_CWMP_CREDENTIALS - NGX_HTTP_CWMP_FIRST)
+                * sizeof(ngx_str_t));
+
+    ngx_http_cwmp_auth_tell(a, &c[a->by]);
+}
+
+
+/* has it refused the new one?  By an Inform only that says that it has this one */
+
+static void
+ngx_http_cwmp_auth_old(ngx_http_cwmp_auth_t *a)
+{
+    ngx_str_t  *c = a->peer->credentials;
+
+    if (c[NGX_HTTP_CWMP_NEXT].len == sizeof("refused") - 1
+        && ngx_memcmp(c[NGX_HTTP_CWMP_NEXT].data, "refused",
+                      sizeof("refused") - 1)
+           == 0)
+    {
+        a->refused.data = ngx_pstrdup(a->request->pool, &c[a->by]);
+        a->refused.len = a->refused.data ? c[a->by].len : 0;
+    }
+}
+
+
+/* tells the record which password was proven; what is not heard is told again */
+
+static void
+ngx_http_cwmp_auth_tell(ngx_http_cwmp_auth_t *a, const ngx_str_t *proof)
+{
+    ngx_str_t    argv[6];
+    const char  *error;
+
+    ngx_str_set(&argv[0], "FCALL");
+    ngx_str_set(&argv[1], "cwmp_proven_1");
+    ngx_str_set(&argv[2], "1");
+
+    if (ngx_http_cwmp_user_key(a->ctx, &a->user, &argv[3]) != NGX_OK) {
+        return;
+    }
+
+    argv[4].data = (u_char *) ngx_http_cwmp_credentials[a->by].name;
+    argv[4].len = ngx_strlen(argv[4].data);
+    argv[5] = *proof;
+
+    (void) ngx_cwmp_redis_send(a->conf->redis->client, argv, 6,
+                               ngx_http_cwmp_auth_told, NULL, &error);
+}
+
+
+static void
+ngx_http_cwmp_auth_told(void *data, redisReply *reply, const char *error)
+{
+    /* void */
+}
+
+
+/* an Inform: a session after that in which the new one was refused */
+
+void
+ngx_http_cwmp_user_informs(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_http_cwmp_auth_t  *a = ctx->auth;
+
+    if (a && a->refused.len) {
+        ngx_http_cwmp_auth_tell(a, &a->refused);
+    }
+}
+
+
+/* what this connection knows of its user's credentials is true no longer */
+
+void
+ngx_http_cwmp_user_changes(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_http_cwmp_peer_t  *peer;
+
+    peer = ngx_http_cwmp_peer(ctx->request->connection, 0);
+
+    if (peer) {
+        peer->until = 0;
+    }
+}
+
+
+ngx_int_t
+ngx_http_cwmp_user_key(ngx_http_cwmp_ctx_t *ctx, const ngx_str_t *user,
+    ngx_str_t *key)
+{
+    const ngx_str_t  *prefix = &ctx->conf->redis->conf->prefix;
+
+    key->data = ngx_pnalloc(ctx->request->pool, prefix->len + user->len
+                                                + sizeof(":user:{}") - 1);
+    if (key->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    key->len = ngx_sprintf(key->data, "%V:user:{%V}", prefix, user)
+               - key->data;
 
     return NGX_OK;
 }
@@ -623,7 +853,7 @@ ngx_http_cwmp_auth_delay(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_cwmp_auth_device(ngx_http_cwmp_auth_t *a)
 {
-    ngx_str_t  *device = &a->peer->credentials.device;
+    ngx_str_t  *device = &a->peer->credentials[NGX_HTTP_CWMP_DEVICE];
 
     if (device->len == 0) {
         device = &a->user;
@@ -632,7 +862,8 @@ ngx_http_cwmp_auth_device(ngx_http_cwmp_auth_t *a)
     a->device.data = ngx_pstrdup(a->request->pool, device);
     a->device.len = device->len;
 
-    a->whose = a->peer->credentials.first ? NGX_HTTP_CWMP_USER_FIRST
+    a->whose = a->peer->credentials[NGX_HTTP_CWMP_FIRST].len
+               ? NGX_HTTP_CWMP_USER_FIRST
                : device->len && device->data[device->len - 1] == '*'
                  ? NGX_HTTP_CWMP_USER_MANY : NGX_HTTP_CWMP_USER_OWN;
 
@@ -733,13 +964,9 @@ ngx_http_cwmp_auth_who(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *user,
 
 
 static ngx_int_t
-ngx_http_cwmp_auth_check_digest(ngx_http_cwmp_auth_t *a)
+ngx_http_cwmp_auth_check_digest(ngx_http_cwmp_auth_t *a, const ngx_str_t *kept)
 {
-    cwmp_str_t   method, secret;
-    ngx_str_t   *kept;
-
-    kept = cwmp_digest_is_md5(&a->digest) ? &a->peer->credentials.md5
-                                          : &a->peer->credentials.sha256;
+    cwmp_str_t  method, secret;
 
     method.data = a->request->method_name.data;
     method.len = a->request->method_name.len;
@@ -755,29 +982,30 @@ ngx_http_cwmp_auth_check_digest(ngx_http_cwmp_auth_t *a)
 /* the record has a digest of the password that only a key of ours makes */
 
 static ngx_int_t
-ngx_http_cwmp_auth_check_basic(ngx_http_cwmp_auth_t *a)
+ngx_http_cwmp_auth_check_basic(ngx_http_cwmp_auth_t *a, const ngx_str_t *kept)
 {
-    size_t          i;
-    ngx_str_t      *kept = &a->peer->credentials.basic;
-    cwmp_str_t      parts[3] = { cwmp_string("basic"), { 0, NULL },
-                                 { 0, NULL } };
-    cwmp_secret_t  *s = a->main->secret;
-    unsigned char   mac[CWMP_SECRET_KEY], hex[2 * CWMP_SECRET_KEY];
+    size_t               i;
+    cwmp_str_t           name, password, proof;
+    cwmp_secret_t       *s = a->main->secret;
+    u_char               hex[CWMP_DIGEST_HEX];
+    ngx_http_request_t  *r = a->request;
 
-    parts[1].data = a->user.data;
-    parts[1].len = a->user.len;
-    parts[2].data = a->request->headers_in.passwd.data;
-    parts[2].len = a->request->headers_in.passwd.len;
+    name.data = a->user.data;
+    name.len = a->user.len;
+    password.data = r->headers_in.passwd.data;
+    password.len = r->headers_in.passwd.len;
 
-    for (i = 0; i < s->n && kept->len == sizeof(hex); i++) {
+    for (i = 0; i < s->n && kept->len; i++) {
 
-        if (cwmp_secret_mac(s->keys[i].key, parts, 3, mac) != CWMP_OK) {
+        if (cwmp_user_basic(&s->keys[i], &name, &password, hex, &proof)
+            != CWMP_OK)
+        {
             return NGX_DECLINED;
         }
 
-        cwmp_secret_hex(mac, sizeof(mac), hex);
-
-        if (CRYPTO_memcmp(hex, kept->data, sizeof(hex)) == 0) {
+        if (proof.len == kept->len
+            && CRYPTO_memcmp(proof.data, kept->data, proof.len) == 0)
+        {
             return NGX_OK;
         }
     }

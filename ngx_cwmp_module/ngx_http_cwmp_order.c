@@ -44,6 +44,7 @@ ngx_http_cwmp_order(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 
     ns = ngx_http_cwmp_spoken(ctx, &spoken, &order);
     order.root = ctx->style.root;
+    order.credentials = NULL;
 
     rc = cwmp_task_rpc(&ctx->arena, &order, &rpc);
 
@@ -55,6 +56,11 @@ ngx_http_cwmp_order(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
     if (rc != CWMP_OK) {
         ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
                                   "out of memory");
+        return;
+    }
+
+    if (rpc.credentials) {
+        ngx_http_cwmp_rotate(ctx, &id, ns, &order);
         return;
     }
 

@@ -115,6 +115,10 @@ ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx)
         args = NULL;
     }
 
+    if (ngx_http_cwmp_is_inform(ctx)) {
+        ngx_http_cwmp_user_informs(ctx);
+    }
+
     ctx->calls++;
     ctx->redis_start = ngx_current_msec;
 

@@ -396,7 +396,7 @@ ngx_http_cwmp_registered_done(void *data, redisReply *reply,
                       "be told: %s", reply && reply->str ? reply->str : error);
         ngx_http_cwmp_reply_away(ctx);
 
-    } else if (reply->elements && !ngx_http_cwmp_is_first(reply)) {
+    } else if (ngx_http_cwmp_is_registered(reply)) {
         ngx_http_cwmp_outgrown(ctx);
         ngx_http_cwmp_reply_denied(ctx);
 

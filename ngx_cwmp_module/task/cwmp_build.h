@@ -52,12 +52,16 @@ cwmp_rc_t cwmp_build_plain(cwmp_build_t *b, const cwmp_rpc_t *rpc);
 
 /* cwmp_phase.c */
 char *cwmp_build_instance(cwmp_build_t *b, const char *instance);
+cwmp_node_t *cwmp_build_rpc(cwmp_build_t *b, const char *name, size_t items);
 cwmp_rc_t cwmp_phase_types(cwmp_build_t *b, const cwmp_rpc_t *rpc);
 cwmp_rc_t cwmp_phase_read(cwmp_build_t *b, const cwmp_rpc_t *rpc);
 cwmp_rc_t cwmp_phase_confirmed(cwmp_build_t *b, const cwmp_rpc_t *rpc);
 cwmp_rc_t cwmp_phase_set(cwmp_build_t *b, const cwmp_rpc_t *rpc);
 cwmp_rc_t cwmp_phase_names(cwmp_build_t *b, const cwmp_rpc_t *rpc);
 cwmp_rc_t cwmp_phase_level(cwmp_build_t *b, const cwmp_rpc_t *rpc);
+
+/* cwmp_rotate.c */
+cwmp_rc_t cwmp_rotate(cwmp_build_t *b, const cwmp_rpc_t *rpc);
 
 /* cwmp_build.c: arguments by their rows.  path is the field's name for a
    message; node NULL in cwmp_build_values() only checks */

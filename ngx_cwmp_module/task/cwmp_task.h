@@ -21,6 +21,16 @@ typedef struct {
 } cwmp_known_t;
 
 
+/* what RotateCredentials sets, when there is something to be set */
+#define CWMP_CREDENTIALS  4
+
+typedef struct {
+    cwmp_str_t    object;           /* "Device.ManagementServer." */
+    cwmp_str_t    values[CWMP_CREDENTIALS];     /* name, password; those of
+                                                   connection requests */
+} cwmp_credentials_t;
+
+
 /* what the session's state table asks for (redis/lua, "phase") */
 typedef struct {
     cwmp_str_t    json;
@@ -38,6 +48,8 @@ typedef struct {
     unsigned      version;          /* of CWMP, that the device speaks: 14 for
                                        1.4; 0 when it is not known */
     unsigned      listed:1;         /* the device says that it can do it */
+    const cwmp_credentials_t  *credentials;     /* or NULL, as long as nobody
+                                                   has asked for them */
     cwmp_str_t    root;             /* goes for an empty path, without its dot;
                                        len 0: the empty path goes */
 } cwmp_order_t;
@@ -49,6 +61,8 @@ typedef struct {
     unsigned            done:1;     /* phases compare, confirmed: the device
                                        has these values; types: there is nothing
                                        to read. Nothing is to be sent */
+    unsigned            credentials:1;  /* it lacks those of the order; nothing
+                                           is to be sent without them */
     cwmp_str_t          split;      /* too much for one message, nothing is to
                                        be sent: "0 120 240 300", where each part
                                        of the list begins, and its end */

@@ -126,10 +126,11 @@ local URGENT, LATER, AFTER = -1e12, 1e15, 2e15
   closes: the session ends after its response (the CPE acts after the session)
   cancels: its CommandKey is that of other tasks, which its response ends
   wild: its names may have wildcards, if the device takes them
+  rpc: what is sent, where that is another; what it sets is kept elsewhere
 
   "again" besides reads: SetParameterAttributes says what is to be, so that the
   second time changes nothing; nor does it to cancel what is cancelled, or to
-  hand in a voucher of the same serial number.
+  hand in a voucher of the same serial number, or to set the same passwords.
 ]]
 local METHODS = {
     GetRPCMethods      = { lost = 'again', lists = true },
@@ -160,6 +161,7 @@ local METHODS = {
     GetParameterAttributes = { lost = 'again', wild = true },
     SetVouchers        = { lost = 'again' },
     GetOptions         = { lost = 'again' },
+    RotateCredentials  = { lost = 'again', rpc = 'SetParameterValues' },
 }
 
 --[[

@@ -165,6 +165,12 @@ function several.drop(c, id, task)
     end
 end
 
+-- does it matter whether it was done, once it will not be sent again?
+function several.changes(method)
+    local m = METHODS[method] or {}
+    return m.lost ~= 'again' or m.rpc ~= nil
+end
+
 -- the one end of a task that was accepted
 local function finish(c, id, status, more)
     local task, _, queued = load_task(c, id)
@@ -178,7 +184,7 @@ local function finish(c, id, status, more)
     end
     -- sent before, no answer, and not a mere read: who knows what it did
     if (status == 'expired' or status == 'cancelled') and not more.answered
-       and (METHODS[task.method] or {}).lost ~= 'again'
+       and several.changes(task.method)
        and (changed or more.sent
             or call('HGET', c.k[LIVE], '=u ' .. id) == '1')
     then

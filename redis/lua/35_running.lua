@@ -25,6 +25,7 @@
     confirmed  that was read: was it set?
     names    a part of a read
     level    GetParameterNames of what is right below a path
+    refused  new passwords were: their record is told, and no RPC sent
 ]]
 local RUN = { 'id', 'method', 'rpc', 'attempts', 'sent', 'phase', 'instance',
               'key', 'before', 'gen', 'score', 'came', 'full', 'broke',
@@ -69,6 +70,11 @@ local function untyped(list)
     return names
 end
 
+-- the method of the RPC that is outstanding
+function several.sent_as(run)
+    return several.rpc[run.phase] or METHODS[run.method].rpc or run.method
+end
+
 -- flat: name, type letter and (for compare) value as last read
 local function known_types(c, names, prefix)
     local out, gone_before = {}, gone_by(load_marks(c.k[PARAMS]))
@@ -106,7 +112,8 @@ end
   rpc, notes, RPC's ID, phase and part, instance, key, task's id, JSON, how it
   is spoken to (namespace, version, 1 when it says that it can do it, style),
   name, type letter, value, name, type letter, value, ... (names and level: the
-  names that are asked for)
+  names that are asked for; RotateCredentials: the root object, and what no other
+  task is called)
 ]]
 local function rpc_reply(c, s, run, task, json)
     local can = ',' .. (call('HGET', c.k[DEVICE], 'methods') or '') .. ','
@@ -115,6 +122,11 @@ local function rpc_reply(c, s, run, task, json)
                     run.instance or '', run.key, run.id, json, s.v
                     .. (listed and ' 1' or ' 0') .. ' ' .. (s.y or '') }
     local asks = run.phase == 'names' or run.phase == 'level'
+    if METHODS[run.method].rpc then
+        reply[#reply + 1] = call('HGET', c.k[DEVICE], 'root') or 'Device'
+        reply[#reply + 1] = ''
+        reply[#reply + 1] = run.id .. ' ' .. select(3, load_task(c, run.id))
+    end
     if asks then
         for _, name in ipairs(several.names_of(run.work.left[1], task)) do
             reply[#reply + 1] = name

@@ -120,14 +120,15 @@ function several.spend(c)
 end
 
 -- Of a session that is gone on with: no user is in one that was opened where
--- none was asked for.
+-- none was asked for.  The user that is the device itself may go on with one that
+-- a user of many has opened: RotateCredentials makes it in a session.
 local function is_anothers_session(c, name)
     local user = call('HGET', c.k[SESSION], 'u') or ''
     if user == '' then
         note(c, 'the session was opened without authentication: it is over')
         return { 'unknown', c.notes }
     end
-    return user ~= name and { 'denied', c.notes } or nil
+    return user ~= name and name ~= c.id and { 'denied', c.notes } or nil
 end
 
 function several.is_own(c)

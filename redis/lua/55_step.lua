@@ -224,7 +224,7 @@ local function is_stray(c, s, args, run, id, method)
     end
     if not several.is_given_up(c, id) then
         local fits = method == nil
-                     or method == (several.rpc[run.phase] or run.method)
+                     or method == several.sent_as(run)
         local again = METHODS[run.method].lost == 'again'
                       or several.early[run.phase]
         if ignored > 0 or run.strayed ~= id
@@ -312,7 +312,7 @@ end
 
 local function done(c, s, run, task, json, r)
     local m = METHODS[run.method]
-    if m.lost == 'verify' then
+    if m.lost == 'verify' or m.rpc then
         changed(c, run, task)
     end
     local adds = run.method == 'AddObject' and run.phase == ''
@@ -387,7 +387,7 @@ local function on_response(c, s, args)
     if not task then
         return next_task(c, s)
     end
-    local want = several.rpc[run.phase] or run.method
+    local want = several.sent_as(run)
     if r.method ~= want then
         call('DEL', c.k[RUNNING])
         give_up(c, run, 'invalid response: ' .. r.method .. 'Response to '
@@ -406,6 +406,16 @@ local function on_response(c, s, args)
         return several.level_read(c, s, run, task, json, r)
     end
     return done(c, s, run, task, json, r)
+end
+
+-- New passwords: their record must know of it, too, and is another slot's; then
+-- the caller's verdict ends the task.  What looks like one of them is not told: a
+-- device may quote what it refused.
+function several.credentials_refused(c, s, run, task, json, fault)
+    fault = string.gsub(fault, string.rep('[a-km-np-z2-9]', 20), '(hidden)')
+    run.phase, run.early = 'refused', 'fault ' .. fault
+    call('HSET', c.k[RUNNING], 'phase', run.phase, 'early', run.early)
+    return rpc_reply(c, s, run, task, json)
 end
 
 -- args from 9: JSON of the fault, its code, ID
@@ -433,6 +443,8 @@ local function on_fault(c, s, args)
     end
     if less then
         return less
+    elseif METHODS[run.method].rpc then
+        return several.credentials_refused(c, s, run, task, json, args[9])
     end
     if run.phase == 'verify' or run.phase == 'confirm' then
         settle(c, s, run, 'lost', { fault = reason_json(
@@ -500,6 +512,11 @@ end
 function several.on_known(c, s, run, task, json, response)
     if several.early[run.phase] then        -- types: nothing is left to read
         return next_phase(c, s, run, task, json)
+    elseif METHODS[run.method].rpc then
+        local fault = string.match(run.early or '', '^fault (.*)$')
+        settle(c, s, run, fault and 'fault' or 'done',
+               { fault = fault, response = not fault and response or nil })
+        return next_task(c, s)
     end
     local confirmed = run.phase == 'confirmed'
     if run.instance ~= '' then

@@ -95,7 +95,7 @@ local function leave_task(c, id, new)
     local task = (unknown or got[3]) and load_task(c, id)
     local changed = task and select(2, several.so_far(c, id, task.method))
     if not json or changed or unknown and not task.retry
-       and (METHODS[task.method] or {}).lost ~= 'again'
+       and several.changes(task.method)
     then
         return finish(c, id, 'lost', { fault = reason_json('sent, and the '
                       .. 'device was replaced by ' .. new) })

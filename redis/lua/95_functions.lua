@@ -26,25 +26,8 @@ local function cwmp_version()
     return VERSION
 end
 
--- keys: cwmp:user:{NAME}.  What proves the user, or nothing; never more than
--- a caller has room for
-local function cwmp_user_1(keys)
-    local got = call('HMGET', keys[1], 'md5', 'sha256', 'basic', 'device',
-                     'first')
-    if not (got[1] or got[2] or got[3]) then
-        return {}
-    end
-    for i = 1, 4 do
-        got[i] = #(got[i] or '') <= (i < 4 and 64 or 256) and got[i] or ''
-    end
-    got[5] = got[5] and '1' or ''
-    return got
-end
-
 
 -- at load time Lua has no pairs() and no redis.call
-redis.register_function{ function_name = 'cwmp_user_1', callback = cwmp_user_1,
-                         flags = { 'no-writes' } }
 redis.register_function('cwmp_step_1', function(keys, args)
     return cwmp_step(keys, args, false)
 end)
