@@ -127,6 +127,8 @@ typedef struct {
     ngx_uint_t                  open;       /* nobody said how CPEs prove it */
     ngx_http_complex_value_t   *identity;
     ngx_http_cwmp_unknown_t     unknown;
+    ngx_str_t                   first_contact;  /* for a step: what follows */
+    ngx_uint_t                  rotates;        /* that is new credentials */
     cwmp_limits_t               limits;
 } ngx_http_cwmp_loc_conf_t;
 
@@ -293,6 +295,10 @@ void ngx_http_cwmp_unknown_came(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_unknown_refused(ngx_http_cwmp_ctx_t *ctx,
     const char *state);
 void ngx_http_cwmp_registered(ngx_http_cwmp_ctx_t *ctx);
+
+/* ngx_http_cwmp_first.c: what a device is to have from its first contact on */
+char *ngx_http_cwmp_first_contact(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 /* ngx_http_cwmp_metrics.c: what an operator counts */
 char *ngx_http_cwmp_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);

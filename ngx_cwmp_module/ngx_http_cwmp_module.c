@@ -109,6 +109,13 @@ static ngx_command_t  ngx_http_cwmp_commands[] = {
       0,
       NULL },
 
+    { ngx_string("cwmp_first_contact"),
+      NGX_HTTP_CWMP_ANY|NGX_CONF_1MORE,
+      ngx_http_cwmp_first_contact,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("cwmp_secret_key"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_cwmp_secret_key,
@@ -319,6 +326,11 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_cwmp_unknown_merge(&prev->unknown, &conf->unknown);
 
+    if (conf->first_contact.data == NULL) {
+        conf->first_contact = prev->first_contact;
+        conf->rotates = prev->rotates;
+    }
+
     if (conf->serves.len == 0) {
         return NGX_CONF_OK;
     }
@@ -353,6 +365,14 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                            "that all nodes share: make it with (umask 77; "
                            "openssl rand -hex 32 > FILE), and say "
                            "cwmp_secret_key FILE; in http");
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->acs && conf->rotates && cmcf->secret == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"cwmp_first_contact "
+                           "rotate\" makes passwords, which are stored sealed: "
+                           "make a key with (umask 77; openssl rand -hex 32 > "
+                           "FILE), and say cwmp_secret_key FILE; in http");
         return NGX_CONF_ERROR;
     }
 

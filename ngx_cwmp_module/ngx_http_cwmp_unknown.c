@@ -191,8 +191,8 @@ ngx_http_cwmp_unknown_merge(ngx_http_cwmp_unknown_t *prev,
 /* --- the step ------------------------------------------------------------- */
 
 /*
- * "MODE TOTAL", and " first" where its user is many devices'; empty but for an
- * Inform.  A device that proved a user of its own was announced by that.
+ * "MODE TOTAL", and " first" where its user is many devices', then what is to
+ * be done at a first contact; empty but for an Inform.  A device that proved a user of its own was announced by that.
  */
 
 ngx_int_t
@@ -230,15 +230,17 @@ ngx_http_cwmp_unknown_arg(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
         }
     }
 
-    p = ngx_pnalloc(args->pool, NGX_INT_T_LEN + sizeof("quarantine  first"));
+    p = ngx_pnalloc(args->pool, NGX_INT_T_LEN + sizeof("quarantine  first")
+                                + ctx->conf->first_contact.len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     return ngx_http_cwmp_arg(args, p,
-                             ngx_sprintf(p, "%s %ui%s", mode, total,
+                             ngx_sprintf(p, "%s %ui%s%V", mode, total,
                                          whose == NGX_HTTP_CWMP_USER_FIRST
-                                         ? " first" : "")
+                                         ? " first" : "",
+                                         &ctx->conf->first_contact)
                              - p);
 }
 

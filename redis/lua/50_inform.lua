@@ -421,7 +421,8 @@ local function device(c, f, args)
     if f.version ~= '' and f.version ~= d.version then
         index(c, SOFTWARE, d.version, f.version)
     end
-    if not d.first then
+    f.new = not d.first
+    if f.new then
         call('UNLINK', c.k[PARAMS])     -- of a record that was lost
         call('ZADD', c.k[FIRST] or string.gsub(c.k[SEEN], 'seen$', 'first'),
              c.when, c.id)
@@ -533,7 +534,7 @@ local function inform_facts(c, args)
                 clock = string.sub(args[at + 2], #count + 2), at = at + 3,
                 last = last, first = last + 1, events = nil, resets = nil,
                 light = last > at + 2, values = nil, parameters = args,
-                told = nil, is = nil, known = nil, free = nil }
+                told = nil, is = nil, known = nil, free = nil, new = nil }
     if c.packed then
         f.told, f.is, f.parameters = args[11], args[12], args[last + 1]
     end
@@ -639,6 +640,9 @@ function inform(c, args)
         end
     end
 
+    if c.rule and (f.new or f.resets and not light) then
+        carries = several.first.contact(c, f.root) or carries
+    end
     if carries then
         lose(c, 'a new Inform')
         if not light then
