@@ -15,7 +15,8 @@
   many devices'.  MODE is accept, quarantine, refuse, or announced: of a device
   that has a user of its own.  TOTAL new ones of this partition may come in a minute;
   0: none of this source may, now.  Devices that are known pay nothing for all this,
-  and are not counted.  A device with a user of its own has the field "own".
+  and are not counted.  A device with a user of its own has the field "own": its
+  name.
 
   unknown: of this minute, how many came (new) and were told of (told).
 ]]

@@ -279,9 +279,9 @@ local function contact(c, f, set)
         set[#set + 1] = 'burst'
         set[#set + 1] = f.known.burst
     end
-    if c.auth and not f.known[8] and several.has_own(c) then
+    if c.auth and f.known[8] ~= c.user and several.has_own(c) then
         set[#set + 1] = 'own'
-        set[#set + 1] = '1'
+        set[#set + 1] = c.user
     end
     if f.free and not f.known[5] then
         set[#set + 1] = 'free'
