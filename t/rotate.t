@@ -17,6 +17,7 @@ use Test::More;
 use CWMP::Auth qw(key_file);
 use CWMP::Clock;
 use CWMP::Keyring;
+use CWMP::RedisCluster;
 use CWMP::RedisProxy;
 use CWMP::Test qw(patience wait_for);
 
@@ -499,6 +500,38 @@ subtest 'no replica has it' => sub {
     goes_on($cpe, 'then');
 };
 $t->expect_log(qr/task r1 is not sent: /);
+
+# A Cluster, in which a user lives elsewhere than its device, and a failover when
+# the device has taken what the ACS heard no answer to.
+subtest 'a primary is killed' => sub {
+    my $servers = tempdir(CLEANUP => 1);
+    my $cluster = CWMP::RedisCluster->new(dir => $servers, replicas => 1);
+    $cluster->start;
+    my $own = CWMP::Test->new(redis => 0, cwmp_redis => $cluster->address
+                              . ' timeout=1500ms wait=1',
+                              http => "cwmp_secret_key $dir/key;",
+                              server => "cwmp_auth digest $REALM;");
+    my $r = $cluster->client;
+    my $cpe = CWMP::Keyring->new($own, 'K2');
+    $cpe->{auth}->store($r, realm => $REALM);
+    is sure_session($cpe), 204, 'it logs in';
+    isnt $cluster->owner(user_key($cpe->id)),
+        $cluster->owner($r->device_key($cpe->id)), 'its user is elsewhere';
+
+    $r->push_task($cpe->id, { method => 'RotateCredentials', id => 'r1' });
+    $cpe->{on_rpc} = sub { $_[0]->take($_[1]); 'over' };
+    is $cpe->begin_anew->session, 'over', 'it takes the new ones, and is gone';
+    my $dead = $cluster->owner(user_key($cpe->id));
+    $dead->kill9;
+    $cpe->{on_rpc} = undef;
+    ok wait_for(sub { (eval { $cpe->begin_anew->session } // '') eq '204' }, 30),
+        'it logs in with them, once a replica has taken over';
+    isnt $cluster->owner(user_key($cpe->id)), $dead, '... which is another server';
+    is_deeply [sort grep { /^next/ } keys %{ $cluster->client->hash('HGETALL',
+               user_key($cpe->id)) }], [], 'there is one set';
+    $own->expect_log(qr/\[error\]/, [0, 1000]);
+    $own->finish;
+};
 
 $t->expect_log(qr/cannot be authenticated: Redis at/);
 $t->expect_log(qr/session cannot go on: Redis at/);

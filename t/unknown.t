@@ -591,7 +591,7 @@ subtest 'FIRST a device with credentials of its own' => sub {
     $own = CWMP::Auth->new(user => "customer-$n", password => 'own');
     $own->store($redis, realm => $REALM, device => $d->id);
     is session_as($own, $d), '200 204', 'by another name';
-    is record($d)->{own}, 1, '... that is noted';
+    is record($d)->{own}, "customer-$n", '... that is noted';
     my $r = $d->post($d->inform_text);
     is session_as($shared, $d), 403, 'ATK-FIRST and those of first contact are none of it';
     wait_for(sub { grep { ($_->{claims} // '') eq $d->id } $redis->events }, 5);

@@ -92,7 +92,11 @@ sub inform_text {
 sub take {
     my ($self, $r) = @_;
     my $values = $r->values;
-    $_->[1] eq 'xsd:string' or die "type $_->[1] of $_->[0]\n" for $r->params;
+    for my $given ($r->params) {
+        my ($name, $type) = @$given;
+        die "$name is a $type\n" if $name =~ /(?:Username|Password)$/
+                                    && $type ne 'xsd:string';
+    }
     for my $name (keys %$values) {
         $name =~ /\.ManagementServer\.(\w+)$/ or next;
         $self->{set}{$1} = $values->{$name};
