@@ -729,21 +729,6 @@ ngx_http_cwmp_user_informs(ngx_http_cwmp_ctx_t *ctx)
 }
 
 
-/* what this connection knows of its user's credentials is true no longer */
-
-void
-ngx_http_cwmp_user_changes(ngx_http_cwmp_ctx_t *ctx)
-{
-    ngx_http_cwmp_peer_t  *peer;
-
-    peer = ngx_http_cwmp_peer(ctx->request->connection, 0);
-
-    if (peer) {
-        peer->until = 0;
-    }
-}
-
-
 ngx_int_t
 ngx_http_cwmp_user_key(ngx_http_cwmp_ctx_t *ctx, const ngx_str_t *user,
     ngx_str_t *key)

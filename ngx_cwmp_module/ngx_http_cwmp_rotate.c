@@ -435,8 +435,6 @@ ngx_http_cwmp_rotate_write(ngx_http_cwmp_rotation_t *n)
                   "task %V: the device is to have new credentials, of user "
                   "\"%V\"", &ctx->task, &n->user);
 
-    ngx_http_cwmp_user_changes(ctx);
-
     if (ctx->conf->redis->conf->wait) {
         ngx_http_cwmp_hold_until(ctx, &n->id, envelope, "cwmp_next_1",
                                  &n->key);
