@@ -119,6 +119,7 @@ cwmp_secret_add(cwmp_secret_t *s, const unsigned char *key)
     memcpy(k->key, key, CWMP_SECRET_KEY);
 
     if (!cwmp_secret_derive(key, "seal", k->seal)
+        || !cwmp_secret_derive(key, "iv", k->iv)
         || !cwmp_secret_derive(key, "id", id))
     {
         return CWMP_ERROR;
@@ -252,6 +253,65 @@ cwmp_secret_seal(const cwmp_secret_t *s, cwmp_arena_t *arena,
     memcpy(p + 3, key->id, CWMP_SECRET_ID);
     p[CWMP_SECRET_HEAD - 1] = '.';
     cwmp_secret_hex(raw, n, p + CWMP_SECRET_HEAD);
+
+    return CWMP_OK;
+}
+
+
+/* of digests, since the parts of a mac are short */
+
+cwmp_rc_t
+cwmp_secret_seal_same(const cwmp_secret_t *s, cwmp_arena_t *arena,
+    const cwmp_str_t *name, const cwmp_str_t *value, cwmp_str_t *sealed)
+{
+    cwmp_rc_t      rc;
+    cwmp_str_t     parts[2];
+    unsigned char  of[2][CWMP_SECRET_KEY], mac[CWMP_SECRET_KEY];
+
+    if (!EVP_Digest(name->data, name->len, of[0], NULL, EVP_sha256(), NULL)
+        || !EVP_Digest(value->data, value->len, of[1], NULL, EVP_sha256(),
+                       NULL))
+    {
+        return CWMP_ERROR;
+    }
+
+    parts[0].data = of[0];
+    parts[0].len = CWMP_SECRET_KEY;
+    parts[1].data = of[1];
+    parts[1].len = CWMP_SECRET_KEY;
+
+    rc = cwmp_secret_mac(s->keys[0].iv, parts, 2, mac);
+
+    OPENSSL_cleanse(of, sizeof(of));
+
+    return (rc == CWMP_OK)
+           ? cwmp_secret_seal(s, arena, name, mac, value, sealed) : rc;
+}
+
+
+cwmp_rc_t
+cwmp_secret_name(cwmp_arena_t *arena, const cwmp_str_t *id,
+    const cwmp_str_t *field, cwmp_str_t *name)
+{
+    unsigned char  *p;
+
+    p = cwmp_alloc(arena, id->len + 1 + field->len);
+    if (p == NULL) {
+        return CWMP_ERROR;
+    }
+
+    name->data = p;
+    name->len = id->len + 1 + field->len;
+
+    if (id->len) {
+        memcpy(p, id->data, id->len);
+    }
+
+    p[id->len] = ' ';
+
+    if (field->len) {
+        memcpy(p + id->len + 1, field->data, field->len);
+    }
 
     return CWMP_OK;
 }

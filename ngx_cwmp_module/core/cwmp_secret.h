@@ -23,6 +23,7 @@
 typedef struct {
     unsigned char    key[CWMP_SECRET_KEY];
     unsigned char    seal[CWMP_SECRET_KEY];
+    unsigned char    iv[CWMP_SECRET_KEY];
     unsigned char    id[CWMP_SECRET_ID];
     uint32_t         hour;          /* after that of the next; 0: none yet */
     unsigned char    nonce[CWMP_SECRET_KEY];
@@ -57,6 +58,19 @@ int cwmp_secret_is_sealed(const cwmp_str_t *value);
 cwmp_rc_t cwmp_secret_seal(const cwmp_secret_t *s, cwmp_arena_t *arena,
     const cwmp_str_t *name, const unsigned char iv[CWMP_SECRET_IV],
     const cwmp_str_t *value, cwmp_str_t *sealed);
+
+/*
+ * The same, with an iv made of name and value by a key (as AES-SIV does): what
+ * is sealed once more is the same text, so that a device that tells nothing new
+ * has nothing written.  It shows that a device's value is the one it was, and
+ * nothing of two names.
+ */
+cwmp_rc_t cwmp_secret_seal_same(const cwmp_secret_t *s, cwmp_arena_t *arena,
+    const cwmp_str_t *name, const cwmp_str_t *value, cwmp_str_t *sealed);
+
+/* the name of a field of a device: "ID FIELD" */
+cwmp_rc_t cwmp_secret_name(cwmp_arena_t *arena, const cwmp_str_t *id,
+    const cwmp_str_t *field, cwmp_str_t *name);
 
 /* REFUSED, with *reason: no sealed value, one of a key that is not in the
    file, one that was changed or is for another name */

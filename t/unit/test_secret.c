@@ -161,6 +161,42 @@ nonce(const char *file, const char *realm, uint32_t now, const char *text)
 
 
 static void
+test_same(void)
+{
+    cwmp_str_t     name, other, value = str("hunter2"), empty = str("");
+    cwmp_str_t     id = str("00D09E-Box-S1"), field = str("Device.X.Password");
+    cwmp_str_t     one, two, three, four, out;
+    const char    *reason;
+    cwmp_secret_t  s = keys(KEY), k = keys(OTHER "\n" KEY);
+
+    cwmp_secret_name(&arena, &id, &field, &name);
+    is_mem(name.data, name.len, "00D09E-Box-S1 Device.X.Password",
+           "the name of a device's field");
+    cwmp_secret_name(&arena, &id, &empty, &other);
+
+    is_num(cwmp_secret_seal_same(&s, &arena, &name, &value, &one), CWMP_OK,
+           "sealed by its name");
+    cwmp_secret_seal_same(&s, &arena, &name, &value, &two);
+    cwmp_secret_seal_same(&s, &arena, &other, &value, &three);
+    cwmp_secret_seal_same(&k, &arena, &name, &value, &four);
+
+    ok(one.len == two.len && memcmp(one.data, two.data, one.len) == 0,
+       "once more it is the same text");
+    ok(memcmp(one.data + 12, three.data + 12, 24) != 0,
+       "for another name it shares nothing with it");
+    ok(memcmp(one.data + 12, four.data + 12, 24) != 0, "nor by another key");
+
+    is_num(cwmp_secret_open(&k, &arena, &name, &one, &out, &reason), CWMP_OK,
+           "it opens, by an older key");
+    is_mem(out.data, out.len, "hunter2", "... as it was");
+    is_num(cwmp_secret_open(&s, &arena, &other, &one, &out, &reason),
+           CWMP_REFUSED, "not for another name");
+    is_num(cwmp_secret_seal_same(&s, &arena, &name, &empty, &one), CWMP_OK,
+           "nothing can be sealed, too");
+}
+
+
+static void
 test_nonce(void)
 {
     cwmp_str_t     realm = str("acs.example");
@@ -218,6 +254,7 @@ main(void)
     test_file();
     test_seal();
     test_changed();
+    test_same();
     test_nonce();
     test_nonce_changed();
 

@@ -1,0 +1,177 @@
+/*
+ * Names were taken from the data models of the Broadband Forum (hidden and
+ * secured parameters) and from what devices report.  Case, "_" and "-" do not
+ * count.  A name that is not secret and is taken for one costs little; so what
+ * only looks like one is let out where it is usual ("PasswordRequired").
+ */
+
+#include <string.h>
+
+#include "cwmp_sensitive.h"
+
+#define CWMP_LEAF_MAX  64           /* of a name that is looked at: its end */
+
+
+/* anywhere in the name; each has "pass", "key", "secret" or "cred" in it */
+
+static const char  *cwmp_secret_words[] = {
+    "password", "passwd", "passphrase", "secret", "presharedkey", "pskey",
+    "wepkey", "wpakey", "wpskey", "privatekey", "prikey", "encryptionkey",
+    "sharedkey", "securitykey", "radiuskey", "authkey", "initkey",
+    "clientkey", "appkey", "keyvalue", "privatecredential", NULL
+};
+
+/* at its end */
+
+static const char  *cwmp_secret_ends[] = {
+    "PIN", "Pin", "PUK", "Puk", "PSK", "Psk", "Pass", "Pwd", "PWD", NULL
+};
+
+/* as the whole of it */
+
+static const char  *cwmp_secret_wholes[] = {
+    "pin", "puk", "psk", "pass", "pwd", NULL
+};
+
+/* at the end of what has such a word, and is no secret */
+
+static const char  *cwmp_public_ends[] = {
+    "index", "enable", "enabled", "required", "selectable", "entries", "reset",
+    "rule", "charset", "length", "len", "sizes", "supported", "login", "type",
+    "status", "mode", "method", NULL
+};
+
+
+static int
+cwmp_ends_with(const char *s, size_t len, const char *const *ends)
+{
+    size_t  n;
+
+    for ( /* void */ ; *ends; ends++) {
+        n = strlen(*ends);
+
+        if (len >= n && memcmp(s + len - n, *ends, n) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* most names end here, at the cost of a look at each byte */
+
+static int
+cwmp_may_be_secret(const unsigned char *p, size_t len)
+{
+    size_t         i;
+    unsigned char  ch;
+
+    for (i = 0; i + 3 <= len; i++) {
+        ch = p[i] | 0x20;
+
+        if ((ch == 'p' && (p[i + 1] | 0x20) == 'a' && (p[i + 2] | 0x20) == 's')
+            || (ch == 'k' && (p[i + 1] | 0x20) == 'e'
+                && (p[i + 2] | 0x20) == 'y')
+            || (ch == 's' && (p[i + 1] | 0x20) == 'e'
+                && (p[i + 2] | 0x20) == 'c')
+            || (ch == 'c' && (p[i + 1] | 0x20) == 'r'
+                && (p[i + 2] | 0x20) == 'e'))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+int
+cwmp_sensitive_name(const cwmp_str_t *path)
+{
+    char                  lower[CWMP_LEAF_MAX + 1];
+    size_t                i, len, n;
+    const char          **word;
+    const unsigned char  *p;
+
+    for (len = 0; len < path->len && len < CWMP_LEAF_MAX
+                  && path->data[path->len - 1 - len] != '.'; len++)
+    {
+        /* void */
+    }
+
+    p = path->data + path->len - len;
+
+    if (cwmp_ends_with((const char *) p, len, cwmp_secret_ends)) {
+        return 1;
+    }
+
+    if (!cwmp_may_be_secret(p, len) && len > 4) {
+        return 0;
+    }
+
+    for (i = 0, n = 0; i < len; i++) {
+        if (p[i] >= 'A' && p[i] <= 'Z') {
+            lower[n++] = (char) (p[i] | 0x20);
+
+        } else if (p[i] != '_' && p[i] != '-' && p[i] != '\0') {
+            lower[n++] = (char) p[i];
+        }
+    }
+
+    lower[n] = '\0';
+
+    for (word = cwmp_secret_wholes; *word; word++) {
+        if (strcmp(lower, *word) == 0) {
+            return 1;
+        }
+    }
+
+    for (word = cwmp_secret_words; *word; word++) {
+        if (strstr(lower, *word)) {
+            return !cwmp_ends_with(lower, n, cwmp_public_ends);
+        }
+    }
+
+    return 0;
+}
+
+
+int
+cwmp_sensitive_url(const cwmp_str_t *text, size_t *from, size_t *len)
+{
+    size_t                i;
+    const unsigned char  *at;
+
+    at = text->len ? memchr(text->data, '@', text->len) : NULL;
+
+    if (at == NULL) {
+        return 0;
+    }
+
+    /* a password may have an @, which ends at the last one before the path */
+
+    for (i = at - text->data; i < text->len; i++) {
+        if (text->data[i] == '@') {
+            at = text->data + i;
+
+        } else if (text->data[i] <= ' ' || strchr("/?#'\"<>", text->data[i])) {
+            break;
+        }
+    }
+
+    for (i = at - text->data; i >= 3; i--) {
+
+        if (memcmp(text->data + i - 3, "://", 3) == 0) {
+            *from = i;
+            *len = at - text->data - i;
+            return *len > 0;
+        }
+
+        if (text->data[i - 1] <= ' ' || text->data[i - 1] == '/') {
+            break;
+        }
+    }
+
+    return 0;
+}
