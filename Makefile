@@ -105,7 +105,7 @@ INPUTS = $(CURDIR) $(SRCS) $(HDRS) $(HOW) $(NGINX_SRC) $(NGINX_CFLAGS) \
          $(NGINX_FLAGS) $(shell cat $(wildcard \
              $(NGINX_SRC)/src/core/nginx.h $(NGINX_SRC)/conf_flags) | cksum)
 
-build: $(OBJ)/Makefile $(filter $(OUT)/nginx,$(NGINX))
+build: $(OBJ)/Makefile $(filter $(OUT)/nginx,$(NGINX)) $(OUT)/cwmp-user
 	@$(MAKE) $(if $(V),,-s) -C $(NGINX_SRC) -f $(abspath $<) $(GOALS)
 ifneq ($(MODULE),)
 	@cmp -s $(OBJ)/$(notdir $(MODULE)) $(MODULE) \
@@ -134,6 +134,19 @@ endef
 $(OUT)/nginx: Makefile $(OUT)/inputs
 	$(file >$@,$(wrapper))
 	@chmod 755 $@
+
+
+# The tools that are programs: redis/tools/*.c, with what they need of core/
+
+TOOL_CFLAGS := -std=gnu11 -g $(if $(SANITIZED),-O1 $(san),-O2)
+
+$(OUT)/cwmp-user: $(addprefix ngx_cwmp_module/core/cwmp_,digest.c identity.c \
+                              secret.c)
+
+$(OUT)/cwmp-user: $(OUT)/%: redis/tools/%.c $(HDRS) Makefile
+	@mkdir -p $(@D)
+	$(if $(V),,@)$(CC) $(TOOL_CFLAGS) -Wall -Wextra -Werror \
+	    -Ingx_cwmp_module/core -o $@ $(filter %.c,$^) -lcrypto
 
 
 # C tests: t/unit/test_*.c with all that needs no nginx
@@ -268,6 +281,7 @@ export TEST_NGINX_BINARY = $(abspath $(NGINX))
 export TEST_NGINX_MODULE = $(abspath $(MODULE))
 export TEST_UNIT_DIR = $(abspath $(OUT)/unit)
 export TEST_SWARM = $(abspath $(SWARM))
+export TEST_USER_TOOL = $(abspath $(OUT)/cwmp-user)
 export TEST_CLOCK = $(abspath $(OUT)/bench/clock.so)
 export TEST_LIMITS = $(abspath $(OUT)/bench)
 ifneq ($(wildcard ../shared),)
@@ -332,6 +346,7 @@ install: build
 	chmod 644 $(DESTDIR)$(DATADIR)/cwmp.lua
 	install $(TOOLS) $(DESTDIR)$(DATADIR)
 	ln -sfr $(TOOLS:redis/%=$(DESTDIR)$(DATADIR)/%) $(DESTDIR)$(BINDIR)
+	install $(OUT)/cwmp-user $(DESTDIR)$(BINDIR)
 
 clean:
 	rm -rf build

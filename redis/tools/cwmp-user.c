@@ -1,324 +1,688 @@
 /*
- * cwmp-user: credentials of CPEs, for Redis.  Reads a user a line, "NAME
- * PASSWORD [DEVICE]", and writes the commands that store what proves them, in
- * Redis' own protocol, for "redis-cli --pipe": one user or a million.  It opens
- * no connection, and no password stands on a command line.
+ * cwmp-user: credentials of CPEs, for Redis.  Reads a user a line, and writes
+ * a command for each that stores what proves it: for "redis-cli --pipe", one
+ * user or a million, or for "redis-cli -c" where Redis is a Cluster.  It opens
+ * no connection, and no password stands on a command line or in a message.
+ *
+ * A line is either written whole, as one command, or not at all.
  */
 
+#include <fcntl.h>
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include <openssl/crypto.h>
 #include <openssl/rand.h>
 
 #include "cwmp_digest.h"
+#include "cwmp_identity.h"
 #include "cwmp_secret.h"
+
+#define CWMP_USER_WORD    256       /* bytes; those of an ID */
+#define CWMP_USER_LINE    1024
+#define CWMP_USER_MADE    20
+#define CWMP_USER_FIELDS  5
+#define CWMP_USER_TEXT    2048      /* of a sealed password */
 
 
 typedef struct {
     const char      *prefix;
+    const char      *key_file;
+    const char      *made_file;
+    FILE            *made;
     cwmp_str_t       realm;
     cwmp_secret_t    secret;
     int              basic;         /* Basic alone: the password is no key */
     int              keep;          /* the password, sealed */
     int              removed;
+    int              cluster;
+    size_t           line;
 } cwmp_user_t;
 
+/* a line's words, and what is stored of them: all of it before any is written */
 typedef struct {
     cwmp_str_t       name;
     cwmp_str_t       password;
     cwmp_str_t       device;
+    size_t           n;
+    cwmp_str_t       fields[2 * CWMP_USER_FIELDS];
+    unsigned char    text[CWMP_USER_TEXT];
+    unsigned char   *last;
 } cwmp_user_line_t;
 
 
 static const char  usage[] =
 "usage: cwmp-user [options] < USERS | redis-cli --pipe\n"
 "\n"
-"USERS has a line for each: NAME PASSWORD [DEVICE].  NAME is the device's ID\n"
-"(OUI-ProductClass-SerialNumber), unless DEVICE says whose it is.  A PASSWORD\n"
-"of - is made up, and written to standard error.\n"
+"USERS has a line for each: NAME PASSWORD [DEVICE], with TABs between them\n"
+"where one has a blank.  NAME is the device's ID (OUI-ProductClass-SerialNumber),\n"
+"unless DEVICE says whose it is: an ID, or OUI-ProductClass-* for all of these.\n"
 "\n"
-"  -k FILE        the key file of cwmp_secret_key\n"
-"  -r REALM       the realm of cwmp_auth (cwmp)\n"
-"  -b             for \"cwmp_auth basic\" alone: what is stored cannot be used\n"
-"                 instead of the password, as what digest needs can\n"
-"  -s             keeps the password as well, sealed\n"
-"  -d             takes the users away; their lines need a NAME only\n"
-"  -p PREFIX      of the keys (cwmp)\n";
+"  -k, --key FILE      the key file of cwmp_secret_key: for Basic and -s\n"
+"  -r, --realm REALM   the realm of cwmp_auth (cwmp)\n"
+"  -b, --basic         for \"cwmp_auth basic\" alone: what is stored cannot be\n"
+"                      used instead of the password, as what digest needs can\n"
+"  -s, --sealed        keeps the password as well, sealed\n"
+"  -m, --made FILE     a PASSWORD of - is made up, and written to this new file\n"
+"  -d, --delete        takes the users away; a line needs a NAME only\n"
+"  -c, --cluster       Redis is a Cluster: writes for \"redis-cli -c\"\n"
+"  -p, --prefix NAME   prefix of the keys (cwmp)\n"
+"  -h, --help          this text\n"
+"\n"
+"Exit code: 0 all lines were written, 1 some were not: which ones and why is on\n"
+"standard error.\n";
+
+static const struct option  options[] = {
+    { "key", required_argument, NULL, 'k' },
+    { "realm", required_argument, NULL, 'r' },
+    { "basic", no_argument, NULL, 'b' },
+    { "sealed", no_argument, NULL, 's' },
+    { "made", required_argument, NULL, 'm' },
+    { "delete", no_argument, NULL, 'd' },
+    { "cluster", no_argument, NULL, 'c' },
+    { "prefix", required_argument, NULL, 'p' },
+    { "help", no_argument, NULL, 'h' },
+    { NULL, 0, NULL, 0 }
+};
+
+/* what an earlier password left must not go on being good */
+static const char  store[] = "redis.call('DEL',KEYS[1]) "
+                             "return redis.call('HSET',KEYS[1],unpack(ARGV))";
 
 
 static int
-fail(size_t line, const char *why)
+fail(const cwmp_user_t *u, const char *why, ...)
 {
-    if (line) {
-        fprintf(stderr, "cwmp-user: line %zu: %s\n", line, why);
-    } else {
-        fprintf(stderr, "cwmp-user: %s\n", why);
+    va_list  args;
+
+    fputs("cwmp-user: ", stderr);
+
+    if (u->line) {
+        fprintf(stderr, "line %zu: ", u->line);
     }
+
+    va_start(args, why);
+    vfprintf(stderr, why, args);
+    va_end(args);
+    fputc('\n', stderr);
 
     return 1;
 }
 
 
-static void
-bulk(const void *data, size_t len)
+/* --- a line --------------------------------------------------------------- */
+
+/* 1, or 0 at the end; a longer one is passed over, and has len CWMP_USER_LINE */
+
+static int
+read_line(char *buf, size_t *len)
 {
-    printf("$%zu\r\n", len);
-    fwrite(data, 1, len, stdout);
-    fputs("\r\n", stdout);
-}
+    int  c;
 
+    for (*len = 0; (c = getchar_unlocked()) != EOF && c != '\n'; /* void */) {
+        if (*len < CWMP_USER_LINE) {
+            buf[(*len)++] = c;
+        }
+    }
 
-static void
-field(const char *name, const void *data, size_t len)
-{
-    bulk(name, strlen(name));
-    bulk(data, len);
-}
-
-
-static void *
-from_heap(void *owner, size_t size)
-{
-    (void) owner;
-
-    return malloc(size);                /* until the next line's */
+    return c != EOF || *len;
 }
 
 
 static cwmp_str_t
-word(char **p)
+word(char **p, char *end, const char *between)
 {
     cwmp_str_t  w;
 
-    *p += strspn(*p, " \t");
+    while (*p < end && strchr(between, **p)) {
+        (*p)++;
+    }
+
     w.data = (unsigned char *) *p;
-    w.len = strcspn(*p, " \t\r\n");
-    *p += w.len;
+
+    while (*p < end && !strchr(between, **p)) {
+        (*p)++;
+    }
+
+    w.len = (unsigned char *) *p - w.data;
 
     return w;
+}
+
+
+/* an ID in any spelling that is understood; or, as DEVICE, the beginning of
+   some and a "*" */
+
+static int
+is_device(const cwmp_str_t *name, int many)
+{
+    size_t         i, digits, len = name->len;
+    unsigned char  id[CWMP_USER_WORD];
+
+    if (many && len > CWMP_OUI_MAX + 1 && name->data[len - 1] == '*') {
+        many = 2;
+    }
+
+    for (i = 0, digits = CWMP_OUI_MAX; i < len; i++) {
+        id[i] = name->data[i];
+
+        if (digits && id[i] >= 'a' && id[i] <= 'z') {
+            id[i] -= 'a' - 'A';
+        }
+
+        digits = (id[i] == '%') ? 2 : digits - (digits != 0);
+    }
+
+    if (many == 2) {
+        id[len - 1] = '0';              /* any that goes on */
+    }
+
+    return cwmp_identity_valid(id, len);
+}
+
+
+static const char *
+wrong(const cwmp_user_t *u, const cwmp_user_line_t *l)
+{
+    size_t  max;
+
+    max = (l->name.len > l->device.len) ? l->name.len : l->device.len;
+    max = (l->password.len > max) ? l->password.len : max;
+
+    if (max > CWMP_USER_WORD) {
+        return "a word is longer than 256 bytes";
+    }
+
+    if (memchr(l->name.data, ':', l->name.len)) {
+        return "NAME has a \":\", which ends the name in HTTP authentication";
+    }
+
+    if (memchr(l->name.data, '}', l->name.len)) {
+        return "NAME has a \"}\", which ends the name in Redis' keys";
+    }
+
+    if (u->removed) {
+        return NULL;
+    }
+
+    if (l->password.len == 0) {
+        return "has no PASSWORD";
+    }
+
+    if (l->device.len == 0 && !is_device(&l->name, 0)) {
+        return "NAME is no device's ID (OUI-ProductClass-SerialNumber, "
+               "percent-encoded): add DEVICE";
+    }
+
+    if (l->device.len && !is_device(&l->device, 1)) {
+        return "DEVICE is neither a device's ID "
+               "(OUI-ProductClass-SerialNumber, percent-encoded) nor the "
+               "beginning of some and a \"*\"";
+    }
+
+    return NULL;
+}
+
+
+static const char *
+words(const cwmp_user_t *u, cwmp_user_line_t *l, char *p, size_t len)
+{
+    char        *end = p + len;
+    size_t       i;
+    const char  *between;
+
+    for (i = 0; i < len; i++) {
+        if (((unsigned char) p[i] < ' ' && p[i] != '\t') || p[i] == 0x7f) {
+            return "has a control character";
+        }
+    }
+
+    between = memchr(p, '\t', len) ? "\t" : " ";
+
+    l->name = word(&p, end, between);
+    l->password = word(&p, end, between);
+    l->device = word(&p, end, between);
+
+    if (word(&p, end, between).len) {
+        return "has more than NAME PASSWORD DEVICE";
+    }
+
+    if (l->name.len
+        && (l->name.data[0] == ' ' || l->name.data[l->name.len - 1] == ' '))
+    {
+        return "has blanks around NAME, and a TAB: use TABs alone";
+    }
+
+    return wrong(u, l);
+}
+
+
+/* --- what is stored --------------------------------------------------------- */
+
+/* to be free until the next line */
+
+static void *
+from_line(void *owner, size_t size)
+{
+    cwmp_user_line_t  *l = owner;
+
+    unsigned char  *p = l->last;
+
+    if (size > (size_t) (l->text + CWMP_USER_TEXT - p)) {
+        return NULL;
+    }
+
+    l->last += size;
+
+    return p;
+}
+
+
+static void
+field(cwmp_user_line_t *l, const char *name, cwmp_str_t value)
+{
+    cwmp_str_t  *f = &l->fields[l->n];
+
+    f[0].data = (unsigned char *) name;
+    f[0].len = strlen(name);
+    f[1] = value;
+    l->n += 2;
 }
 
 
 /* 20 characters of 32: 100 bits, none that is read as another */
 
 static int
-make_password(cwmp_user_line_t *l, unsigned char *buf)
+make_password(cwmp_user_line_t *l)
 {
-    size_t  i;
+    size_t          i;
+    unsigned char  *p;
 
     static const char  letters[] = "abcdefghijkmnpqrstuvwxyz23456789";
 
-    if (RAND_bytes(buf, 20) != 1) {
+    p = from_line(l, CWMP_USER_MADE);
+
+    if (p == NULL || RAND_bytes(p, CWMP_USER_MADE) != 1) {
         return 0;
     }
 
-    for (i = 0; i < 20; i++) {
-        buf[i] = letters[buf[i] & 31];
+    for (i = 0; i < CWMP_USER_MADE; i++) {
+        p[i] = letters[p[i] & 31];
     }
 
-    l->password.data = buf;
-    l->password.len = 20;
-
-    fprintf(stderr, "%.*s %.20s\n", (int) l->name.len, l->name.data, buf);
+    l->password.data = p;
+    l->password.len = CWMP_USER_MADE;
 
     return 1;
 }
 
 
-static void
-digests(const cwmp_user_t *u, const cwmp_user_line_t *l)
+static int
+digests(const cwmp_user_t *u, cwmp_user_line_t *l)
 {
     size_t          i;
     cwmp_str_t      secret;
     cwmp_digest_t   d;
-    unsigned char   buf[CWMP_DIGEST_HEX];
+    unsigned char  *p;
 
     static const char  *kept[][2] = {
         { "MD5", "md5" }, { "SHA-256", "sha256" }
     };
 
     for (i = 0; i < 2; i++) {
-        if (cwmp_digest_of(&d, kept[i][0], &l->name, &u->realm) == CWMP_OK
-            && cwmp_digest_secret(&d, &l->password, buf, &secret) == CWMP_OK)
+        p = from_line(l, CWMP_DIGEST_HEX);
+
+        if (p == NULL
+            || cwmp_digest_of(&d, kept[i][0], &l->name, &u->realm) != CWMP_OK
+            || cwmp_digest_secret(&d, &l->password, p, &secret) != CWMP_OK)
         {
-            field(kept[i][1], secret.data, secret.len);
+            return 0;
         }
-    }
-}
 
-
-static void
-keyed(const cwmp_user_t *u, const cwmp_user_line_t *l)
-{
-    cwmp_str_t     parts[] = { cwmp_string("basic"), l->name, l->password };
-    unsigned char  mac[CWMP_SECRET_KEY], hex[2 * CWMP_SECRET_KEY];
-
-    if (cwmp_secret_mac(u->secret.keys[0].key, parts, 3, mac) == CWMP_OK) {
-        cwmp_secret_hex(mac, sizeof(mac), hex);
-        field("basic", hex, sizeof(hex));
-    }
-}
-
-
-static void
-sealed(const cwmp_user_t *u, const cwmp_user_line_t *l)
-{
-    cwmp_str_t      name, out;
-    cwmp_arena_t    arena = { from_heap, NULL };
-    unsigned char   iv[CWMP_SECRET_IV], text[512];
-
-    name.data = text;
-    name.len = snprintf((char *) text, sizeof(text), "user/%.*s",
-                        (int) l->name.len, l->name.data);
-
-    if (RAND_bytes(iv, sizeof(iv)) == 1
-        && cwmp_secret_seal(&u->secret, &arena, &name, iv, &l->password, &out)
-           == CWMP_OK)
-    {
-        field("password", out.data, out.len);
-        free(out.data);
-    }
-}
-
-
-/* DEL first: what an earlier password left must not go on being good */
-
-static void
-store(const cwmp_user_t *u, const cwmp_user_line_t *l)
-{
-    int   n;
-    char  key[512];
-
-    n = snprintf(key, sizeof(key), "%s:user:{%.*s}", u->prefix,
-                 (int) l->name.len, l->name.data);
-
-    if (u->removed) {
-        printf("*2\r\n$3\r\nDEL\r\n");
-        bulk(key, n);
-        return;
+        field(l, kept[i][1], secret);
     }
 
-    printf("*1\r\n$5\r\nMULTI\r\n*2\r\n$3\r\nDEL\r\n");
-    bulk(key, n);
-    printf("*%d\r\n$4\r\nHSET\r\n",
-           2 + 2 * ((u->basic ? 1 : 2) + u->keep + (l->device.len != 0)));
-    bulk(key, n);
-
-    if (u->basic) {
-        keyed(u, l);
-    } else {
-        digests(u, l);
-    }
-
-    if (u->keep) {
-        sealed(u, l);
-    }
-
-    if (l->device.len) {
-        field("device", l->device.data, l->device.len);
-    }
-
-    printf("*1\r\n$4\r\nEXEC\r\n");
+    return 1;
 }
 
 
 static int
-take(const cwmp_user_t *u, char *text, size_t n)
+keyed(const cwmp_user_t *u, cwmp_user_line_t *l)
 {
-    char              *p = text;
-    unsigned char      made[20];
-    cwmp_user_line_t   l;
+    cwmp_str_t     hex, parts[] = { cwmp_string("basic"), l->name,
+                                    l->password };
+    unsigned char  mac[CWMP_SECRET_KEY];
 
-    l.name = word(&p);
-    l.password = word(&p);
-    l.device = word(&p);
+    hex.len = 2 * CWMP_SECRET_KEY;
+    hex.data = from_line(l, hex.len);
 
-    if (l.name.len == 0 || l.name.data[0] == '#') {
+    if (hex.data == NULL
+        || cwmp_secret_mac(u->secret.keys[0].key, parts, 3, mac) != CWMP_OK)
+    {
         return 0;
     }
 
-    if (word(&p).len) {
-        return fail(n, "has more than NAME PASSWORD DEVICE");
+    cwmp_secret_hex(mac, sizeof(mac), hex.data);
+    field(l, "basic", hex);
+
+    return 1;
+}
+
+
+static int
+sealed(const cwmp_user_t *u, cwmp_user_line_t *l)
+{
+    cwmp_str_t     name, out;
+    cwmp_arena_t   arena = { from_line, l };
+    unsigned char  iv[CWMP_SECRET_IV];
+
+    static const char  user[] = "user/";
+
+    name.len = sizeof(user) - 1 + l->name.len;
+    name.data = from_line(l, name.len);
+
+    if (name.data == NULL || RAND_bytes(iv, sizeof(iv)) != 1) {
+        return 0;
     }
 
-    if (l.name.len > 256 || l.device.len > 256 || l.password.len > 256) {
-        return fail(n, "a word is longer than 256 bytes");
-    }
+    memcpy(name.data, user, sizeof(user) - 1);
+    memcpy(name.data + sizeof(user) - 1, l->name.data, l->name.len);
 
-    if (memchr(l.name.data, '}', l.name.len)) {
-        return fail(n, "NAME has a \"}\"");
-    }
-
-    if (l.password.len == 0 && !u->removed) {
-        return fail(n, "has no PASSWORD; - makes one");
-    }
-
-    if (l.password.len == 1 && l.password.data[0] == '-'
-        && !make_password(&l, made))
+    if (cwmp_secret_seal(&u->secret, &arena, &name, iv, &l->password, &out)
+        != CWMP_OK)
     {
-        return fail(n, "no random bytes");
+        return 0;
     }
 
-    store(u, &l);
+    field(l, "password", out);
+
+    return 1;
+}
+
+
+static const char *
+fields(const cwmp_user_t *u, cwmp_user_line_t *l)
+{
+    l->n = 0;
+    l->last = l->text;
+
+    if (u->removed) {
+        return NULL;
+    }
+
+    if (l->password.len == 1 && l->password.data[0] == '-') {
+
+        if (u->made == NULL) {
+            return "PASSWORD is -, to make one up: say where to write it, "
+                   "with -m FILE";
+        }
+
+        if (!make_password(l)
+            || fprintf(u->made, "%.*s\t%.*s\n", (int) l->name.len,
+                       l->name.data, (int) l->password.len, l->password.data)
+               < 0)
+        {
+            return "cannot make a password up";
+        }
+    }
+
+    if ((!u->basic && !digests(u, l)) || (u->secret.n && !keyed(u, l))
+        || (u->keep && !sealed(u, l)))
+    {
+        return "OpenSSL cannot make what is stored";
+    }
+
+    if (l->device.len) {
+        field(l, "device", l->device);
+    }
+
+    return NULL;
+}
+
+
+/* --- the command -------------------------------------------------------------- */
+
+static void
+write_bulk(const char *p, size_t len)
+{
+    printf("$%zu\r\n", len);
+    fwrite(p, 1, len, stdout);
+    fputs("\r\n", stdout);
+}
+
+
+/* as redis-cli reads a line */
+
+static void
+write_quoted(const char *p, size_t len)
+{
+    size_t         i;
+    unsigned char  c;
+
+    putchar('"');
+
+    for (i = 0; i < len; i++) {
+        c = p[i];
+
+        if (c == '"' || c == '\\' || c > '~') {
+            printf("\\x%02x", c);
+        } else {
+            putchar(c);
+        }
+    }
+
+    fputs("\" ", stdout);
+}
+
+
+static void
+write_command(const cwmp_user_t *u, const cwmp_user_line_t *l)
+{
+    int     n;
+    char    key[64 + CWMP_USER_WORD];
+    size_t  i;
+    void  (*write)(const char *p, size_t len);
+
+    n = snprintf(key, sizeof(key), "%s:user:{%.*s}", u->prefix,
+                 (int) l->name.len, l->name.data);
+
+    write = u->cluster ? write_quoted : write_bulk;
+
+    if (!u->cluster) {
+        printf("*%zu\r\n", u->removed ? (size_t) 2 : 4 + l->n);
+    }
+
+    if (u->removed) {
+        write("DEL", 3);
+
+    } else {
+        write("EVAL", 4);
+        write(store, sizeof(store) - 1);
+        write("1", 1);
+    }
+
+    write(key, n);
+
+    for (i = 0; i < l->n; i++) {
+        write((const char *) l->fields[i].data, l->fields[i].len);
+    }
+
+    if (u->cluster) {
+        putchar('\n');
+    }
+}
+
+
+static int
+take(const cwmp_user_t *u, cwmp_user_line_t *l, char *text, size_t len)
+{
+    const char  *why;
+
+    if (len == CWMP_USER_LINE) {
+        return fail(u, "is longer than %d bytes", CWMP_USER_LINE - 1);
+    }
+
+    if (len && text[len - 1] == '\r') {
+        len--;                          /* of a file from elsewhere */
+    }
+
+    if (strspn(text, " \t") == len || text[0] == '#') {
+        return 0;
+    }
+
+    why = words(u, l, text, len);
+    why = why ? why : fields(u, l);
+
+    if (why) {
+        return fail(u, "%s", why);
+    }
+
+    write_command(u, l);
 
     return 0;
 }
 
 
 static int
-read_keys(cwmp_user_t *u, const char *path)
+take_all(cwmp_user_t *u)
+{
+    int               bad = 0;
+    char              text[CWMP_USER_LINE + 1];
+    size_t            len;
+    cwmp_user_line_t  l;
+
+    while (!ferror(stdout) && read_line(text, &len)) {
+        u->line++;
+        text[len] = '\0';
+        bad |= take(u, &l, text, len);
+    }
+
+    OPENSSL_cleanse(text, sizeof(text));
+    OPENSSL_cleanse(&l, sizeof(l));
+    u->line = 0;
+
+    if (ferror(stdin)) {
+        bad = fail(u, "cannot read to the end");
+    }
+
+    if (u->made && fclose(u->made) != 0) {
+        bad = fail(u, "%s: cannot be written", u->made_file);
+    }
+
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        bad = fail(u, "cannot write: not all users are stored");
+    }
+
+    return bad;
+}
+
+
+/* --- the command line ------------------------------------------------------- */
+
+static int
+read_keys(cwmp_user_t *u)
 {
     FILE    *f;
     size_t   n;
     char     text[4096];
 
-    f = fopen(path, "r");
-    if (f == NULL) {
-        perror(path);
-        return 0;
-    }
+    f = fopen(u->key_file, "r");
+    n = f ? fread(text, 1, sizeof(text), f) : 0;
 
-    n = fread(text, 1, sizeof(text), f);
-    fclose(f);
-
-    if (cwmp_secret_read(&u->secret, (unsigned char *) text, n) == CWMP_OK) {
+    if (f == NULL || ferror(f)) {
+        perror(u->key_file);
         return 1;
     }
 
-    fprintf(stderr, "cwmp-user: %s, line %zu %s\n", path, u->secret.line,
-            u->secret.reason ? u->secret.reason : "is too much");
+    fclose(f);
+
+    if (n < sizeof(text)
+        && cwmp_secret_read(&u->secret, (unsigned char *) text, n) == CWMP_OK)
+    {
+        OPENSSL_cleanse(text, sizeof(text));
+        return 0;
+    }
+
+    if (n < sizeof(text) && u->secret.reason) {
+        return fail(u, "%s, line %zu: %s", u->key_file, u->secret.line,
+                    u->secret.reason);
+    }
+
+    return fail(u, "%s is no key file", u->key_file);
+}
+
+
+static int
+make_file(cwmp_user_t *u)
+{
+    int  fd;
+
+    fd = open(u->made_file, O_WRONLY | O_CREAT | O_EXCL, S_IRUSR | S_IWUSR);
+    u->made = (fd == -1) ? NULL : fdopen(fd, "w");
+
+    if (u->made == NULL) {
+        perror(u->made_file);
+        return 1;
+    }
 
     return 0;
+}
+
+
+static int
+check(cwmp_user_t *u)
+{
+    size_t      i, n;
+
+    static const char  part[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+
+    n = strlen(u->prefix);
+
+    if (n == 0 || n > 32 || strspn(u->prefix, part) != n) {
+        return fail(u, "the prefix is not 1 to 32 of letters, digits, \".\", "
+                    "\"_\" and \"-\"");
+    }
+
+    for (i = 0; i < u->realm.len; i++) {
+        if (u->realm.data[i] < ' ' || u->realm.data[i] > '~'
+            || u->realm.data[i] == '"' || u->realm.data[i] == '\\')
+        {
+            return fail(u, "the realm is not printable ASCII without \" and "
+                        "\\");
+        }
+    }
+
+    if ((u->basic || u->keep) && u->key_file == NULL) {
+        return fail(u, "-b and -s need the key file: -k FILE");
+    }
+
+    return (u->key_file && read_keys(u)) || (u->made_file && make_file(u));
 }
 
 
 int
 main(int argc, char **argv)
 {
-    int          c, bad = 0;
-    char        *line = NULL;
-    size_t       n = 0, size = 0;
+    int          c;
     cwmp_user_t  u = { .prefix = "cwmp", .realm = cwmp_string("cwmp") };
 
-    while ((c = getopt(argc, argv, "k:r:p:bsdh")) != -1) {
-
+    while ((c = getopt_long(argc, argv, "k:r:bsm:dcp:h", options, NULL))
+           != -1)
+    {
         switch (c) {
 
         case 'k':
-            if (!read_keys(&u, optarg)) {
-                return 1;
-            }
+            u.key_file = optarg;
             break;
 
         case 'r':
             u.realm.data = (unsigned char *) optarg;
             u.realm.len = strlen(optarg);
-            break;
-
-        case 'p':
-            u.prefix = optarg;
             break;
 
         case 'b':
@@ -329,8 +693,20 @@ main(int argc, char **argv)
             u.keep = 1;
             break;
 
+        case 'm':
+            u.made_file = optarg;
+            break;
+
         case 'd':
             u.removed = 1;
+            break;
+
+        case 'c':
+            u.cluster = 1;
+            break;
+
+        case 'p':
+            u.prefix = optarg;
             break;
 
         default:
@@ -339,15 +715,10 @@ main(int argc, char **argv)
         }
     }
 
-    if ((u.basic || u.keep) && u.secret.n == 0) {
-        return fail(0, "-b and -s need the key file: -k FILE");
+    if (optind < argc) {
+        return fail(&u, "users are read from standard input, so that no "
+                    "password stands on a command line");
     }
 
-    while (getline(&line, &size, stdin) != -1) {
-        bad |= take(&u, line, ++n);
-    }
-
-    free(line);
-
-    return bad;
+    return check(&u) || take_all(&u);
 }
