@@ -105,7 +105,8 @@ INPUTS = $(CURDIR) $(SRCS) $(HDRS) $(HOW) $(NGINX_SRC) $(NGINX_CFLAGS) \
          $(NGINX_FLAGS) $(shell cat $(wildcard \
              $(NGINX_SRC)/src/core/nginx.h $(NGINX_SRC)/conf_flags) | cksum)
 
-build: $(OBJ)/Makefile $(filter $(OUT)/nginx,$(NGINX)) $(OUT)/cwmp-user
+build: $(OBJ)/Makefile $(filter $(OUT)/nginx,$(NGINX)) $(OUT)/cwmp-user \
+       $(OUT)/cwmp-seal
 	@$(MAKE) $(if $(V),,-s) -C $(NGINX_SRC) -f $(abspath $<) $(GOALS)
 ifneq ($(MODULE),)
 	@cmp -s $(OBJ)/$(notdir $(MODULE)) $(MODULE) \
@@ -147,6 +148,11 @@ $(OUT)/cwmp-user: $(OUT)/%: redis/tools/%.c $(HDRS) Makefile
 	@mkdir -p $(@D)
 	$(if $(V),,@)$(CC) $(TOOL_CFLAGS) -Wall -Wextra -Werror \
 	    -Ingx_cwmp_module/core -o $@ $(filter %.c,$^) -lcrypto
+
+# takes a task apart, as the module does
+$(OUT)/cwmp-seal: redis/tools/cwmp-seal.c $(OUT)/unit/pure.a
+	$(if $(V),,@)$(CC) $(TOOL_CFLAGS) -Wall -Wextra -Werror $(UNIT_INCS) \
+	    -o $@ $^ $(UNIT_LIBS)
 
 
 # C tests: t/unit/test_*.c with all that needs no nginx
@@ -282,6 +288,7 @@ export TEST_NGINX_MODULE = $(abspath $(MODULE))
 export TEST_UNIT_DIR = $(abspath $(OUT)/unit)
 export TEST_SWARM = $(abspath $(SWARM))
 export TEST_USER_TOOL = $(abspath $(OUT)/cwmp-user)
+export CWMP_SEAL = $(abspath $(OUT)/cwmp-seal)
 export TEST_CLOCK = $(abspath $(OUT)/bench/clock.so)
 export TEST_LIMITS = $(abspath $(OUT)/bench)
 ifneq ($(wildcard ../shared),)
@@ -346,7 +353,7 @@ install: build
 	chmod 644 $(DESTDIR)$(DATADIR)/cwmp.lua
 	install $(TOOLS) $(DESTDIR)$(DATADIR)
 	ln -sfr $(TOOLS:redis/%=$(DESTDIR)$(DATADIR)/%) $(DESTDIR)$(BINDIR)
-	install $(OUT)/cwmp-user $(DESTDIR)$(BINDIR)
+	install $(OUT)/cwmp-user $(OUT)/cwmp-seal $(DESTDIR)$(BINDIR)
 
 clean:
 	rm -rf build

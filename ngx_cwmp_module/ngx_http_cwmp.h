@@ -7,6 +7,7 @@
  *   coding    what its headers say of the body's bytes
  *   body      reads the body into the parser
  *   rows      gathers facts and rows
+ *   secret    seals or hides what is secret in them, and in tasks
  *   step      calls the state table in Redis, takes its verb
  *   order     makes the RPC that it orders
  *   rotate    new credentials that one sets: Redis has them before
@@ -162,9 +163,11 @@ typedef struct ngx_http_cwmp_held_s  ngx_http_cwmp_held_t;
 
 /* of an RPC that was ordered, and is not sent */
 typedef struct {
-    const char                 *is;         /* rejected, split, done, unsent */
+    const char                 *is;         /* rejected, split, done, unsent,
+                                               sealed */
     cwmp_str_t                  what;
     const char                 *reason;
+    ngx_array_t                *more;       /* sealed: of ngx_str_t; or NULL */
 } ngx_http_cwmp_verdict_t;
 
 /* parameters ahead of their step; replies may come in another order */
@@ -329,6 +332,22 @@ void ngx_http_cwmp_go_on(ngx_http_cwmp_ctx_t *ctx, unsigned why);
 cwmp_rc_t ngx_http_cwmp_row(void *data, const cwmp_row_t *row);
 ngx_int_t ngx_http_cwmp_arg_objects(ngx_http_cwmp_ctx_t *ctx,
     ngx_array_t *args);
+
+/* ngx_http_cwmp_secret.c: passwords and keys, with and without a key file */
+cwmp_secret_t *ngx_http_cwmp_key(ngx_http_cwmp_ctx_t *ctx);
+ngx_uint_t ngx_http_cwmp_is_secret(const cwmp_str_t *path,
+    const cwmp_str_t *value);
+ngx_uint_t ngx_http_cwmp_is_secret_row(ngx_http_cwmp_ctx_t *ctx,
+    const cwmp_row_t *row, int values);
+ngx_int_t ngx_http_cwmp_hide(ngx_http_cwmp_ctx_t *ctx, cwmp_row_t *kept,
+    cwmp_row_t *shown);
+ngx_int_t ngx_http_cwmp_seal_rows(ngx_http_cwmp_ctx_t *ctx);
+uint64_t ngx_http_cwmp_seed(ngx_http_cwmp_ctx_t *ctx);
+void ngx_http_cwmp_seal(ngx_http_cwmp_ctx_t *ctx, redisReply *reply);
+void ngx_http_cwmp_seal_order(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
+    const cwmp_str_t *json);
+void ngx_http_cwmp_digest_value(ngx_http_cwmp_ctx_t *ctx,
+    XXH64_state_t *digest, const cwmp_str_t *path, const cwmp_str_t *value);
 
 /* ngx_http_cwmp_step.c: ends in exactly one of the replies */
 void ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx);

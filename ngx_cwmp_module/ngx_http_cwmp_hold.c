@@ -140,6 +140,7 @@ ngx_http_cwmp_unsent(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
     verdict.what.data = (u_char *) error;
     verdict.what.len = ngx_strlen(error);
     verdict.reason = "";
+    verdict.more = NULL;
 
     ngx_http_cwmp_verdict(ctx, id, &verdict);
 }

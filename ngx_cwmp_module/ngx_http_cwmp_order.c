@@ -45,8 +45,15 @@ ngx_http_cwmp_order(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
     ns = ngx_http_cwmp_spoken(ctx, &spoken, &order);
     order.root = ctx->style.root;
     order.credentials = NULL;
+    order.secret = ngx_http_cwmp_key(ctx);
+    order.id = ctx->id;
 
     rc = cwmp_task_rpc(&ctx->arena, &order, &rpc);
+
+    if (rc == CWMP_OK && rpc.clear && ctx->calls < NGX_HTTP_CWMP_CALLS) {
+        ngx_http_cwmp_seal_order(ctx, &id, &order.json);
+        return;
+    }
 
     if (rc == CWMP_REFUSED || (rc == CWMP_OK && (rpc.done || rpc.split.len))) {
         ngx_http_cwmp_judge(ctx, &id, &rpc);
@@ -188,6 +195,8 @@ ngx_http_cwmp_judge(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
         verdict.is = "done";
         verdict.what = verified;
     }
+
+    verdict.more = NULL;
 
     ngx_http_cwmp_verdict(ctx, id, &verdict);
 }

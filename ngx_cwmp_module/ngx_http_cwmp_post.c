@@ -146,7 +146,7 @@ ngx_http_cwmp_begin(ngx_http_cwmp_ctx_t *ctx)
 
     ctx->facts = cwmp_envelope_facts(ctx->envelope);
     cwmp_result_init(&ctx->result, &ctx->arena);
-    XXH64_reset(&ctx->digest, 0);
+    XXH64_reset(&ctx->digest, ngx_http_cwmp_seed(ctx));
     XXH64_reset(&ctx->informed, 0);
 
     return NGX_OK;
@@ -317,7 +317,9 @@ ngx_http_cwmp_open(ngx_http_cwmp_ctx_t *ctx)
         return;
     }
 
-    if (rc != CWMP_OK || ngx_http_cwmp_inform(ctx) != NGX_OK) {
+    if (rc != CWMP_OK || ngx_http_cwmp_seal_rows(ctx) != NGX_OK
+        || ngx_http_cwmp_inform(ctx) != NGX_OK)
+    {
         ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
                                   "out of memory");
         return;

@@ -21,7 +21,7 @@ options='  -s SOCKET      Redis'"'"' unix socket; else $REDIS_SOCKET, else run/r
 
 socket=${REDIS_SOCKET-} host=${REDIS_HOST-} port=${REDIS_PORT-}
 user='' db='' cluster='' tls='' prefix=cwmp rest=''
-dry='' forget='' wake='' new='' wait='' all=''
+dry='' forget='' wake='' new='' wait='' all='' secret_key=''
 unset last                              # it may be in the environment
 left=$#
 
@@ -34,14 +34,14 @@ while [ "$left" -gt 0 ]; do
         continue
     fi
     case $word in
-    --forget|--dry-run|--wake|--new|--wait|--all)
+    --forget|--dry-run|--wake|--new|--wait|--all|--key)
         case " ${own-} " in
         *" $word "*) ;;
         *) fail "unknown option $word; see --help" ;;
         esac ;;
     esac
     case $word in
-    -s|-h|-p|-a|-n|--user|--prefix|--forget|--wait)
+    -s|-h|-p|-a|-n|--user|--prefix|--forget|--wait|--key)
         [ "$left" -gt 0 ] || fail "$word needs a value; see --help"
         value=$1
         [ -n "$value" ] || fail "$word has an empty value; see --help"
@@ -62,6 +62,7 @@ while [ "$left" -gt 0 ]; do
     --new) new=1 ;;
     --all) all=1 ;;
     --wait) wait=$value ;;
+    --key) secret_key=$value ;;
     -c) cluster=1 ;;
     --tls) tls=1 ;;
     --help) printf '%s\n\n%s\n' "$usage" "$options"; exit 0 ;;

@@ -53,8 +53,8 @@ subtest 'make install' => sub {
         like `cd / && '$dest/usr/bin/$name' --help 2>&1`,
             qr/^usage: $name .*-s SOCKET/s, "$name --help";
     }
-    like `'$dest/usr/bin/cwmp-user' --help 2>&1`, qr/^usage: cwmp-user /,
-        'cwmp-user --help';
+    like `'$dest/usr/bin/$_' --help 2>&1`, qr/^usage: $_ /, "$_ --help"
+        for qw(cwmp-user cwmp-seal);
     my $socket = $redis->socket;
     my $push = "$dest/usr/bin/cwmp-push -s $socket --new";
     is `$push A-1 '{"method":"Reboot","id":"r1"}' 2>&1`, "r1\n",

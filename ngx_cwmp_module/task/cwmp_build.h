@@ -22,6 +22,7 @@ typedef struct {
 } cwmp_cut_t;
 
 
+#define CWMP_TASK_DEPTH  4          /* of what a task can hold */
 #define CWMP_DIFFER_MAX  1024
 #define CWMP_REASON_MAX  (CWMP_DIFFER_MAX + 256)
 
@@ -49,6 +50,9 @@ typedef cwmp_rc_t (*cwmp_build_pt)(cwmp_build_t *b, const cwmp_rpc_t *rpc);
 /* cwmp_task.c: plain is all arguments from the task's JSON */
 int cwmp_build_is_phase(const cwmp_build_t *b, const char *phase);
 cwmp_rc_t cwmp_build_plain(cwmp_build_t *b, const cwmp_rpc_t *rpc);
+
+/* cwmp_conceal.c: what is sealed, in b->task */
+cwmp_rc_t cwmp_build_open(cwmp_build_t *b);
 
 /* cwmp_phase.c */
 char *cwmp_build_instance(cwmp_build_t *b, const char *instance);

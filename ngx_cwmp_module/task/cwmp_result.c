@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "cwmp_sensitive.h"
 #include "cwmp_value.h"
 #include "cwmp_result.h"
 
@@ -198,6 +199,37 @@ cwmp_json_string(cwmp_result_t *r, const cwmp_str_t *s)
 }
 
 
+/* the same, without the user of a URL in it */
+
+static void
+cwmp_json_text(cwmp_result_t *r, const cwmp_str_t *s)
+{
+    size_t           from, len, hidden = sizeof(CWMP_HIDDEN) - 1;
+    cwmp_str_t       text;
+    unsigned char   *p;
+
+    if (!cwmp_sensitive_url(s, &from, &len)) {
+        cwmp_json_string(r, s);
+        return;
+    }
+
+    text.len = s->len - len + hidden;
+    text.data = cwmp_alloc(r->arena, text.len);
+
+    if (text.data == NULL) {
+        r->failed = 1;
+        return;
+    }
+
+    p = text.data;
+    memcpy(p, s->data, from);
+    memcpy(p + from, CWMP_HIDDEN, hidden);
+    memcpy(p + from + hidden, s->data + from + len, s->len - from - len);
+
+    cwmp_json_string(r, &text);
+}
+
+
 static void
 cwmp_json_name(cwmp_result_t *r, const char *name)
 {
@@ -276,7 +308,7 @@ cwmp_json_leaf(cwmp_result_t *r, cwmp_type_t type, const cwmp_str_t *s)
         return;
     }
 
-    cwmp_json_string(r, s);
+    cwmp_json_text(r, s);
 }
 
 
@@ -626,7 +658,7 @@ cwmp_json_fault(cwmp_result_t *r, const cwmp_result_t *rows,
     snprintf(code, sizeof(code), "{\"FaultCode\":%u", facts->fault_code);
     cwmp_json_add(r, code, strlen(code));
     cwmp_json_literal(r, ",\"FaultString\":");
-    cwmp_json_string(r, &facts->fault_text);
+    cwmp_json_text(r, &facts->fault_text);
 
     if (rows->list) {
         cwmp_json_literal(r, ",");

@@ -132,9 +132,6 @@ cwmp_build_no_rpc(const cwmp_build_t *b)
 }
 
 
-#define CWMP_TASK_DEPTH  4          /* of what a task can hold */
-
-
 /* where a number is that JSON has and 64 bits have not; NULL: nowhere */
 
 static char *
@@ -177,7 +174,8 @@ cwmp_build_too_big(cwmp_build_t *b, json_t *v, int depth)
 static cwmp_rc_t
 cwmp_build_no_json(cwmp_build_t *b, const json_error_t *error)
 {
-    char  *field;
+    char        *field;
+    const char  *near;
 
     switch (json_error_code(error)) {
 
@@ -204,7 +202,13 @@ cwmp_build_no_json(cwmp_build_t *b, const json_error_t *error)
         break;
     }
 
-    return cwmp_build_refuse(b, "task", "%s", error->text);
+    /* without what is near: it may be a secret */
+
+    near = strstr(error->text, " near ");
+
+    return cwmp_build_refuse(b, "task", "%.*s",
+                             near ? (int) (near - error->text) : JSON_ERROR_TEXT_LENGTH,
+                             error->text);
 }
 
 
@@ -241,11 +245,13 @@ cwmp_task_rpc(cwmp_arena_t *arena, const cwmp_order_t *order,
     if (cwmp_build_known(&b) != CWMP_OK) {
         b.rc = CWMP_ERROR;
 
-    } else if (build == NULL) {
-        rpc = cwmp_build_own(&b);
+    } else if (build) {
+        if (cwmp_build_members(&b, cwmp_no_args, NULL) == CWMP_OK) {
+            build(&b, NULL);
+        }
 
-    } else if (cwmp_build_members(&b, cwmp_no_args, NULL) == CWMP_OK) {
-        build(&b, NULL);
+    } else if (cwmp_build_open(&b) == CWMP_OK) {
+        rpc = cwmp_build_own(&b);
     }
 
     if (rpc) {

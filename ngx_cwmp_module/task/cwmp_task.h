@@ -10,6 +10,7 @@
 
 #include "cwmp_types.h"
 #include "cwmp_rpc.h"
+#include "cwmp_secret.h"
 #include "cwmp_write.h"
 
 
@@ -50,6 +51,8 @@ typedef struct {
     unsigned      listed:1;         /* the device says that it can do it */
     const cwmp_credentials_t  *credentials;     /* or NULL, as long as nobody
                                                    has asked for them */
+    const cwmp_secret_t *secret;    /* the key file; or NULL */
+    cwmp_str_t    id;               /* of the device: what is sealed is its */
     cwmp_str_t    root;             /* goes for an empty path, without its dot;
                                        len 0: the empty path goes */
 } cwmp_order_t;
@@ -63,6 +66,8 @@ typedef struct {
                                        to read. Nothing is to be sent */
     unsigned            credentials:1;  /* it lacks those of the order; nothing
                                            is to be sent without them */
+    unsigned            clear:1;    /* there is a key, and the task has secrets
+                                       that are not sealed */
     cwmp_str_t          split;      /* too much for one message, nothing is to
                                        be sent: "0 120 240 300", where each part
                                        of the list begins, and its end */
@@ -76,6 +81,17 @@ typedef struct {
 cwmp_rc_t cwmp_task_rpc(cwmp_arena_t *arena, const cwmp_order_t *order,
     cwmp_task_rpc_t *out);
 
+
+/*
+ * The task with its secrets sealed, and with all that is sealed opened.  Seal:
+ * empty when there is nothing to seal, or it is no task; open: REFUSED, with
+ * *reason, when something does not open.
+ */
+cwmp_rc_t cwmp_task_seal(const cwmp_secret_t *secret, cwmp_arena_t *arena,
+    const cwmp_str_t *id, const cwmp_str_t *json, cwmp_str_t *sealed);
+cwmp_rc_t cwmp_task_open(const cwmp_secret_t *secret, cwmp_arena_t *arena,
+    const cwmp_str_t *id, const cwmp_str_t *json, cwmp_str_t *opened,
+    const char **reason);
 
 /* one letter for each type of a value, as it is stored; 's' for none, 'a' for
    one that is not TR-069's: a set has to give its type */

@@ -99,6 +99,7 @@ local BOUND = {
     seen = 900,                     -- seconds that the index of them is behind
     nonces = 32,                    -- of a device, of which counts are known,
     nonce = 600,                    -- for so many seconds
+    clear = 1024,                   -- bytes of ids of tasks to be sealed
     results = 7776000,              -- seconds that they are kept: 90 days
     refusals = 20,                  -- told at once of a partition, and one in
     refused = 60,                   -- so many seconds

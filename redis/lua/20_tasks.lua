@@ -57,6 +57,65 @@ end
 
 local several = {}                  -- (Lua takes 200 locals in a file)
 
+-- What names of secrets have in them, in lower case and without _ and -: what C
+-- knows as one (core/cwmp_sensitive.c) has one of these; a name that has one may
+-- be none.
+several.SENSITIVE = { 'pass', 'pwd', 'secret', 'psk', 'pin"', 'puk"', 'wepkey',
+                      'wpakey', 'wpskey', 'presharedkey', 'privatekey',
+                      'prikey', 'encryptionkey', 'sharedkey', 'securitykey',
+                      'radiuskey', 'authkey', 'initkey', 'clientkey', 'appkey',
+                      'keyvalue', 'privatecredential', 'username"', '@' }
+
+-- may this JSON have a secret?  (An escape may spell anything.)
+function several.is_sensitive(json)
+    local text = string.lower((string.gsub(json, '[_-]', '')))
+    for _, word in ipairs(several.SENSITIVE) do
+        if string.find(text, word, 1, true) then
+            return true
+        end
+    end
+    return string.find(text, '\\u00[2-7]') ~= nil
+end
+
+-- of what TR-069's own fault texts are made
+several.PLAIN = ' a access and arguments argument attempt authentication be '
+    .. 'cannot complete contact corrupted denied download error exceeded '
+    .. 'failed failure file for group in incorrect internal invalid is join '
+    .. 'method multicast name no non nonwritable not notification of only or '
+    .. 'parameter parameters protocol read rejected request resources server '
+    .. 'set supported the to transfer type unable unknown unsupported upload '
+    .. 'value values with within writable wrong '
+
+-- A fault of a task that has secrets, which its text may quote: it stays when no
+-- word of it can be one.
+function several.hushed(json)
+    local escaped = string.gsub(string.gsub(json, '\\\\', '\1'), '\\"', '\2')
+    return (string.gsub(escaped, '"FaultString":"([^"]*)"', function(text)
+        for word in string.gmatch(text, '[^%s.,:;/-]+') do
+            if not string.find(several.PLAIN, ' ' .. string.lower(word) .. ' ',
+                               1, true)
+            then
+                return '"FaultString":"(hidden)"'
+            end
+        end
+    end):gsub('\2', '\\"'):gsub('\1', '\\\\'))
+end
+
+-- Tasks that may lie in live as they were pushed: a node with a key seals what is
+-- secret in them in the next step.  Those that there is no room for it seals
+-- when it sends them.
+function several.is_clear(c, id, json)
+    if c.seals == false or string.find(json, '"s1%.%x+%.%x')
+       or not several.is_sensitive(json)
+    then
+        return
+    end
+    local list = call('HGET', c.k[DEVICE], 'clear') or ''
+    if #list < BOUND.clear then
+        call('HSET', c.k[DEVICE], 'clear', list .. ' ' .. id)
+    end
+end
+
 -- results are kept by number and by age
 
 function several.trim(c)
@@ -173,11 +232,14 @@ end
 
 -- the one end of a task that was accepted
 local function finish(c, id, status, more)
-    local task, _, queued = load_task(c, id)
+    local task, json, queued = load_task(c, id)
     if not task then
         return several.vanished(c, id)
     end
     more = more or {}
+    if more.fault and several.is_sensitive(json) then
+        more.fault = several.hushed(more.fault)
+    end
     local changed = false
     if not more.response then
         more.response, changed = several.so_far(c, id, task.method)
@@ -335,6 +397,7 @@ local function accept(c, task, json)
         return nil, 'CommandKey', 'a task of this CommandKey lives'
     end
     call('HSET', c.k[LIVE], id, c.now .. ' ' .. json)
+    several.is_clear(c, id, json)
     call('HDEL', c.k[DEVICE], 'free')
     call('HDEL', c.k[SESSION], 'f')
     c.free = false
@@ -370,7 +433,8 @@ local function reject(c, json, task, field, reason)
     end
     write_result(c, { id = id or made, method = method,
                       status = 'rejected', fault = reason_json(reason, field),
-                      response = shown(json, 200) })
+                      response = several.is_sensitive(json) and '"(hidden)"'
+                                 or shown(json, 200) })
     note(c, 'task ' .. (id or made) .. ' rejected: ' .. field .. ': '
             .. reason)
 end

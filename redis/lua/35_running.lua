@@ -273,7 +273,8 @@ function several.resume(c, s, run, task)
 end
 
 -- RPCs at most (0: the node defers work), bytes of the POST ('' from older nodes), values repaired in it
-several.counts_of = remembered('^(%d+) ?(%d*) ?(%d*)')
+-- (also: s, the node has a key)
+several.counts_of = remembered('^(%d+) ?(%d*) ?(%d*) ?(s?)')
 
 -- how many values of an Inform are not quite what was sent, for an event
 function several.repaired(n)
@@ -305,6 +306,51 @@ function several.may_send(c, s)
     return not why, why
 end
 
+-- What the node is to seal before anything else, and give back by a verdict; nil
+-- when there is nothing.
+function several.to_seal(c)
+    local list = c.seals and call('HGET', c.k[DEVICE], 'clear')
+    local reply, size = { 'seal', c.notes }, 0
+    for id in string.gmatch(list or '', '%S+') do
+        local entry = size < INTAKE_BYTES and call('HGET', c.k[LIVE], id)
+        local queued, json = string.match(entry or '', '^(%d+) (.*)$')
+        if queued then
+            reply[#reply + 1] = id .. ' ' .. queued
+            reply[#reply + 1] = json
+            size = size + #json
+        end
+    end
+    if list and size == 0 then
+        call('HDEL', c.k[DEVICE], 'clear')
+    end
+    return size > 0 and reply or nil
+end
+
+-- args from first: a task's id, and when it was queued; its JSON with all secrets
+-- sealed, or nothing where there is none
+function several.sealed(c, args, first)
+    local list = (call('HGET', c.k[DEVICE], 'clear') or '') .. ' '
+    for i = first, #args - 1, 2 do
+        local id, queued = string.match(args[i], '^(%S+) ?(%d*)$')
+        local was = id and call('HGET', c.k[LIVE], id)
+        local time = string.match(was or '', '^%d+')
+        if time and args[i + 1] ~= '' and (queued == '' or queued == time) then
+            call('HSET', c.k[LIVE], id, time .. ' ' .. args[i + 1])
+        end
+        local at, to = string.find(list, ' ' .. (id or '') .. ' ', 1, true)
+        if at then
+            list = string.sub(list, 1, at) .. string.sub(list, to + 1)
+        end
+    end
+    c.last = nil
+    list = string.match(list, '^(.-)%s*$')
+    if list == '' then
+        call('HDEL', c.k[DEVICE], 'clear')
+    else
+        call('HSET', c.k[DEVICE], 'clear', list)
+    end
+end
+
 local next_task
 
 -- the next task of the queue, or the end of the session
@@ -330,6 +376,10 @@ function next_task(c, s)
         if id or not more then
             break
         end
+    end
+    local seal = several.to_seal(c)
+    if seal then
+        return seal
     end
     if not id then
         return close(c, s)

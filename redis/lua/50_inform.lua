@@ -451,6 +451,16 @@ local FORCED = { RootDataModelVersion = true, DeviceSummary = true,
   were not known, and those that need not be in it; but if it is told again, the
   former only.  All when there is none of these.  nil: nothing is new.
 ]]
+-- what may be read of a value by those who read events
+function several.told_value(name, value)
+    local text = string.sub(value, 2)
+    local leaf = string.match(name, '[^.]*$')
+    return text ~= '' and not string.find(text, '^s1%.%x+%.%x+$')
+           and (several.is_sensitive(leaf .. '"')
+                or string.find(text, '://[^/]*@'))
+           and '"(hidden)"' or quote(text)
+end
+
 local function new_values(c, f, again)
     local args, first = several.parameters_of(f)
     local news, all = { size = 0 }, { size = 0 }
@@ -467,7 +477,7 @@ local function new_values(c, f, again)
     local _, values = stored(c.k[PARAMS], names)
     for i, name in ipairs(names) do
         local now = args[first + 2 * i - 1]
-        local pair = quote(name) .. ':' .. quote(string.sub(now, 2))
+        local pair = quote(name) .. ':' .. several.told_value(name, now)
         add(all, pair)
         if values[i] ~= now or not again
            and not FORCED[string.match(name, '^[^.]*%.(.*)$') or '']
@@ -604,7 +614,8 @@ function inform(c, args)
     local f = inform_facts(c, args)
     local carries = rest > 0 and call('EXISTS', k[TASKS], k[LIVE]) > 0
     f.known, f.free = known, not carries
-    local awake = false
+    local counts, awake = several.counts_of(args[8]), false
+    c.seals = counts[4] == 's'
     if carries then
         check_keys(c)
         tell_all(f, args)
@@ -620,7 +631,6 @@ function inform(c, args)
         c.generation = '0'
     end
 
-    local counts = several.counts_of(args[8])
     local light, d = not awake and is_light(c, f), nil
     if light then
         c.q = call('HGET', c.k[DEVICE], 'quirks') or ''

@@ -549,14 +549,18 @@ end
 
 -- The caller could not send it, or not at once, or found it done: args from 9:
 -- task's id, 'rejected' with field and reason, 'split' with places, 'done'
--- with a response, or 'unsent' with a reason; 'last' when no call may follow;
--- the RPC's ID
+-- with a response, 'unsent' with a reason, or 'sealed'; 'last' when no call may
+-- follow; the RPC's ID; sealed: id, JSON, ...
 local function on_verdict(c, s, args)
     check_keys(c)
     local run = load_running(c)
     s.last = args[13] == 'last'
     if run and (run.id ~= args[9] or args[14] and args[14] ~= run.rpc) then
         return same_rpc(c, s)       -- another worker had this POST, too
+    end
+    if args[10] == 'sealed' then
+        several.sealed(c, args, 15)
+        return run and same_rpc(c, s) or next_task(c, s)
     end
     if args[10] == 'unsent' then
         return several.on_unsent(c, s, run, args[11])
@@ -635,7 +639,7 @@ local function step(c, args)
     end
     local counts = several.counts_of(args[8])
     local bytes = counts[2]
-    s.outstanding, s.most = args[7], counts[1]
+    s.outstanding, s.most, c.seals = args[7], counts[1], counts[4] == 's'
     s.idle = s.to ~= args[6] and tonumber(s.to) > tonumber(args[6]) and s.to
              or args[6]
     c.q = s.q
