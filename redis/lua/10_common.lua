@@ -340,22 +340,26 @@ local function check_kinds(c, kinds)
 end
 
 -- A number that is none any more, after an error: which one a hand has spoilt.
+-- Redis counts with whole ones of 64 bits only.
 local function check_numbers(c)
-    local numbers = { 'first', 'seen', 'gen', 'order', 'bytes', 'packed',
-                      'moved' }
-    local function check(key, field)
+    local whole = { 'gen', 'order', 'bytes', 'packed', 'reads', 'moved',
+                    'indexed' }
+    local function check(key, field, is)
         local value = call('HGET', key, field)
-        if value and not tonumber(value) then
+        if value and not (#value <= 18 and string.find(value, is)) then
             error({ err = 'ERR ' .. key .. ': field ' .. field
                           .. ' is no number: delete it' })
         end
     end
-    for _, field in ipairs(numbers) do
-        check(c.k[DEVICE], field)
+    for _, field in ipairs(whole) do
+        check(c.k[DEVICE], field, '^%-?%d+$')
+    end
+    for _, field in ipairs({ 'first', 'seen', 'bootstrap' }) do
+        check(c.k[DEVICE], field, '^%d+%.?%d*$')
     end
     for _, field in ipairs(call('HKEYS', c.k[LIVE])) do
         if string.find(field, '^=[avs] ') then
-            check(c.k[LIVE], field)
+            check(c.k[LIVE], field, '^%d+$')
         end
     end
 end

@@ -31,11 +31,19 @@ local RUN = { 'id', 'method', 'rpc', 'attempts', 'sent', 'phase', 'instance',
               'key', 'before', 'gen', 'score', 'came', 'full', 'broke',
               'early', 'parts', 'strayed', 'takes', 'made' }
 
+-- a whole number that Lua and Redis have exactly
+function several.is_whole(text)
+    return text and #text <= 16 and string.find(text, '^%-?%d+$') ~= nil
+end
+
 function several.is_running(run)
-    return METHODS[run.method] ~= nil and tonumber(run.attempts) ~= nil
-           and tonumber(run.sent) ~= nil and tonumber(run.score) ~= nil
+    local m = METHODS[run.method]
+    return m ~= nil and several.is_whole(run.attempts)
+           and several.is_whole(run.sent) and several.is_whole(run.score)
            and run.rpc and run.phase and run.instance and run.key and run.before
-           and string.find(run.gen or '-', '^%d*$') ~= nil
+           and (several.is_whole(run.gen)
+                or run.gen == '' and not m.reads and m.lost ~= 'verify')
+           and several.is_whole(run.came or '0')
 end
 
 -- The RPC outstanding; a damaged entry ends here, before anything relies on it.

@@ -109,8 +109,13 @@ end
 -- FCALL_RO cwmp_user_1 1 cwmp:user:{NAME}: what proves the user, or nothing; never
 -- more than a caller has room for
 function house.user(keys)
-    local got = call('HMGET', keys[1], 'md5', 'sha256', 'basic', 'device',
-                     'first', 'next_md5', 'next_sha256', 'next_basic', 'next')
+    local got = redis.pcall('HMGET', keys[1], 'md5', 'sha256', 'basic',
+                            'device', 'first', 'next_md5', 'next_sha256',
+                            'next_basic', 'next')
+    if got.err then
+        return redis.error_reply('ERR ' .. keys[1] .. ' is not a hash: rename '
+                                 .. 'or delete it')
+    end
     if not (got[1] or got[2] or got[3] or got[9]) then
         return {}
     end
