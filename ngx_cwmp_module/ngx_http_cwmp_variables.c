@@ -95,8 +95,10 @@ ngx_http_cwmp_var_session(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *value)
 static void
 ngx_http_cwmp_var_method(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *value)
 {
-    value->data = ctx->facts->method.data;
-    value->len = ctx->facts->method.len;
+    if (ctx->facts) {                   /* it may be refused before */
+        value->data = ctx->facts->method.data;
+        value->len = ctx->facts->method.len;
+    }
 }
 
 
