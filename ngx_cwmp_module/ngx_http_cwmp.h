@@ -429,6 +429,8 @@ ngx_int_t ngx_http_cwmp_add_variables(ngx_conf_t *cf);
 /* ngx_cwmp_deadlines.c: works off what is due in Redis */
 ngx_int_t ngx_cwmp_deadlines_start(ngx_cycle_t *cycle,
     ngx_http_cwmp_redis_t *redis);
+void ngx_cwmp_make_plain(u_char *p, u_char *last);
+char *ngx_cwmp_plain_error(redisReply *reply);
 void ngx_cwmp_log_notes(ngx_log_t *log, redisReply *notes);
 
 #endif

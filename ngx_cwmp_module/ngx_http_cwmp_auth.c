@@ -451,7 +451,7 @@ ngx_http_cwmp_auth_asked(void *data, redisReply *reply, const char *error)
     if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
         ngx_log_error(NGX_LOG_ERR, c->log, 0,
                       "the CPE cannot be authenticated: %s",
-                      reply ? reply->str : error);
+                      reply ? ngx_cwmp_plain_error(reply) : error);
     } else {
         a->rc = ngx_http_cwmp_auth_take(a, reply);
     }

@@ -248,7 +248,9 @@ ngx_http_cwmp_take(ngx_http_cwmp_ctx_t *ctx)
 static ngx_int_t
 ngx_http_cwmp_headers(ngx_http_cwmp_ctx_t *ctx)
 {
+    u_char               buf[NGX_HTTP_CWMP_SHOWN];
     ngx_log_t           *log;
+    ngx_str_t            header;
     const cwmp_facts_t  *facts;
 
     facts = ctx->facts;
@@ -263,8 +265,10 @@ ngx_http_cwmp_headers(ngx_http_cwmp_ctx_t *ctx)
         return NGX_OK;
     }
 
+    ngx_http_cwmp_shown(&header, buf, (ngx_str_t *) &facts->not_understood);
+
     ngx_log_error(NGX_LOG_NOTICE, log, 0, "header \"%V\" must be understood "
-                  "and is not: %s", (ngx_str_t *) &facts->not_understood,
+                  "and is not: %s", &header,
                   facts->kind == CWMP_REQUEST ? "refused" : "ignored");
 
     if (facts->kind != CWMP_REQUEST) {

@@ -134,20 +134,20 @@ ngx_http_cwmp_refused_many(ngx_http_cwmp_main_conf_t *cmcf)
 }
 
 
-/* somebody's bytes, for a log: as many as fit, none that a terminal obeys */
+/* somebody's bytes, for a log: as many as fit, none that a terminal obeys, and
+   no markup, for those who look at logs in a browser */
 
 void
 ngx_http_cwmp_shown(ngx_str_t *shown, u_char *buf, const ngx_str_t *value)
 {
-    size_t  i;
-
     shown->data = buf;
     shown->len = ngx_min(value->len, NGX_HTTP_CWMP_SHOWN);
 
-    for (i = 0; i < shown->len; i++) {
-        buf[i] = (value->data[i] >= ' ' && value->data[i] <= '~')
-                 ? value->data[i] : '?';
+    if (shown->len) {
+        ngx_memcpy(buf, value->data, shown->len);
     }
+
+    ngx_cwmp_make_plain(buf, buf + shown->len);
 }
 
 
@@ -166,6 +166,6 @@ ngx_http_cwmp_refused_told(void *data, redisReply *reply, const char *error)
     {
         ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                       "an event \"auth failure\" is lost, Redis answered: %s",
-                      reply->str);
+                      ngx_cwmp_plain_error(reply));
     }
 }

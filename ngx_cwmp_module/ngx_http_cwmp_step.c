@@ -367,7 +367,8 @@ ngx_http_cwmp_check(ngx_http_cwmp_ctx_t *ctx, redisReply *reply,
 
     } else if (reply->type == REDIS_REPLY_ERROR) {
         ngx_log_error(NGX_LOG_ERR, log, 0,
-                      "session cannot go on, Redis answered: %s", reply->str);
+                      "session cannot go on, Redis answered: %s",
+                      ngx_cwmp_plain_error(reply));
 
     } else {
         ngx_log_error(NGX_LOG_ERR, log, 0,

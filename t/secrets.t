@@ -29,7 +29,8 @@ key_file("$dir/key");
 key_file("$dir/other");
 
 my $t = CWMP::Test->new(nodes => 2, level => 'info',
-                        http => "cwmp_secret_key $dir/key;");
+                        http => "cwmp_secret_key $dir/key;",
+                        server => 'location = /auth { cwmp_auth digest cwmp; cwmp_acs; }');
 my $bare = CWMP::Test->new(level => 'info');
 my $n = 0;
 
@@ -188,6 +189,21 @@ subtest 'in the queue, too' => sub {
     nowhere($t, 'seven tasks that wait');
     is $d->redis->cmd('HEXISTS', $d->key, 'clear'), 0, 'nothing is left to do';
     $d->redis->cmd('DEL', $d->key('live'), $d->key('queue'));
+};
+
+subtest 'of a device that has proven itself' => sub {
+    my $d = device($t);
+    my $auth = CWMP::Auth->new(user => $d->id, password => 'pw');
+    $auth->store($t->redis);
+    my $post = sub { $d->post($_[0], url => $t->url(0, '/auth'),
+                              headers => [$_[1] || $auth->header]) };
+    $d->give({ %{ $SETS[0][0] }, id => 'p' }, { %{ $SETS[3][0] }, id => 'q' });
+    $post->($d->inform_text, $auth->answer($d->post($d->inform_text,
+                                                    url => $t->url(0, '/auth'))));
+    my $r = $post->('');
+    like $r->body, $SETS[0][1], 'what it is sent';
+    nowhere($t, 'its tasks');
+    like $post->(spv_response($r->id, 0))->body, $SETS[3][1], '... and then';
 };
 
 subtest 'many tasks at once' => sub {
