@@ -5,6 +5,7 @@
  */
 
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,14 @@
 #define CWMP_SEAL_DEPTH  16         /* of JSON that is opened */
 #define CWMP_SEAL_PATHS  2          /* lines before a value: path, type */
 
+
+/* of the arena, to be freed after a line */
+typedef struct cwmp_seal_block_s  cwmp_seal_block_t;
+
+struct cwmp_seal_block_s {
+    cwmp_seal_block_t  *next;
+    max_align_t         data[];
+};
 
 typedef struct {
     cwmp_arena_t     arena;
@@ -52,9 +61,32 @@ static const struct option  options[] = {
 static void *
 from_heap(void *owner, size_t size)
 {
-    (void) owner;
+    cwmp_seal_block_t  **first = owner, *b;
 
-    return malloc(size ? size : 1);     /* the process is short */
+    b = malloc(sizeof(cwmp_seal_block_t) + size);
+
+    if (b == NULL) {
+        perror("cwmp-seal");
+        exit(1);
+    }
+
+    b->next = *first;
+    *first = b;
+
+    return b->data;
+}
+
+
+static void
+free_all(cwmp_seal_t *s)
+{
+    cwmp_seal_block_t  **first = s->arena.owner, *b;
+
+    while (*first) {
+        b = *first;
+        *first = b->next;
+        free(b);
+    }
 }
 
 
@@ -126,6 +158,7 @@ seal(cwmp_seal_t *s)
     if (cwmp_task_seal(&s->secret, &s->arena, &s->id, &json, &sealed)
         != CWMP_OK)
     {
+        free(text);
         return fail("", "standard input is no task: no JSON object");
     }
 
@@ -135,6 +168,8 @@ seal(cwmp_seal_t *s)
     if (sealed.len) {
         putchar('\n');
     }
+
+    free(text);
 
     return 0;
 }
@@ -160,7 +195,7 @@ opened(cwmp_seal_t *s, const char *path, const char *text)
         return NULL;
     }
 
-    p = malloc(value.len + 1);
+    p = cwmp_alloc(&s->arena, value.len + 1);
     memcpy(p, value.data, value.len);
     p[value.len] = '\0';
 
@@ -324,7 +359,13 @@ open_all(cwmp_seal_t *s)
         free(s->paths[1]);
         s->paths[1] = s->paths[0];
         s->paths[0] = strdup(line);
+
+        free_all(s);
     }
+
+    free(s->paths[0]);
+    free(s->paths[1]);
+    free(line);
 
     return s->bad;
 }
@@ -337,8 +378,11 @@ main(int argc, char **argv)
     char         *key = NULL;
     cwmp_seal_t   s;
 
+    cwmp_seal_block_t  *blocks = NULL;
+
     memset(&s, 0, sizeof(s));
     s.arena.alloc = from_heap;
+    s.arena.owner = &blocks;
 
     while ((c = getopt_long(argc, argv, "k:oh", options, NULL)) != -1) {
 
@@ -369,6 +413,7 @@ main(int argc, char **argv)
 
     s.id = str(argv[optind]);
     rc = opens ? open_all(&s) : seal(&s);
+    free_all(&s);
 
     if (fflush(stdout) != 0 || ferror(stdout)) {
         perror("cwmp-seal");
