@@ -288,8 +288,7 @@ local function mend_orphan(c, w)
             c.k[DEVICE] .. ':moving') > 0
     then
         found(c, w, 'has tasks, and no record', function()
-            -- a number of a task that none has reached
-            call('HSET', c.k[DEVICE], 'order', math.floor(c.now / 1000))
+            call('HSET', c.k[DEVICE], 'order', '0')
         end)
         return
     end
