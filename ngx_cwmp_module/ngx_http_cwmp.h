@@ -245,6 +245,8 @@ struct ngx_http_cwmp_ctx_s {
     unsigned                    done:1;     /* it was answered */
     unsigned                    deferred:1; /* no RPC may follow */
     unsigned                    proven:1;   /* its user, by this POST */
+    unsigned                    foreign:1;  /* its session is of a device that
+                                               "cwmp_identity" does not mean */
 };
 
 

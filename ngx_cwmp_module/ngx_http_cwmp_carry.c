@@ -16,16 +16,55 @@ typedef struct {
 } ngx_http_cwmp_bound_t;
 
 
+static ngx_int_t ngx_http_cwmp_session(ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_cookies(ngx_http_cwmp_ctx_t *ctx);
 static ngx_http_cwmp_bound_t *ngx_http_cwmp_bound(ngx_connection_t *c);
 static void ngx_http_cwmp_bound_cleanup(void *data);
 static ngx_int_t ngx_http_cwmp_bind(ngx_http_cwmp_ctx_t *ctx);
 
 
-/* who the POST claims to be from: NGX_OK, NGX_DECLINED or NGX_ERROR */
+/*
+ * Who the POST claims to be from: NGX_OK, NGX_DECLINED or NGX_ERROR.  A token
+ * of a device that "cwmp_identity" does not mean is none; whether that matters
+ * is known with the body: a CPE may have kept a cookie from before.
+ */
 
 ngx_int_t
 ngx_http_cwmp_carried(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_int_t   rc;
+    ngx_str_t   value;
+    cwmp_str_t  name;
+
+    rc = ngx_http_cwmp_session(ctx);
+
+    if (rc != NGX_OK || ctx->conf->identity == NULL) {
+        return rc;
+    }
+
+    if (ngx_http_complex_value(ctx->request, ctx->conf->identity, &value)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    name.data = value.data;
+    name.len = value.len;
+
+    if (cwmp_identity_means(&name, &ctx->id)) {
+        return NGX_OK;
+    }
+
+    ctx->id.len = 0;
+    ctx->token.len = 0;
+    ctx->foreign = 1;
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_session(ngx_http_cwmp_ctx_t *ctx)
 {
     ngx_http_cwmp_bound_t  *bound;
 

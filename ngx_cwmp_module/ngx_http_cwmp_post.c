@@ -430,6 +430,14 @@ ngx_http_cwmp_inform(ngx_http_cwmp_ctx_t *ctx)
 void
 ngx_http_cwmp_no_session(ngx_http_cwmp_ctx_t *ctx)
 {
+    if (ctx->foreign) {
+        ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
+                      "goes on with the session of a device that "
+                      "\"cwmp_identity\" does not mean");
+        ngx_http_cwmp_reply_denied(ctx);
+        return;
+    }
+
     if (ctx->facts->kind == CWMP_EMPTY && ctx->facts->method.len == 0) {
         ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
                       "empty POST without a session: nothing to do");

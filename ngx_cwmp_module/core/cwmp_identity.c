@@ -148,6 +148,9 @@ cwmp_identity_means(const cwmp_str_t *name, const cwmp_str_t *id)
 
         if (c == '%') {
             hex = 2;
+
+        } else if (c == '-') {          /* the end of a short OUI, too */
+            hex = 0;
         }
     }
 

@@ -174,7 +174,8 @@ is_device(const cwmp_str_t *name, int many)
             id[i] -= 'a' - 'A';
         }
 
-        digits = (id[i] == '%') ? 2 : digits - (digits != 0);
+        digits = (id[i] == '%') ? 2
+                 : (id[i] == '-') ? 0 : digits - (digits != 0);
     }
 
     if (many == 2) {

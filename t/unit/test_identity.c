@@ -222,7 +222,26 @@ test_means(void)
         { "00D09E-Bax-*", "00D09E-Box-1", 0 },
         { "00D09E*", "00D09E-Box-1", 0 },
         { "*", "00D09E-Box-1", 0 },
-        { "", "00D09E-Box-1", 0 }
+        { "", "00D09E-Box-1", 0 },
+        { "abc-bo-x1", "ABC-bo-x1", 1 },
+        { "abc-bo-*", "ABC-bo-x1", 1 },
+        { "00D09E-Set-Top-1", "00D09E-Set%2DTop-1", 0 },
+        { "00D09E-Box-%31", "00D09E-Box-1", 0 },
+        { "00D09E-Set%252DTop-1", "00D09E-Set%2DTop-1", 0 },
+        { "00D09E-Box-1%00", "00D09E-Box-1", 0 },
+        { "CN=00D09E-Box-1", "00D09E-Box-1", 0 },
+        { "00D09E-Box-1,O=x", "00D09E-Box-1", 0 },
+        { " 00D09E-Box-1", "00D09E-Box-1", 0 },
+        { "00D09E-Box-1 ", "00D09E-Box-1", 0 },
+        { "00D09E-*x", "00D09E-Box-1", 0 },
+        { "00D09E-**", "00D09E-Box-1", 0 },
+        { "00D09E-Box-*", "00D09E-Boxer-1", 0 },
+        { "00D09E-Box-*", "00D09E-Box%2D1", 0 },
+        { "00D09E-Box-*", "00D09F-Box-1", 0 },
+        { "00D09E-%2A", "00D09E-%2A", 1 },
+        { "00D09E-%2A", "00D09E-Box-1", 0 },
+        { "*-Box-1", "00D09E-Box-1", 0 },
+        { "00D09E-Box-1*", "00D09E-Box-", 0 }
     };
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

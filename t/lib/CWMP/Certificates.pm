@@ -12,8 +12,8 @@ package CWMP::Certificates;
 # NAME.pem and NAME.key; of the CA NAME.pem is what its clients trust.
 #
 #   tls($port, '-tls1_2', ...)  what openssl s_client says of a connection
-#   shipped($file, [qr/.../ => '...'], ...)  a file of docs/examples, changed
-#     so; each must be in there
+#   shipped($file, [qr/.../ => '...' or sub {}], ...)  a file of docs/examples,
+#     changed so; each must be in there
 
 use strict;
 use warnings;
@@ -153,7 +153,8 @@ sub shipped {
 
     for (@changes) {
         my ($from, $to) = @$_;
-        $text =~ s/$from/$to/g or die "$file has no $from\n";
+        $text =~ s/$from/ref $to ? $to->() : $to/ge
+            or die "$file has no $from\n";
     }
     return $text;
 }
