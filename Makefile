@@ -16,8 +16,8 @@
 #             8; needs root; MATRIX='trixie-valkey8': some of these
 #   fuzz      each of t/fuzz/ for TIME seconds (60), TARGET=repair: that one
 #   mutate    whether the tests notice small changes; M=name: that one
-#   install   the module into MODULESDIR, what is for Redis into DATADIR, its
-#             tools into BINDIR
+#   install   the module into MODULESDIR, what is for Redis and the examples
+#             into DATADIR, tools into BINDIR
 #   clean     remove build/
 #
 #   NGINX_SRC=DIR   any nginx source tree instead: builds that nginx as well
@@ -353,7 +353,9 @@ install: build
 	chmod 644 $(DESTDIR)$(DATADIR)/cwmp.lua
 	install $(TOOLS) $(DESTDIR)$(DATADIR)
 	ln -sfr $(TOOLS:redis/%=$(DESTDIR)$(DATADIR)/%) $(DESTDIR)$(BINDIR)
-	install $(OUT)/cwmp-user $(OUT)/cwmp-seal $(DESTDIR)$(BINDIR)
+	install $(OUT)/cwmp-user $(OUT)/cwmp-seal docs/examples/cwmp-* $(DESTDIR)$(BINDIR)
+	install -d $(DESTDIR)$(DATADIR)/examples
+	install -m 644 docs/examples/*.conf $(DESTDIR)$(DATADIR)/examples
 
 clean:
 	rm -rf build

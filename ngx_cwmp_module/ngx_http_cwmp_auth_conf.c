@@ -77,6 +77,20 @@ ngx_http_cwmp_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* who reads the key can make nonces, and open what is sealed */
+
+static void
+ngx_http_cwmp_secret_seen(ngx_conf_t *cf, ngx_fd_t fd, ngx_str_t *name)
+{
+    ngx_file_info_t  fi;
+
+    if (ngx_fd_info(fd, &fi) != NGX_FILE_ERROR && (fi.st_mode & S_IRWXO)) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "\"%V\" is there for all users "
+                           "of this host: chmod 600", name);
+    }
+}
+
+
 /* cwmp_secret_key FILE; read once, by the master */
 
 char *
@@ -121,6 +135,7 @@ ngx_http_cwmp_secret_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         rc = cwmp_secret_read(cmcf->secret, text, n);
 
         if (rc == CWMP_OK) {
+            ngx_http_cwmp_secret_seen(cf, fd, &value[1]);
             (void) ngx_close_file(fd);
             ngx_explicit_memzero(text, sizeof(text));
             return NGX_CONF_OK;

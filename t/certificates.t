@@ -13,7 +13,7 @@ use File::Temp qw(tempdir);
 use Test::More;
 
 use CWMP::Auth qw(key_file);
-use CWMP::Certificates qw(shipped);
+use CWMP::Certificates qw(shipped tls);
 use CWMP::Daemon qw(free_port);
 use CWMP::Raw ':build';
 use CWMP::Test;
@@ -317,12 +317,22 @@ subtest 'what cannot be meant' => sub {
 };
 
 
-# what was revoked after nginx began
+# what was revoked after nginx began; "resumes" is what it gets with a ticket
+sub resumes {
+    my ($certificate, $how) = @_;
+    my $said = tls($port{7551}[0], '-tls1_2', "-cert $dir/$certificate.pem",
+                   "-key $dir/$certificate.key", "$how $dir/session");
+    return join ' ', ($said =~ /^(New|Reused), /m)[0], $said =~ m{^HTTP/1\.1 (\d+)}m;
+}
+
 subtest 'revoked later' => sub {
     my $late = certificate('/O=Vendor/CN=00D09E-Box-Late');
     is curl(7551, 0, $late, { serial => 'Late' }), 200, 'it is good';
+    is resumes($late, '-sess_out'), 'New 404', 'it is given a ticket';
+    is resumes($late, '-sess_in'), 'Reused 404', 'with which it resumes';
     $vendor->revoke($late)->crl;
     $t->reload(0);
+    is resumes($late, '-sess_in'), 'New 400', 'it does not resume any more';
     is curl(7551, 0, $late, { serial => 'Late' }), 400, 'and is not any more';
     is curl(7551, 0, $one, { serial => 'C1' }), 200, 'the others are';
 
@@ -335,6 +345,25 @@ subtest 'revoked later' => sub {
     is curl(7551, 1, $late, { serial => 'Late' }), 400, 'OCSP: revoked';
     $responder->end_with(2, 'TERM');
     is curl(7551, 1, $two, { serial => 'C2' }), 400, 'OCSP: the CA is away';
+};
+
+
+# why the example has no keys of tickets, and what to do where there are some
+subtest 'revoked, with keys of tickets' => sub {
+    my $late = certificate('/O=Vendor/CN=00D09E-Box-Later');
+    my $keys = sub { system("openssl rand 80 > $dir/ticket") };
+    $keys->();
+    $t->node(0)->{conf} = conf(0, [qr/(ssl_verify_depth 2;)/,
+                                   "ssl_session_ticket_key $dir/ticket;"]);
+    $t->reload(0);
+    is resumes($late, '-sess_out'), 'New 404', 'it is given a ticket';
+    $vendor->revoke($late)->crl;
+    $t->reload(0);
+    is curl(7551, 0, $late, { serial => 'Later' }), 400, 'it is revoked';
+    is resumes($late, '-sess_in'), 'Reused 404', 'and resumes all the same';
+    $keys->();
+    $t->reload(0);
+    is resumes($late, '-sess_in'), 'New 400', '... until the keys are others';
 };
 
 $t->expect_log(qr/the user name or the password is wrong/);

@@ -25,7 +25,14 @@ my $dir = tempdir(CLEANUP => 1);
 my $key = key_file("$dir/key");
 my $t = CWMP::Test->new(nodes => 2, http => "cwmp_secret_key $dir/key;",
     server => qq{cwmp_auth digest $REALM;
-        location = /basic { cwmp_auth basic $REALM behind_tls; cwmp_acs; }});
+        location = /basic { cwmp_auth basic $REALM behind_tls; cwmp_acs; }
+        location = /own {
+            auth_basic ACS;
+            auth_basic_user_file $dir/own;
+            cwmp_acs;
+            cwmp_auth off;
+            cwmp_identity \$remote_user;
+        }});
 my $redis = $t->redis;
 my $socket = $t->redis_server->socket;
 my $n = 0;
@@ -67,8 +74,8 @@ sub name { return '00D09E-Box-C' . ++$n }
 
 # an Inform of this serial number, by curl: the code it gets
 sub curl {
-    my ($how, $user, $password, $serial, $node) = @_;
-    my $path = $how eq '--basic' ? 'basic' : 'cwmp';
+    my ($how, $user, $password, $serial, $node, $path) = @_;
+    $path //= $how eq '--basic' ? 'basic' : 'cwmp';
     my $url = $t->url($node // 0) =~ s/cwmp$/$path/r;
     my $inform = put('inform', inform(serial => $serial));
     my $conf = put('curl', qq{user = "$user:$password"\n});
@@ -229,6 +236,17 @@ subtest 'files from elsewhere' => sub {
 };
 
 
+subtest 'nginx\'s own auth_basic, and cwmp_identity $remote_user' => sub {
+    put('own', "00D09E-Box-Own:{PLAIN}pw\n");
+    chmod 0644, "$dir/own";
+    my @own = ('--basic', '00D09E-Box-Own');
+    is curl(@own, 'pw', 'Own', 0, 'own'), 200, 'its device';
+    is curl(@own, 'pw', 'Other', 1, 'own'), 403, 'another one';
+    is curl(@own, 'px', 'Own', 1, 'own'), 401, 'a wrong password';
+    $t->expect_log(qr/"cwmp_identity" is "00D09E-Box-Own": it informs as/, 1);
+};
+
+
 subtest 'the command line' => sub {
     put('short', "abc\n");
     my %wrong = (
@@ -252,6 +270,44 @@ subtest 'the command line' => sub {
     my $users = put('users', "00D09E-Box-1 Secret\n" x 100);
     like `'$TOOL' < $users 2>&1 > /dev/full`, qr/cannot write: not all/,
         'a disk that is full';
+};
+
+
+subtest 'what nginx -t says' => sub {
+    my $c = CWMP::Test->new(start => 0, redis => 0, cwmp_redis => '127.0.0.1:1');
+    my $with = "cwmp_secret_key $dir/key;";
+    my $five = put('five', join '', map { sprintf "%064x\n", $_ } 1 .. 5);
+    put('empty', "# none\n");
+    put('twice', slurp("$dir/key") x 2);
+    my @said = (
+        ['', 'cwmp_auth on;'] => qr/use off, basic or digest/,
+        ['', 'cwmp_auth digest;'] => qr/openssl rand -hex 32 > FILE.*say cwmp_secret_key FILE; in http/,
+        [$with, 'cwmp_auth digest acs x;'] => qr/use \[REALM\] \[behind_tls\] \[without_qop\]/,
+        [$with, 'cwmp_auth basic acs without_qop;'] => qr/invalid parameter "without_qop"/,
+        [$with, q{cwmp_auth digest 'a"b';}] => qr/printable ASCII/,
+        [$with, 'cwmp_auth basic;'] => qr/in clear through "listen \S+" in \S+:\d+: use "ssl"/,
+        [$with, 'cwmp_auth digest; cwmp_auth off;'] => qr/is duplicate/,
+        ["$with $with", ''] => qr/is duplicate/,
+        ["cwmp_secret_key $dir/none;", ''] => qr/none" cannot be read: make it with/,
+        ["cwmp_secret_key $dir/short;", ''] => qr/short", line 1: is no key of 64 hex/,
+        ["cwmp_secret_key $dir/empty;", ''] => qr/empty", line 1: has no key/,
+        ["cwmp_secret_key $dir/twice;", ''] => qr/line 2: is a key that was there/,
+        ["cwmp_secret_key $five;", ''] => qr/line 5: is one key more than the four/,
+    );
+    while (my ($words, $why) = splice @said, 0, 2) {
+        @{ $c->node }{qw(http acs)} = @$words;
+        my ($good, $said) = $c->check_conf;
+        ok !$good, "$words->[1]$words->[0]" =~ s{\S+/}{}gr;
+        like $said, $why, '... is told why';
+    }
+    @{ $c->node }{qw(http acs)} = ($with, 'cwmp_auth off;');
+    chmod 0644, "$dir/key";
+    like +($c->check_conf)[1], qr/\[warn\].*key" is there for all users/,
+        'a key for all';
+    chmod 0600, "$dir/key";
+    unlike +($c->check_conf)[1], qr/warn/, 'and for one';
+    $c->expect_log(qr/\[emerg\]/);
+    $c->finish;
 };
 
 
@@ -292,5 +348,5 @@ subtest 'a Cluster' => sub {
 };
 
 $t->expect_log(qr/the user name or the password is wrong/);
-$t->expect_log(qr/informs as another device/, 2);
+$t->expect_log(qr/user "\S+" informs as another device/, 2);
 done_testing;
