@@ -197,6 +197,8 @@ struct ngx_http_cwmp_ctx_s {
 
     cwmp_str_t                  id;         /* of the device, when known */
     cwmp_str_t                  token;      /* of the session, when claimed */
+    cwmp_str_t                  foreign;    /* an id that is claimed, and that
+                                               "cwmp_identity" does not mean */
     cwmp_str_t                  keys[CWMP_KEYS];
 
     /* parameters that were not handed to Redis yet: path, letter and value */
@@ -245,8 +247,6 @@ struct ngx_http_cwmp_ctx_s {
     unsigned                    done:1;     /* it was answered */
     unsigned                    deferred:1; /* no RPC may follow */
     unsigned                    proven:1;   /* its user, by this POST */
-    unsigned                    foreign:1;  /* its session is of a device that
-                                               "cwmp_identity" does not mean */
 };
 
 

@@ -55,9 +55,9 @@ ngx_http_cwmp_carried(ngx_http_cwmp_ctx_t *ctx)
         return NGX_OK;
     }
 
+    ctx->foreign = ctx->id;
     ctx->id.len = 0;
     ctx->token.len = 0;
-    ctx->foreign = 1;
 
     return NGX_DECLINED;
 }

@@ -430,10 +430,10 @@ ngx_http_cwmp_inform(ngx_http_cwmp_ctx_t *ctx)
 void
 ngx_http_cwmp_no_session(ngx_http_cwmp_ctx_t *ctx)
 {
-    if (ctx->foreign) {
+    if (ctx->foreign.len) {
         ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
-                      "goes on with the session of a device that "
-                      "\"cwmp_identity\" does not mean");
+                      "goes on with a session of %V, which \"cwmp_identity\" "
+                      "does not mean", (ngx_str_t *) &ctx->foreign);
         ngx_http_cwmp_reply_denied(ctx);
         return;
     }

@@ -128,6 +128,7 @@ sub fingerprint {
 my $one = certificate('/O=Vendor/CN=00D09E-Box-C1');
 my $two = certificate('/O=Vendor/CN=00D09E-Box-C2');
 my $gone = certificate('/O=Vendor/CN=00D09E-Box-Gone');
+my $old = certificate('/O=Vendor/CN=00D09E-Box-Old', days => -1);
 my $box = certificate('/O=Vendor/CN=Box');
 my $cube = certificate('/O=Vendor/CN=Cube');
 my $forged = certificate('/O=Vendor/CN=00D09E-Box-C1', ca => $other);
@@ -150,6 +151,18 @@ sub password {
 }
 
 
+# B, by its password, goes on with the session of A
+sub another_session {
+    my ($server, $certificate) = @_;
+    my ($c1, $c3) = map { password($_) } qw(C1 C3);
+    is curl($server, 0, $certificate, { serial => 'C1' }, $c1, "-c $dir/jar"), 200,
+        'A informs';
+    is curl($server, 1, $certificate, '', $c3, "-b $dir/jar"), 403,
+        'SES-21 B does not go on with it';
+    is curl($server, 1, $certificate, '', $c1, "-b $dir/jar"), 204, 'but A does';
+}
+
+
 subtest 'AUTH-11 a certificate for each device' => sub {
     is session(7551, $one, 'C1'), '200 204 200 204',
         'AUTH-11 its device has its session, over two nodes';
@@ -162,6 +175,8 @@ subtest 'AUTH-11 a certificate for each device' => sub {
             'AUTH-11 nor is one of another CA';
         is curl(7551, $node, $gone, { serial => 'Gone' }), 400,
             'AUTH-11 nor one that was revoked';
+        is curl(7551, $node, $old, { serial => 'Old' }), 400,
+            'AUTH-11 nor one that has expired';
         is curl(7551, $node, $box, { serial => 'C1' }), 403,
             'AUTH-11 nor one of a model';
     }
@@ -193,7 +208,7 @@ subtest 'SES-21 a session of A with the certificate of B' => sub {
     is $redis->result('00D09E-Box-C1', 'read')->{status}, 'done', '... to the end';
     is curl(7551, 0, $two, { serial => 'C2' }, "-b $dir/jar"), 200,
         'an Inform of B with a cookie of A is B\'s';
-    $t->expect_log(qr/session of a device that "cwmp_identity" does not mean/, 4);
+    $t->expect_log(qr/session of 00D09E-Box-C1, which "cwmp_identity" does not mean/, 4);
 };
 
 
@@ -213,7 +228,8 @@ subtest 'AUTH-11 a certificate for each model' => sub {
         is curl(7552, $node, $box, { serial => 'C2' }, $c1), 403,
             'AUTH-11 nor as another device of the model';
     }
-    $t->expect_log(qr/user "00D09E-Box-C1" informs as another device/, 2);
+    another_session(7552, $box);
+    $t->expect_log(qr/user "00D09E-Box-C1" informs as another device/, 3);
     $t->expect_log(qr/"cwmp_identity" is "00D09E-Cube-\*": it informs/, 2);
 };
 
@@ -224,6 +240,9 @@ subtest 'no certificate' => sub {
     is curl(7553, 1, '', { serial => 'C3' }), 401, 'none';
     is curl(7553, 1, $one, { serial => 'C1' }), 401,
         'a certificate that nobody asked for';
+    is curl(7553, 0, '', { serial => 'C2' }, password('C1')), 403,
+        'the password of A and an Inform of B';
+    another_session(7553, '');
 };
 
 
@@ -235,7 +254,8 @@ subtest 'with and without' => sub {
     for my $node (0, 1) {
         is curl(7554, $node, '', { serial => 'C1' }), 401, "neither, node $node";
         is curl(7554, $node, $box, { serial => 'C1' }), 401, 'a model\'s alone';
-        is curl(7554, $node, $forged, { serial => 'C1' }), 400, 'another CA\'s';
+        is curl(7554, $node, $_, { serial => 'C1' }, $c3), 400, 'another CA\'s, or '
+            . 'one that was revoked, even with a password' for $forged, $gone;
         is curl(7554, $node, $one, { serial => 'C3' }, $c3), 403,
             'a certificate of A and the password of B';
     }
@@ -335,6 +355,12 @@ subtest 'revoked later' => sub {
     is resumes($late, '-sess_in'), 'New 400', 'it does not resume any more';
     is curl(7551, 0, $late, { serial => 'Late' }), 400, 'and is not any more';
     is curl(7551, 0, $one, { serial => 'C1' }), 200, 'the others are';
+    $vendor->crl(1);
+    $t->reload(0);
+    sleep 2;
+    is curl(7551, 0, $one, { serial => 'C1' }), 400, 'a CRL that is too old: none is';
+    $vendor->crl;
+    $t->reload(0);
 
     my $ocsp = free_port();
     $t->node(1)->{conf} = conf(1, [qr/ssl_crl [^;]*;.*/, ''], [qr/# (ssl_ocsp on;)/,

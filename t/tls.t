@@ -89,7 +89,18 @@ subtest 'the tools' => sub {
     like tool("cwmp-tickets --new $dir/tickets0"), qr/^2 .*is there/,
         'a seed is not overwritten';
     like tool("cwmp-tickets $dir"), qr/^2 .*make it with --new/s, 'no seed';
+    make_path("$dir/cut");
+    system("cut -c 1-20 $dir/tickets0/seed > $dir/cut/seed");
+    like tool("cwmp-tickets $dir/cut"), qr/^2 .*seed is none/, 'a seed that was cut';
+    ok !-e "$dir/cut/now", '... no keys that could be guessed';
     day(104);
+
+    unlink "$dir/tickets0/seed";
+    is tool("cwmp-tickets --new $dir/tickets0"), '0 ', 'a new seed';
+    system("cp $dir/tickets0/seed $dir/tickets1");
+    is tool("cwmp-tickets $dir/tickets1"), '0 ', '... copied: other keys at once';
+    is same_keys(), 'same', '... on both';
+    isnt slurp("$dir/tickets0/before"), $keys[1], '... that are none of the old ones';
 
     $ca->revoke('acs-rsa');
     $responder->end_with(2, 'TERM');

@@ -6,7 +6,8 @@ package CWMP::Certificates;
 #   my $ca = CWMP::Certificates->new(dir => $dir, name => 'ca');
 #   $ca->make('acs', alt => 'DNS:acs.example', ocsp => 'http://127.0.0.1:1/');
 #   $ca->make('device', subject => '/CN=00D09E-Box-1', rsa => 1);
-#   $ca->revoke('device'); $ca->crl;            # DIR/ca.crl
+#   $ca->make('expired', days => -1);
+#   $ca->revoke('device'); $ca->crl;            # DIR/ca.crl, for 2 days; crl(9)
 #   $ca->responder($port);                      # an OCSP responder, a Daemon
 #
 # NAME.pem and NAME.key; of the CA NAME.pem is what its clients trust.
@@ -84,8 +85,8 @@ sub make {
     openssl("req -new -newkey $kind -nodes -utf8 -multivalue-rdn",
             "-subj '" . ($opt{subject} // "/CN=$name") . "'",
             "-keyout $base.key -out $base.csr");
-    openssl("x509 -req -in $base.csr -CA $ca.pem -CAkey $ca.key -days 2",
-            "-$self->{hash} -set_serial 0x$serial -extfile $base.ext",
+    openssl("x509 -req -in $base.csr -CA $ca.pem -CAkey $ca.key",
+            '-days', $opt{days} // 2, "-$self->{hash} -set_serial 0x$serial -extfile $base.ext",
             "-out $base.pem");
     $self->{index}{$name} = $serial;
     $self->write_index;
@@ -114,9 +115,10 @@ sub revoke {
 
 
 sub crl {
-    my ($self) = @_;
+    my ($self, $seconds) = @_;
     my $base = "$self->{dir}/$self->{name}";
-    openssl("ca -config $base.conf -gencrl -out $base.crl");
+    openssl("ca -config $base.conf -gencrl -out $base.crl",
+            $seconds ? "-crlsec $seconds" : '');
     return "$base.crl";
 }
 
