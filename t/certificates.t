@@ -128,7 +128,7 @@ sub fingerprint {
 my $one = certificate('/O=Vendor/CN=00D09E-Box-C1');
 my $two = certificate('/O=Vendor/CN=00D09E-Box-C2');
 my $gone = certificate('/O=Vendor/CN=00D09E-Box-Gone');
-my $old = certificate('/O=Vendor/CN=00D09E-Box-Old', days => -1);
+my $old = certificate('/O=Vendor/CN=00D09E-Box-Old', expired => 1);
 my $box = certificate('/O=Vendor/CN=Box');
 my $cube = certificate('/O=Vendor/CN=Cube');
 my $forged = certificate('/O=Vendor/CN=00D09E-Box-C1', ca => $other);

@@ -6,7 +6,7 @@ package CWMP::Certificates;
 #   my $ca = CWMP::Certificates->new(dir => $dir, name => 'ca');
 #   $ca->make('acs', alt => 'DNS:acs.example', ocsp => 'http://127.0.0.1:1/');
 #   $ca->make('device', subject => '/CN=00D09E-Box-1', rsa => 1);
-#   $ca->make('expired', days => -1);
+#   $ca->make('old', expired => 1);
 #   $ca->revoke('device'); $ca->crl;            # DIR/ca.crl, for 2 days; crl(9)
 #   $ca->responder($port);                      # an OCSP responder, a Daemon
 #
@@ -63,6 +63,11 @@ certificate = $base.pem
 private_key = $base.key
 default_md = $self->{hash}
 default_crl_days = 2
+rand_serial = yes
+new_certs_dir = $self->{dir}
+policy = any
+preserve = yes
+[any]
 CONF
     openssl("req -x509 -newkey rsa:2048 -nodes -days 2 -$self->{hash}",
             "-subj '/O=Vendor/CN=$self->{name}' -keyout $base.key",
@@ -85,12 +90,23 @@ sub make {
     openssl("req -new -newkey $kind -nodes -utf8 -multivalue-rdn",
             "-subj '" . ($opt{subject} // "/CN=$name") . "'",
             "-keyout $base.key -out $base.csr");
-    openssl("x509 -req -in $base.csr -CA $ca.pem -CAkey $ca.key",
-            '-days', $opt{days} // 2, "-$self->{hash} -set_serial 0x$serial -extfile $base.ext",
+    openssl("x509 -req -in $base.csr -CA $ca.pem -CAkey $ca.key -days 2",
+            "-$self->{hash} -set_serial 0x$serial -extfile $base.ext",
             "-out $base.pem");
+    $self->make_expired($name) if $opt{expired};
     $self->{index}{$name} = $serial;
     $self->write_index;
     return $self;
+}
+
+
+# `openssl x509` makes none before version 3.4
+sub make_expired {
+    my ($self, $name) = @_;
+    my $base = "$self->{dir}/$name";
+    openssl("ca -batch -notext -config $self->{dir}/$self->{name}.conf",
+            '-startdate 20200101000000Z -enddate 20200102000000Z',
+            "-in $base.csr -out $base.pem");
 }
 
 
