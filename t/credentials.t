@@ -76,7 +76,7 @@ sub name { return '00D09E-Box-C' . ++$n }
 sub curl {
     my ($how, $user, $password, $serial, $node, $path) = @_;
     $path //= $how eq '--basic' ? 'basic' : 'cwmp';
-    my $url = $t->url($node // 0) =~ s/cwmp$/$path/r;
+    my $url = ($node // 0) =~ /^http/ ? $node : $t->url($node) =~ s/cwmp$/$path/r;
     my $inform = put('inform', inform(serial => $serial));
     my $conf = put('curl', qq{user = "$user:$password"\n});
     return qx{curl -s -o /dev/null -w '%{http_code}' $how -K $conf -H 'Content-Type: text/xml' --data-binary \@$inform $url};
@@ -333,7 +333,7 @@ subtest 'a Cluster' => sub {
     my $cluster = CWMP::RedisCluster->new(dir => $dir, primaries => 3)->start;
     my $port = ($cluster->servers)[0]{port};
     my ($out, $said) = tool(join('', map { "00D09E-Box-K$_ pw\n" } 1 .. 20)
-        . "\"qu\\ö\" p\"w 00D09E-Box-Quoted\n", '-c');
+        . "\"qu\\ö\" p\"w 00D09E-Box-Quoted\n", "-r $REALM -c");
     my $commands = put('commands', $out);
     my $answers = `redis-cli -c -p $port < $commands 2>&1`;
     is $said, '', 'the tool has nothing to say';
@@ -343,7 +343,14 @@ subtest 'a Cluster' => sub {
                 ((map { "00D09E-Box-K$_" } 1 .. 20), '"qu\\ö"');
     is scalar @there, 21, 'each is where it belongs';
     is $client->cmd('HGET', 'cwmp:user:{00D09E-Box-K1}', 'md5'),
-        Digest::MD5::md5_hex('00D09E-Box-K1:cwmp:pw'), 'and is right';
+        Digest::MD5::md5_hex("00D09E-Box-K1:$REALM:pw"), 'and is right';
+
+    my $c = CWMP::Test->new(redis => 0, http => "cwmp_secret_key $dir/key;",
+        cwmp_redis => $cluster->address, acs => "cwmp_auth digest $REALM;");
+    is curl('--digest', "00D09E-Box-K$_", 'pw', "K$_", $c->url), 200,
+        "K$_ is let in, wherever its record and its device are" for 1 .. 8;
+    is curl('--digest', '00D09E-Box-K1', 'px', 'K1', $c->url), 401, 'or is not';
+    $c->finish;
     $cluster->stop;
 };
 
