@@ -25,7 +25,7 @@ my $ocsp = free_port();
 my $ca = CWMP::Certificates->new(dir => $dir);
 my $old = CWMP::Certificates->new(dir => $dir, name => 'old', hash => 'sha1');
 
-key_file("$dir/secret.key");
+my $key = key_file("$dir/secret.key");
 $ca->make('acs-ecdsa', alt => 'DNS:acs.example',
           ocsp => "http://127.0.0.1:$ocsp/");
 $ca->make('acs-rsa', alt => 'DNS:acs.example', rsa => 1);
@@ -278,6 +278,26 @@ subtest 'OCSP' => sub {
 
 
 # --- a CPE -------------------------------------------------------------------------
+
+# Basic is for TLS only: a listener without it is refused, t/credentials.t
+subtest 'AUTH-07 Basic' => sub {
+    my $b = CWMP::Test->new(start => 0);
+    $b->node->{conf} = shipped_as('tls-modern.conf', 7548, 0)
+                       =~ s/cwmp_auth digest/cwmp_auth basic/r;
+    $b->start_all;
+    my $auth = CWMP::Auth->new(user => '00D09E-Box-S1', password => 'pw');
+    $auth->store($b->redis, realm => 'acs.example', basic => $auth->keyed($key));
+    open my $file, '>', "$dir/inform" or die $!;
+    print $file inform(serial => 'S1');
+    close $file;
+    my $curl = sub { scalar qx{curl -s -o /dev/null -w '%{http_code}' --cacert $dir/ca.pem --connect-to ::127.0.0.1:${\ $b->port} -H 'Content-Type: text/xml' --data-binary \@$dir/inform @_ https://acs.example/cwmp} };
+    is $curl->('--basic -u 00D09E-Box-S1:pw', $_), 200, "AUTH-07 with TLS, $_"
+        for '--tls-max 1.2', '--tlsv1.3';
+    is $curl->('--basic -u 00D09E-Box-S1:px'), 401, 'AUTH-07 a wrong password';
+    is $curl->(), 401, 'AUTH-07 none';
+    $b->expect_log(qr/the user name or the password is wrong/, 1);
+};
+
 
 subtest 'a session' => sub {
     for my $on ([$t, '0 modern'], [$t, '1 modern'], [$l, '0 legacy']) {
