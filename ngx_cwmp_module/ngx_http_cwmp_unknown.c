@@ -330,7 +330,7 @@ ngx_http_cwmp_unknown_refused(ngx_http_cwmp_ctx_t *ctx, const char *why)
 }
 
 
-/* --- credentials of first contact ------------------------------------------- */
+/* --- credentials of first contact ----------------------------------------- */
 
 /*
  * They open no session of a device that has a record of its own, which is in

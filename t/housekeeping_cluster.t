@@ -178,7 +178,7 @@ subtest 'devices that nobody announced' => sub {
     $redis->cmd('DEL', "cwmp:{$_}:unknown") for 0 .. 15;
     is_deeply [map { informs('/few', $_) } @same[0, 1], $other], [200, 503, 200],
         'one in a minute, of 16 for all 16 of them';
-    $t->expect_log(qr/so many devices that nobody announced have come in this minute/, 2);
+    $t->expect_log(qr/is the last one that nobody announced to come in this minute/, 2);
 };
 
 

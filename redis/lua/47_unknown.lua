@@ -2,31 +2,31 @@
 -- them may come.
 
 --[[
-  A device is known once its record has "first".  Before that the record may have
-  a "state", and the device an entry in the index of that name:
+  A device is known once its record has "first".  Before that the record may
+  have a "state", and the device an entry in the index of that name:
 
-    quarantine  it has informed, and awaits an admin's word: since, last (contact),
-                address, manufacturer, oui, class, version.  All of it goes when
-                it is approved, and it is registered by its next Inform
+    quarantine  it has informed, and awaits an admin's word: since, last
+                (contact), address, manufacturer, oui, class, version.  All of
+                it goes when it is approved, and its next Inform registers it
     announced   an admin has named it (since): it is taken, whatever the rule
     denied      an admin has refused it (since): so is it, whatever the rule
 
-  c.rule is the caller's, of an Inform: "MODE TOTAL", and " first" when its user is
-  many devices'.  MODE is accept, quarantine, refuse, or announced: of a device
-  that has a user of its own.  TOTAL new ones of this partition may come in a minute;
-  0: none of this source may, now.  Devices that are known pay nothing for all this,
-  and are not counted.  A device with a user of its own has the field "own": its
-  name.
+  c.rule is the caller's, of an Inform: "MODE TOTAL", and " first" when its user
+  is many devices'.  MODE is accept, quarantine, refuse, or announced: of a
+  device that has a user of its own, whose name its field "own" has.  TOTAL new
+  ones of this partition may come in a minute; 0: none of this source may, now.
+  Devices that are known pay nothing for all this, and are not counted.
 
-  unknown: of this minute, how many came (new) and were told of (told).
+  unknown: of this minute, how many came (new), and of how many refusals an
+  event told (told).
 ]]
 
 several.states = { quarantine = true, announced = true, denied = true }
 
 do
 
-local HELD = { 'state', 'since', 'last', 'address', 'manufacturer', 'oui', 'class',
-               'version' }
+local HELD = { 'state', 'since', 'last', 'address', 'manufacturer', 'oui',
+               'class', 'version' }
 
 local function shared(c, name)      -- older nodes, of a Cluster, do not name it
     return string.sub(c.k[SEEN], 1, -11) .. name
@@ -49,8 +49,7 @@ local function one_more(c, name, most)
     return n
 end
 
--- Its state is none any more, and what belongs to it is gone; that of another one
--- also where it is not as it should be.
+-- Its state is none any more, and what belongs to that is gone.
 function several.no_state(key, index, id)
     local is = redis.pcall('HMGET', key, 'first', 'state')
     if not is.err and not is[1] and is[2] then
@@ -97,8 +96,8 @@ end
 local function may_come(c, total)
     local n = total > 0 and one_more(c, 'new', total)
     if n == total then
-        note(c, 'so many devices that nobody announced have come in this minute '
-                .. '(cwmp_unknown total=): the next ones get 503 for the rest of it')
+        note(c, 'is the last one that nobody announced to come in this minute '
+                .. '(cwmp_unknown total=): others get 503 for the rest of it')
     end
     return n
 end
@@ -132,8 +131,8 @@ local function hold(c, args, last, total)
     return reply
 end
 
--- An Inform of a device that has never been taken: its reply when it is not taken
--- now.
+-- An Inform of a device that has never been taken: its reply when it is not
+-- taken now.
 function several.unknown(c, args)
     local is = hash_fields(c.k[DEVICE], { 'first', 'state', 'last' })
     if is.first then

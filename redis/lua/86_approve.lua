@@ -15,8 +15,8 @@ function house.announce(c)
     several.set_state(c, 'announced')
 end
 
--- FCALL cwmp_approve 1 cwmp:{0}:ID [new]: what it was, or announced.  One that is
--- known may come with credentials of first contact once more.
+-- FCALL cwmp_approve 1 cwmp:{0}:ID [new]: what it was, or announced.  One that
+-- is known may come with credentials of first contact once more.
 local function cwmp_approve(k, id, args)
     local c = context(k, id)
     local was = state_of(c)
