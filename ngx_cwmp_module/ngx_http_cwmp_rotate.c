@@ -470,6 +470,7 @@ ngx_http_cwmp_rotate_verdict(ngx_http_cwmp_rotation_t *n, const char *is,
     verdict.what.data = (u_char *) what;
     verdict.what.len = ngx_strlen(what);
     verdict.reason = reason;
+    verdict.more = NULL;
 
     ngx_http_cwmp_verdict(n->ctx, &n->id, &verdict);
 }
