@@ -33,7 +33,6 @@ ngx_int_t
 ngx_http_cwmp_carried(ngx_http_cwmp_ctx_t *ctx)
 {
     ngx_int_t   rc;
-    ngx_str_t   value;
     cwmp_str_t  name;
 
     rc = ngx_http_cwmp_session(ctx);
@@ -42,14 +41,15 @@ ngx_http_cwmp_carried(ngx_http_cwmp_ctx_t *ctx)
         return rc;
     }
 
-    if (ngx_http_complex_value(ctx->request, ctx->conf->identity, &value)
+    if (ngx_http_complex_value(ctx->request, ctx->conf->identity,
+                               &ctx->identity)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    name.data = value.data;
-    name.len = value.len;
+    name.data = ctx->identity.data;
+    name.len = ctx->identity.len;
 
     if (cwmp_identity_means(&name, &ctx->id)) {
         return NGX_OK;

@@ -434,6 +434,8 @@ ngx_http_cwmp_no_session(ngx_http_cwmp_ctx_t *ctx)
         ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
                       "goes on with a session of %V, which \"cwmp_identity\" "
                       "does not mean", (ngx_str_t *) &ctx->foreign);
+        ngx_http_cwmp_refused(ctx, NGX_HTTP_CWMP_COUNT_IDENTITY, "identity",
+                              &ctx->foreign);
         ngx_http_cwmp_reply_denied(ctx);
         return;
     }

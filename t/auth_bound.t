@@ -563,6 +563,19 @@ subtest 'what cwmp_identity says' => sub {
           claims => '00D09E-Box-I1', p => $redis->partition('00D09E-Box-I2') },
         'told of the device that it says';
 
+    my $cookie = $raw->post($text, url => $url->('00D09E-Box-I1'))
+                     ->header('Set-Cookie') =~ s/;.*//r;
+    forget_failures();
+    $refused = more(sub {
+        is $t->raw(0)->post('', url => $url->('00D09E-Box-I2'),
+                            cookie => $cookie)->status, 403,
+            'SES-21 with the cookie of another device: refused';
+    });
+    is_deeply $refused, { identity => 1 }, 'SES-21 counted';
+    ok wait_for(sub { failures() == 1 }), 'SES-21 an event';
+    is_deeply [map { $_->{device}, $_->{claims} } failures()],
+        ['00D09E-Box-I2', '00D09E-Box-I1'], 'SES-21 told of who did it';
+
     my $d = Device->new;
     $d->{auth}{uri} = "/both?is=00D09E-Box-I3";
     my $both = $t->url(0, $d->{auth}{uri});
