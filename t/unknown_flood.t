@@ -13,23 +13,29 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 use Time::HiRes qw(time);
 
+use CWMP::Clock;
+use CWMP::Envelope qw(inform);
 use CWMP::Script;
 use CWMP::Swarm;
 use CWMP::Test qw(patience);
 
 my $swarm = swarm_binary();
-my $MANY = $ENV{TEST_SOAK} ? 100_000 : $ENV{TEST_SANITIZED} ? 4_000 : 20_000;
+my $MANY = $ENV{TEST_SOAK} ? 100_000 : $ENV{TEST_SANITIZED} ? 4_000 : 10_000;
 my $SOURCES = join ',', map { "127.0.1.$_" } 1 .. ($ENV{TEST_SOAK} ? 200 : 20);
 my $EACH = 'source=$remote_addr$uri';
 my ($RATE, $TOTAL, $STRANGERS, $KNOWN) = (50, 600, 200, 20);
 
-my $t = CWMP::Test->new(workers => 2, http => 'cwmp_overload off;',
+my $t = CWMP::Test->new(start => 0, workers => 2, http => 'cwmp_overload off;',
                         server => qq{
     location = /metrics { cwmp_metrics; }
     location /quarantine { cwmp_acs; cwmp_unknown quarantine rate=$RATE/m total=$TOTAL/m $EACH; }
     location /accept { cwmp_acs; cwmp_unknown accept rate=$RATE/m total=$TOTAL/m $EACH; }
+    location /minute { cwmp_acs; cwmp_unknown accept rate=2/m total=off $EACH; }
     location /refuse { cwmp_acs; cwmp_unknown refuse; }
 });
+my $clock = CWMP::Clock->new($t->dir . '/clock');
+$t->node->{env} = $clock->env if !$ENV{TEST_SANITIZED};
+$t->start_all;
 my $redis = $t->redis;
 my @known = map { CWMP::Script->new($t, "K$_") } 1 .. $KNOWN;
 $_->session for @known;
@@ -108,6 +114,20 @@ for my $where (qw(quarantine accept refuse)) {
             $took[0.5 * $#took], $late, $took[-1];
     };
 }
+
+subtest 'RATE a minute is over' => sub {
+    plan skip_all => 'its clock is not ours' if $ENV{TEST_SANITIZED};
+    my $n = 0;
+    my $comes = sub {
+        $t->raw(0, url => $t->url(0, '/minute'))->post(inform(serial => 'M' . ++$n))->status
+    };
+    is_deeply [map { $comes->() } 1 .. 3], [200, 200, 503], 'two in a minute';
+    $clock->set(50);
+    is $comes->(), 503, '... which is not over after 50 seconds';
+    $clock->set(61);
+    is_deeply [map { $comes->() } 1 .. 3], [200, 200, 503], '... and in the next one';
+};
+
 
 $t->expect_log(qr/devices that nobody announced came from here|is the last one that nobody announced/, [0, 1000]);
 $t->expect_log(qr/informs without end/, [0, 100]);
