@@ -5,6 +5,7 @@
 
 #include "cwmp_nonce.h"
 #include "cwmp_secret.h"
+#include "cwmp_task.h"
 #include "tap.h"
 
 #define KEY    "000102030405060708090a0b0c0d0e0f"                             \
@@ -164,6 +165,7 @@ static void
 test_same(void)
 {
     cwmp_str_t     name, other, value = str("hunter2"), empty = str("");
+    cwmp_str_t     longer = str("hunter22");
     cwmp_str_t     id = str("00D09E-Box-S1"), field = str("Device.X.Password");
     cwmp_str_t     one, two, three, four, out;
     const char    *reason;
@@ -186,6 +188,9 @@ test_same(void)
        "for another name it shares nothing with it");
     ok(memcmp(one.data + 12, four.data + 12, 24) != 0, "nor by another key");
 
+    cwmp_secret_seal_same(&s, &arena, &name, &longer, &three);
+    ok(memcmp(one.data + 12, three.data + 12, 24) != 0, "nor does another value");
+
     is_num(cwmp_secret_open(&k, &arena, &name, &one, &out, &reason), CWMP_OK,
            "it opens, by an older key");
     is_mem(out.data, out.len, "hunter2", "... as it was");
@@ -193,6 +198,47 @@ test_same(void)
            CWMP_REFUSED, "not for another name");
     is_num(cwmp_secret_seal_same(&s, &arena, &name, &empty, &one), CWMP_OK,
            "nothing can be sealed, too");
+}
+
+
+/* what is sealed in one place of a task does not open in another one */
+
+static void
+test_place(void)
+{
+    char           text[1024], *p, *q;
+    cwmp_str_t     id = str("00D09E-Box-S1"), other = str("00D09E-Box-S2");
+    cwmp_str_t     json = str("{\"method\":\"Download\",\"Username\":\"joe\","
+                              "\"Password\":\"joe\"}");
+    cwmp_str_t     sealed, opened, moved;
+    const char    *reason;
+    cwmp_secret_t  s = keys(KEY);
+
+    is_num(cwmp_task_seal(&s, &arena, &id, &json, &sealed), CWMP_OK,
+           "a task is sealed");
+    is_num(cwmp_task_open(&s, &arena, &id, &sealed, &opened, &reason), CWMP_OK,
+           "... and opened");
+    ok(opened.len == json.len && memcmp(opened.data, json.data, json.len) == 0,
+       "... as it was");
+
+    snprintf(text, sizeof(text), "%.*s", (int) sealed.len, sealed.data);
+    p = strstr(text, "s1.");
+    q = strstr(p + 1, "s1.");
+    ok(strncmp(p, q, 70) != 0, "the same text in two places is two texts");
+
+    memcpy(q, p, strcspn(p, "\""));
+    moved = str(text);
+    is_num(cwmp_task_open(&s, &arena, &id, &moved, &opened, &reason),
+           CWMP_REFUSED, "one of them in the other's place");
+    is_num(cwmp_task_open(&s, &arena, &other, &sealed, &opened, &reason),
+           CWMP_REFUSED, "all of it for another device");
+    is_str(reason, "was sealed for something else, or changed", "... why");
+
+    snprintf(text, sizeof(text), "%.*s", (int) sealed.len, sealed.data);
+    *strstr(text, "Download") = 'U';
+    moved = str(text);
+    is_num(cwmp_task_open(&s, &arena, &id, &moved, &opened, &reason),
+           CWMP_REFUSED, "... or as another method's");
 }
 
 
@@ -255,6 +301,7 @@ main(void)
     test_seal();
     test_changed();
     test_same();
+    test_place();
     test_nonce();
     test_nonce_changed();
 
