@@ -666,7 +666,7 @@ ngx_http_cwmp_auth_promote(ngx_http_cwmp_auth_t *a)
 }
 
 
-/* has it refused the new one?  By an Inform only that says that it has this one */
+/* has it refused the new one?  Then an Inform says that it has this one */
 
 static void
 ngx_http_cwmp_auth_old(ngx_http_cwmp_auth_t *a)
@@ -684,7 +684,7 @@ ngx_http_cwmp_auth_old(ngx_http_cwmp_auth_t *a)
 }
 
 
-/* tells the record which password was proven; what is not heard is told again */
+/* tells the record what was proven; what is not heard is told again */
 
 static void
 ngx_http_cwmp_auth_tell(ngx_http_cwmp_auth_t *a, const ngx_str_t *proof)

@@ -11,6 +11,9 @@
 #define NGX_HTTP_CWMP_INFORM_MAX  2419200       /* 28 days */
 
 
+static ngx_int_t ngx_http_cwmp_first_inform(ngx_str_t *value);
+
+
 /* cwmp_first_contact off | [inform=TIME] [rotate]; */
 
 char *
@@ -19,10 +22,9 @@ ngx_http_cwmp_first_contact(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_cwmp_loc_conf_t  *clcf = conf;
 
     u_char      *p;
-    time_t       every;
-    ngx_int_t    n;
-    ngx_str_t   *value, s;
-    ngx_uint_t   i, rotate;
+    ngx_int_t    every;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
 
     if (clcf->first_contact.data) {
         return "is duplicate";
@@ -30,7 +32,6 @@ ngx_http_cwmp_first_contact(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
     every = 0;
-    rotate = 0;
 
     for (i = 1; i < cf->args->nelts; i++) {
 
@@ -39,46 +40,59 @@ ngx_http_cwmp_first_contact(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         if (ngx_strcmp(value[i].data, "rotate") == 0) {
-            rotate = 1;
+            clcf->rotates = 1;
             continue;
         }
 
-        n = NGX_ERROR;
+        every = ngx_http_cwmp_first_inform(&value[i]);
 
-        if (ngx_strncmp(value[i].data, "inform=", 7) == 0) {
-            s.data = value[i].data + 7;
-            s.len = value[i].len - 7;
-            n = ngx_parse_time(&s, 1);
-        }
-
-        if (n < NGX_HTTP_CWMP_INFORM_MIN || n > NGX_HTTP_CWMP_INFORM_MAX) {
+        if (every == NGX_ERROR) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter "
                                "\"%V\" in \"cwmp_first_contact\": use "
                                "inform=TIME, from 30s to 28d, and rotate; or "
                                "off alone", &value[i]);
             return NGX_CONF_ERROR;
         }
-
-        every = n;
     }
 
-    p = ngx_pnalloc(cf->pool, sizeof(" inform= rotate") + NGX_TIME_T_LEN);
+    p = ngx_pnalloc(cf->pool, sizeof(" inform= rotate") + NGX_INT_T_LEN);
     if (p == NULL) {
         return NGX_CONF_ERROR;
     }
 
     clcf->first_contact.data = p;
-    clcf->rotates = rotate;
 
     if (every) {
-        p = ngx_sprintf(p, " inform=%T", every);
+        p = ngx_sprintf(p, " inform=%i", every);
     }
 
-    if (rotate) {
+    if (clcf->rotates) {
         p = ngx_sprintf(p, " rotate");
     }
 
     clcf->first_contact.len = p - clcf->first_contact.data;
 
     return NGX_CONF_OK;
+}
+
+
+/* "inform=1h", in seconds */
+
+static ngx_int_t
+ngx_http_cwmp_first_inform(ngx_str_t *value)
+{
+    ngx_int_t  n;
+    ngx_str_t  s;
+
+    if (ngx_strncmp(value->data, "inform=", 7) != 0) {
+        return NGX_ERROR;
+    }
+
+    s.data = value->data + 7;
+    s.len = value->len - 7;
+
+    n = ngx_parse_time(&s, 1);
+
+    return (n >= NGX_HTTP_CWMP_INFORM_MIN && n <= NGX_HTTP_CWMP_INFORM_MAX)
+           ? n : NGX_ERROR;
 }

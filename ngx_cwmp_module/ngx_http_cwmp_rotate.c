@@ -29,6 +29,8 @@ typedef struct {
 } ngx_http_cwmp_rotation_t;
 
 
+static ngx_int_t ngx_http_cwmp_rotate_copy(ngx_http_cwmp_rotation_t *n,
+    const cwmp_known_t *row);
 static void ngx_http_cwmp_rotate_ask(ngx_http_cwmp_rotation_t *n);
 static ngx_int_t ngx_http_cwmp_rotate_args(ngx_http_cwmp_rotation_t *n,
     ngx_array_t *args);
@@ -75,11 +77,7 @@ void
 ngx_http_cwmp_rotate(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
     cwmp_ns_t ns, const cwmp_order_t *order)
 {
-    u_char                    *p;
-    const cwmp_str_t          *root, *task;
     ngx_http_cwmp_rotation_t  *n;
-
-    static const char  object[] = ".ManagementServer.";
 
     n = ngx_pcalloc(ctx->request->pool, sizeof(ngx_http_cwmp_rotation_t));
     if (n == NULL) {
@@ -98,38 +96,51 @@ ngx_http_cwmp_rotate(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
     n->order.nknown = 0;
     n->user = ctx->user;
 
-    if (n->main->secret == NULL || order->nknown == 0) {
-        ngx_http_cwmp_rotate_reject(n, "method", "needs \"cwmp_secret_key\" "
-                                    "in nginx's configuration: passwords are "
-                                    "stored sealed");
-        return;
-    }
-
-    root = &order->known[0].name;
-    task = &order->known[0].value;
-
-    p = ngx_pnalloc(ctx->request->pool, root->len + sizeof(object) - 1
-                                        + task->len);
-    if (p == NULL) {
-        ngx_http_cwmp_rotate_no_memory(n);
-        return;
-    }
-
-    n->credentials.object.data = p;
-    n->credentials.object.len = root->len + sizeof(object) - 1;
-    p = ngx_cpymem(p, root->data, root->len);
-    p = ngx_cpymem(p, object, sizeof(object) - 1);
-
-    n->task.data = p;
-    n->task.len = task->len;
-    ngx_memcpy(p, task->data, task->len);
-
     if (n->user.len == 0) {
         n->user.data = ctx->id.data;
         n->user.len = ctx->id.len;
     }
 
-    ngx_http_cwmp_rotate_ask(n);
+    if (n->main->secret == NULL || order->nknown == 0) {
+        ngx_http_cwmp_rotate_reject(n, "method", "needs \"cwmp_secret_key\" "
+                                    "in nginx's configuration: passwords are "
+                                    "stored sealed");
+
+    } else if (ngx_http_cwmp_rotate_copy(n, &order->known[0]) != NGX_OK) {
+        ngx_http_cwmp_rotate_no_memory(n);
+
+    } else {
+        ngx_http_cwmp_rotate_ask(n);
+    }
+}
+
+
+/* the root object, and what the task is called */
+
+static ngx_int_t
+ngx_http_cwmp_rotate_copy(ngx_http_cwmp_rotation_t *n, const cwmp_known_t *row)
+{
+    u_char      *p;
+    cwmp_str_t  *object = &n->credentials.object;
+
+    static const char  server[] = ".ManagementServer.";
+
+    object->len = row->name.len + sizeof(server) - 1;
+    n->task.len = row->value.len;
+
+    p = ngx_pnalloc(n->ctx->request->pool, object->len + n->task.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    object->data = p;
+    p = ngx_cpymem(p, row->name.data, row->name.len);
+    p = ngx_cpymem(p, server, sizeof(server) - 1);
+
+    n->task.data = p;
+    ngx_memcpy(p, row->value.data, n->task.len);
+
+    return NGX_OK;
 }
 
 

@@ -15,7 +15,6 @@ use POSIX ();
 use Test::More;
 
 use CWMP::Auth qw(key_file);
-use CWMP::Clock;
 use CWMP::Keyring;
 use CWMP::RedisCluster;
 use CWMP::RedisProxy;
@@ -459,32 +458,6 @@ subtest 'wrong passwords on one connection' => sub {
     is $looks->() - $before, 3, 'are looked up a few times only';
     $auth->challenge($raw->post('', headers => [$auth->header(password => 7)]));
     is $raw->post('', headers => [$auth->header])->status, 204, 'the right one is good';
-};
-
-subtest 'what connections remember' => sub {
-    my $own = CWMP::Test->new(start => 0, http => "cwmp_secret_key $dir/key;",
-                              server => "cwmp_auth basic $REALM behind_tls;");
-    my $clock = CWMP::Clock->new($own->dir . '/clock');
-    $own->node->{env} = $clock->env;
-    $own->start_all;
-    my ($old, $new) = map { CWMP::Auth->new(user => '00D09E-Box-C1',
-                                            password => $_) } 'old', 'new';
-    my ($first, $second) = ($own->raw, $own->raw);
-    my $status = sub { $_[0]->post('', headers => [$_[1]->basic])->status };
-
-    $own->redis->cmd('HSET', user_key('00D09E-Box-C1'), basic => $old->keyed($key));
-    is $status->($_, $old), 204, 'two connections, the old password'
-        for $first, $second;
-    $own->redis->cmd('HSET', user_key('00D09E-Box-C1'), basic => $new->keyed($key));
-    is $status->($second, $new), 204, 'the new one is good at once';
-    is $status->($second, $old), 401, '... and the old one there no longer';
-    is $status->($first, $old), 204, 'it is where nobody has asked since';
-    $clock->set(59);
-    is $status->($first, $old), 204, '... for a minute';
-    $clock->set(62);
-    is $status->($first, $old), 401, '... and no longer';
-    $own->expect_log(qr/the user name or the password is wrong/, 2);
-    $own->finish;
 };
 
 subtest 'no replica has it' => sub {

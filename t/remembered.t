@@ -1,0 +1,44 @@
+#!/usr/bin/perl
+
+# What a connection remembers of its user's credentials: never for longer than a
+# minute, and never so that new ones are refused.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use File::Temp qw(tempdir);
+use Test::More;
+
+use CWMP::Auth qw(key_file);
+use CWMP::Clock;
+use CWMP::Test;
+
+my $user = 'cwmp:user:{00D09E-Box-C1}';
+my $dir = tempdir(CLEANUP => 1);
+my $key = key_file("$dir/key");
+my $t = CWMP::Test->new(start => 0, http => "cwmp_secret_key $dir/key;",
+                        server => "cwmp_auth basic acs behind_tls;");
+my $clock = CWMP::Clock->new($t->dir . '/clock');
+$t->node->{env} = $clock->env;
+$t->start_all;
+my ($old, $new) = map { CWMP::Auth->new(user => '00D09E-Box-C1',
+                                        password => $_) } 'old', 'new';
+my ($first, $second) = ($t->raw, $t->raw);
+my $status = sub { $_[0]->post('', headers => [$_[1]->basic])->status };
+
+$t->redis->cmd('HSET', $user, basic => $old->keyed($key));
+is $status->($_, $old), 204, 'two connections, the old password'
+    for $first, $second;
+$t->redis->cmd('HSET', $user, basic => $new->keyed($key));
+is $status->($second, $new), 204, 'the new one is good at once';
+is $status->($second, $old), 401, '... and the old one there no longer';
+is $status->($first, $old), 204, 'it is where nobody has asked since';
+$clock->set(59);
+is $status->($first, $old), 204, '... for a minute';
+$clock->set(62);
+is $status->($first, $old), 401, '... and no longer';
+$t->expect_log(qr/the user name or the password is wrong/, 2);
+done_testing;
