@@ -192,7 +192,8 @@ ngx_http_cwmp_unknown_merge(ngx_http_cwmp_unknown_t *prev,
 
 /*
  * "MODE TOTAL", and " first" where its user is many devices', then what is to
- * be done at a first contact; empty but for an Inform.  A device that proved a user of its own was announced by that.
+ * be done at a first contact; empty but for an Inform.  A device that proved a
+ * user of its own was announced by that.
  */
 
 ngx_int_t
