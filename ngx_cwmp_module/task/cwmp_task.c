@@ -206,8 +206,11 @@ cwmp_build_no_json(cwmp_build_t *b, const json_error_t *error)
 
     near = strstr(error->text, " near ");
 
-    return cwmp_build_refuse(b, "task", "%.*s",
-                             near ? (int) (near - error->text) : JSON_ERROR_TEXT_LENGTH,
+    if (near == NULL) {
+        near = error->text + strlen(error->text);
+    }
+
+    return cwmp_build_refuse(b, "task", "%.*s", (int) (near - error->text),
                              error->text);
 }
 

@@ -24,7 +24,8 @@ local function load_session(c)
     c.free = got[9] == '1'
     local p = several.unpacked(got[2])
     return p[1] and { t = got[1], n = got[3] or '', d = got[4] or '',
-                      o = got[5] or nil, b = string.match(got[6] or '0', '^%d+$') or '0',
+                      o = got[5] or nil,
+                      b = string.match(got[6] or '0', '^%d+$') or '0',
                       q = got[7] or nil, y = got[8] or nil, s = p[1], r = p[2],
                       m = p[3], a = p[4], e = p[5], c = p[6], l = p[7],
                       to = p[8], v = p[9], idle = p[8], outstanding = '0',
