@@ -10,6 +10,7 @@
     inform TOKEN STYLE  send an InformResponse and this session's token
     answer STYLE      answer the CPE's request
     rpc ...           send this RPC (see rpc_reply)
+    seal ...          seal these tasks, and come again (several.to_seal)
     end               nothing to send: 204
     unknown           no such session, or the token is another session's
     later             it informs without end: 503
