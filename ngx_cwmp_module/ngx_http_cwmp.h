@@ -339,8 +339,6 @@ ngx_int_t ngx_http_cwmp_arg_objects(ngx_http_cwmp_ctx_t *ctx,
 cwmp_secret_t *ngx_http_cwmp_key(ngx_http_cwmp_ctx_t *ctx);
 ngx_uint_t ngx_http_cwmp_is_secret(const cwmp_str_t *path,
     const cwmp_str_t *value);
-ngx_uint_t ngx_http_cwmp_is_secret_row(ngx_http_cwmp_ctx_t *ctx,
-    const cwmp_row_t *row, int values);
 ngx_int_t ngx_http_cwmp_hide(ngx_http_cwmp_ctx_t *ctx, cwmp_row_t *kept,
     cwmp_row_t *shown);
 ngx_int_t ngx_http_cwmp_seal_rows(ngx_http_cwmp_ctx_t *ctx);

@@ -101,7 +101,9 @@ ngx_http_cwmp_answered(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row,
         return CWMP_ERROR;
     }
 
-    if (!ngx_http_cwmp_is_secret_row(ctx, row, values)) {
+    if (!values
+        || !ngx_http_cwmp_is_secret(&row->cells[0], &row->cells[1]))
+    {
         rc = values ? ngx_http_cwmp_keep(ctx, row) : CWMP_OK;
 
         return rc == CWMP_OK ? cwmp_result_row(&ctx->result, row) : rc;
@@ -114,7 +116,7 @@ ngx_http_cwmp_answered(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row,
         return CWMP_ERROR;
     }
 
-    rc = values ? ngx_http_cwmp_keep(ctx, &kept) : CWMP_OK;
+    rc = ngx_http_cwmp_keep(ctx, &kept);
 
     return rc == CWMP_OK ? cwmp_result_row(&ctx->result, &shown) : rc;
 }

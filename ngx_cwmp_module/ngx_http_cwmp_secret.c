@@ -76,32 +76,12 @@ ngx_http_cwmp_sealed(ngx_http_cwmp_ctx_t *ctx, ngx_pool_t *pool,
 }
 
 
-/* of an answer: a value, or what is said of one that was refused */
-
-ngx_uint_t
-ngx_http_cwmp_is_secret_row(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row,
-    int values)
-{
-    if (values) {
-        return ngx_http_cwmp_is_secret(&row->cells[0], &row->cells[1]);
-    }
-
-    return ctx->facts->kind == CWMP_FAULT
-           && cwmp_sensitive_name(&row->cells[0]);
-}
-
-
-/* such a row as Redis and as the result is to have it */
+/* a row that is secret, as Redis and as the result is to have it */
 
 ngx_int_t
 ngx_http_cwmp_hide(ngx_http_cwmp_ctx_t *ctx, cwmp_row_t *kept,
     cwmp_row_t *shown)
 {
-    if (ctx->facts->kind == CWMP_FAULT) {
-        shown->cells[2] = ngx_http_cwmp_hidden;     /* may quote the value */
-        return NGX_OK;
-    }
-
     if (ngx_http_cwmp_sealed(ctx, ctx->rows_pool, &kept->cells[0],
                              &kept->cells[1], &shown->cells[1])
         != NGX_OK)
