@@ -629,10 +629,11 @@ subtest 'HOUSE other partitions' => sub {
     informs($_) for @d;
     answer('cwmp_deny', $_) for @d[0 .. 3];
     answer('cwmp_approve', $_) for @d[4 .. 7];
-    $t->stop;
-    wait_for(sub { !$redis->cmd('EXISTS', 'cwmp:{0}:due:lock') }, 10);
+    $t->stop($_) for 0, 1;
+    wait_for(sub { !$redis->cmd('EXISTS', 'cwmp:{0}:due:lock') }, 20);
     for my $way ([1, 4], [4, 1]) {
         my ($from, $to) = @$way;
+        $redis->cmd('HSET', "cwmp:{$_}:unknown", 'minute', 1) for 0 .. $from - 1;
         my $at = 0;
         do { ($at) = $redis->list('FCALL', 'cwmp_repartition', 1, 'cwmp:meta', $from, $to, $at) }
             while $at;
