@@ -20,7 +20,7 @@ static const struct {
     ngx_uint_t               total;
     ngx_http_cwmp_count_e    count;
 } ngx_http_cwmp_unknowns[] = {
-    { "accept", 3000, 6000, NGX_HTTP_CWMP_COUNT_NEW },
+    { "accept", 20000, 20000, NGX_HTTP_CWMP_COUNT_NEW },
     { "quarantine", 300, 600, NGX_HTTP_CWMP_COUNT_QUARANTINED },
     { "refuse", 0, 0, NGX_HTTP_CWMP_COUNT_REFUSED }
 };
