@@ -11,6 +11,7 @@ use lib "$FindBin::Bin/lib";
 
 use File::Temp qw(tempdir);
 use JSON::PP qw(decode_json);
+use List::Util qw(min);
 use Test::More;
 
 use CWMP::Auth qw(key_file);
@@ -144,10 +145,13 @@ subtest 'no more calls of Redis for it' => sub {
     my $calls = sub { $redis->cmd('INFO', 'commandstats')
                       =~ /cmdstat_fcall:calls=(\d+)/ ? $1 : 0 };
     my @took = map {
-        my $box = box($_);
-        my $before = $calls->();
-        $box->inform('0 BOOTSTRAP');
-        $calls->() - $before;
+        my $uri = $_;
+        min(map {                       # a node looks for what is due, too
+            my $box = box($uri);
+            my $before = $calls->();
+            $box->inform('0 BOOTSTRAP');
+            $calls->() - $before;
+        } 1 .. 5);
     } qw(/none /cwmp);
     is $took[1], $took[0], 'it is done by the Inform\'s step';
 };

@@ -138,14 +138,15 @@ sub usage {
 sub worker_memory { return memory($_[0]->worker) }
 
 
-# Bytes in use, without the stream of events, which has a bound of its own, and
-# without sessions, which are gone half a minute later.
+# Bytes in use, without the stream of events, which has a bound of its own,
+# without sessions, which are gone half a minute later, and without buffers of
+# connections.
 sub redis_bytes {
     my ($self) = @_;
     $self->drop_sessions;
     $self->redis->cmd('XTRIM', 'cwmp:{0}:events', 'MAXLEN', 0);
-    $self->redis->cmd('INFO', 'memory') =~ /^used_memory:(\d+)/m;
-    return $1;
+    my %info = $self->redis->cmd('INFO', 'memory') =~ /^(\w+):(\d+)\r?$/mg;
+    return $info{used_memory} - $info{mem_clients_normal};
 }
 
 
