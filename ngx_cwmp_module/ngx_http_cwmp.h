@@ -273,7 +273,7 @@ ngx_cwmp_redis_cmd_t *ngx_http_cwmp_auth_look(ngx_http_cwmp_ctx_t *ctx,
 void ngx_http_cwmp_auth_refuse(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t stale);
 ngx_int_t ngx_http_cwmp_user_key(ngx_http_cwmp_ctx_t *ctx,
     const ngx_str_t *user, ngx_str_t *key);
-void ngx_http_cwmp_user_informs(ngx_http_cwmp_ctx_t *ctx);
+void ngx_http_cwmp_user_taken(ngx_http_cwmp_ctx_t *ctx);
 
 /* ngx_http_cwmp_refused.c: counted, and told as an event */
 void ngx_http_cwmp_refused(ngx_http_cwmp_ctx_t *ctx,

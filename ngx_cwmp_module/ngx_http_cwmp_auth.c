@@ -22,7 +22,7 @@
 
 
 #define NGX_HTTP_CWMP_USER_MAX   256    /* bytes of a name: those of an ID */
-#define NGX_HTTP_CWMP_KEPT       60     /* seconds */
+#define NGX_HTTP_CWMP_KEPT       60000  /* ms */
 #define NGX_HTTP_CWMP_ANEW       3      /* look-ups in that time, of what may
                                            have changed */
 #define NGX_HTTP_CWMP_USER_FREE  3      /* failures that cost nothing */
@@ -61,14 +61,17 @@ static const struct {
 };
 
 
-/* a connection's; found again through its pool */
+/* a connection's; found again through its pool.  Times are monotonic */
 typedef struct {
+    ngx_http_cwmp_loc_conf_t     *conf;     /* of which it is a user */
     ngx_str_t                     user;
     u_char                        name[NGX_HTTP_CWMP_USER_MAX];
-    time_t                        until;    /* credentials may be used */
-    time_t                        proven;   /* ... and a POST was */
-    time_t                        since;    /* looked up anew, so often */
+    ngx_msec_t                    looked;   /* the credentials were, */
+    ngx_msec_t                    proved;   /* and a POST that was taken */
+    ngx_msec_t                    since;    /* looked up anew, so often */
     ngx_uint_t                    anew;
+    unsigned                      known:1;
+    unsigned                      proven:1;
     ngx_str_t                     credentials[NGX_HTTP_CWMP_CREDENTIALS];
     u_char                        text[8 * CWMP_DIGEST_HEX
                                        + NGX_HTTP_CWMP_USER_MAX];
@@ -133,7 +136,13 @@ static ngx_int_t ngx_http_cwmp_auth_check_basic(ngx_http_cwmp_auth_t *a,
 static ngx_int_t ngx_http_cwmp_auth_challenge(ngx_http_cwmp_auth_t *a);
 static ngx_http_cwmp_peer_t *ngx_http_cwmp_peer(ngx_connection_t *c,
     ngx_uint_t make);
+static ngx_uint_t ngx_http_cwmp_peer_is(ngx_http_cwmp_peer_t *peer,
+    ngx_http_cwmp_loc_conf_t *conf);
 static void ngx_http_cwmp_peer_cleanup(void *data);
+
+
+#define ngx_http_cwmp_is_kept(since)                                          \
+    (ngx_current_msec - (since) < NGX_HTTP_CWMP_KEPT)
 
 
 static const struct {
@@ -230,7 +239,8 @@ ngx_http_cwmp_auth_begin(ngx_http_cwmp_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (a->peer->until >= ngx_time()
+    if (a->peer->known && ngx_http_cwmp_is_kept(a->peer->looked)
+        && ngx_http_cwmp_peer_is(a->peer, a->conf)
         && a->peer->user.len == a->user.len
         && ngx_memcmp(a->peer->user.data, a->user.data, a->user.len) == 0)
     {
@@ -250,7 +260,9 @@ ngx_http_cwmp_auth_absent(ngx_http_cwmp_ctx_t *ctx)
 
     peer = ngx_http_cwmp_peer(ctx->request->connection, 0);
 
-    if (peer == NULL || peer->proven + NGX_HTTP_CWMP_KEPT < ngx_time()) {
+    if (peer == NULL || !peer->proven || !ngx_http_cwmp_is_kept(peer->proved)
+        || !ngx_http_cwmp_peer_is(peer, ctx->conf))
+    {
         return ngx_http_cwmp_auth_challenge(ctx->auth);
     }
 
@@ -499,14 +511,16 @@ ngx_http_cwmp_auth_take(ngx_http_cwmp_auth_t *a, redisReply *reply)
     redisReply            *e;
     ngx_http_cwmp_peer_t  *peer = a->peer;
 
-    if (peer->user.len != a->user.len
+    if (!ngx_http_cwmp_peer_is(peer, a->conf)
+        || peer->user.len != a->user.len
         || ngx_memcmp(peer->name, a->user.data, a->user.len) != 0)
     {
         peer->proven = 0;
         peer->anew = 0;
     }
 
-    peer->until = 0;
+    peer->conf = a->conf;
+    peer->known = 0;
 
     if (reply->type != REDIS_REPLY_ARRAY
         || reply->elements < NGX_HTTP_CWMP_CREDENTIALS)
@@ -535,7 +549,8 @@ ngx_http_cwmp_auth_take(ngx_http_cwmp_auth_t *a, redisReply *reply)
     peer->user.data = peer->name;
     peer->user.len = a->user.len;
     ngx_memcpy(peer->name, a->user.data, a->user.len);
-    peer->until = ngx_time() + NGX_HTTP_CWMP_KEPT;
+    peer->looked = ngx_current_msec;
+    peer->known = 1;
 
     return NGX_OK;
 }
@@ -578,7 +593,6 @@ ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx)
                : ngx_http_cwmp_auth_failed(ctx, "password");
     }
 
-    a->peer->proven = ngx_time();
     ctx->user = a->user;
     ctx->proven = 1;
 
@@ -632,8 +646,8 @@ ngx_http_cwmp_auth_anew(ngx_http_cwmp_auth_t *a)
         return 0;
     }
 
-    if (peer->since + NGX_HTTP_CWMP_KEPT < ngx_time()) {
-        peer->since = ngx_time();
+    if (!ngx_http_cwmp_is_kept(peer->since)) {
+        peer->since = ngx_current_msec;
         peer->anew = 0;
     }
 
@@ -716,15 +730,27 @@ ngx_http_cwmp_auth_told(void *data, redisReply *reply, const char *error)
 }
 
 
-/* an Inform: a session after that in which the new one was refused */
+/*
+ * The step took the POST: what proved its user was not used before, so that its
+ * connection may go on without.  An Inform is of a session after that in which
+ * the new credentials were refused.
+ */
 
 void
-ngx_http_cwmp_user_informs(ngx_http_cwmp_ctx_t *ctx)
+ngx_http_cwmp_user_taken(ngx_http_cwmp_ctx_t *ctx)
 {
     ngx_http_cwmp_auth_t  *a = ctx->auth;
 
-    if (a && a->refused.len) {
+    if (!ctx->proven) {
+        return;
+    }
+
+    a->peer->proved = ngx_current_msec;
+    a->peer->proven = 1;
+
+    if (a->refused.len && ngx_http_cwmp_is_inform(ctx)) {
         ngx_http_cwmp_auth_tell(a, &a->refused);
+        a->refused.len = 0;
     }
 }
 
@@ -1130,6 +1156,22 @@ ngx_http_cwmp_peer(ngx_connection_t *c, ngx_uint_t make)
     cln->handler = ngx_http_cwmp_peer_cleanup;
 
     return cln->data;
+}
+
+
+/* locations may have other users, of the same names */
+
+static ngx_uint_t
+ngx_http_cwmp_peer_is(ngx_http_cwmp_peer_t *peer,
+    ngx_http_cwmp_loc_conf_t *conf)
+{
+    return peer->conf == conf
+           || (peer->conf && peer->conf->redis == conf->redis
+               && peer->conf->auth == conf->auth
+               && peer->conf->realm.len == conf->realm.len
+               && ngx_memcmp(peer->conf->realm.data, conf->realm.data,
+                             conf->realm.len)
+                  == 0);
 }
 
 

@@ -43,16 +43,18 @@ static const struct {
     void        (*alone)(ngx_http_cwmp_ctx_t *ctx);     /* nothing but a verb */
     int           request;          /* of a request only, and of which */
     int           inform;
+    int           taken;            /* the POST is, as its user's */
 } ngx_http_cwmp_verbs[] = {
-    { "inform", 3, ngx_http_cwmp_verb_inform, ngx_http_cwmp_reply_inform, 1, 1 },
-    { "answer", 2, ngx_http_cwmp_verb_answer, NULL, 1, 0 },
-    { "rpc", 9, ngx_http_cwmp_order, NULL, 0, 0 },
-    { "seal", 2, ngx_http_cwmp_seal, NULL, 0, 0 },
-    { "end", 2, ngx_http_cwmp_verb_end, ngx_http_cwmp_end, 0, 0 },
-    { "unknown", 2, ngx_http_cwmp_verb_unknown, NULL, 0, 0 },
-    { "later", 2, ngx_http_cwmp_verb_later, NULL, 1, 1 },
-    { "stale", 2, ngx_http_cwmp_verb_stale, NULL, 0, 0 },
-    { "denied", 2, ngx_http_cwmp_verb_denied, NULL, 0, 0 }
+    { "inform", 3, ngx_http_cwmp_verb_inform, ngx_http_cwmp_reply_inform, 1, 1,
+      1 },
+    { "answer", 2, ngx_http_cwmp_verb_answer, NULL, 1, 0, 1 },
+    { "rpc", 9, ngx_http_cwmp_order, NULL, 0, 0, 1 },
+    { "seal", 2, ngx_http_cwmp_seal, NULL, 0, 0, 1 },
+    { "end", 2, ngx_http_cwmp_verb_end, ngx_http_cwmp_end, 0, 0, 1 },
+    { "unknown", 2, ngx_http_cwmp_verb_unknown, NULL, 0, 0, 0 },
+    { "later", 2, ngx_http_cwmp_verb_later, NULL, 1, 1, 0 },
+    { "stale", 2, ngx_http_cwmp_verb_stale, NULL, 0, 0, 0 },
+    { "denied", 2, ngx_http_cwmp_verb_denied, NULL, 0, 0, 0 }
 };
 
 
@@ -114,10 +116,6 @@ ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx)
             || (who && !ctx->auth && ngx_http_cwmp_arg(args, "", 0) != NGX_OK)))
     {
         args = NULL;
-    }
-
-    if (ngx_http_cwmp_is_inform(ctx)) {
-        ngx_http_cwmp_user_informs(ctx);
     }
 
     ctx->calls++;
@@ -401,6 +399,10 @@ ngx_http_cwmp_verb(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
                        != ngx_http_cwmp_is_inform(ctx))))
         {
             continue;
+        }
+
+        if (ngx_http_cwmp_verbs[i].taken) {
+            ngx_http_cwmp_user_taken(ctx);
         }
 
         if (reply->str && ngx_http_cwmp_verbs[i].alone) {

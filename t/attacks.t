@@ -27,7 +27,9 @@ my $dir = tempdir(CLEANUP => 1);
 my $key = key_file("$dir/key");
 my $t = CWMP::Test->new(nodes => 2, workers => 2,
     http => "cwmp_secret_key $dir/key;",
-    server => "cwmp_auth digest $REALM;");
+    server => "cwmp_auth digest $REALM; location = /other { "
+              . 'cwmp_redis unix:%%DIR%%/redis/redis.sock prefix=other; '
+              . 'cwmp_acs; }');
 my $redis = $t->redis;
 my $n = 0;
 
@@ -69,6 +71,49 @@ subtest 'ATK-01 a captured POST, sent again' => sub {
                             headers => [$auth->header]);
     is $answer->status, 204, 'ATK-01 the session goes on to its end';
     is $redis->result($auth->{user}, 'r'), undef, 'and waits for the BOOT';
+};
+
+
+subtest 'ATK-01 what was overheard proves no connection' => sub {
+    my ($auth, $inform) = device();
+    $redis->push_task($auth->{user}, { id => 'r', method => 'Reboot' });
+    my $raw = $t->raw(0);
+    my $header = $auth->answer($raw->post($inform));
+    my $cookie = cookie($raw->post($inform, headers => [$header]));
+
+    for my $node (0, 1) {
+        my $thief = $t->raw($node);
+        is $thief->post($inform, headers => [$header])->status, 401,
+            "ATK-01 the Inform once more, to node $node";
+        is $thief->post('', cookie => $cookie)->status, 401,
+            'ATK-01 ... then the cookie alone';
+        $thief = $t->raw($node);
+        $thief->post('', headers => [$header]);
+        is $thief->post('', cookie => $cookie)->status, 401,
+            'ATK-01 the same after an empty POST';
+    }
+    is $raw->post('', cookie => $cookie)->method, 'Reboot',
+        'ATK-01 the device goes on with its session';
+};
+
+
+subtest 'ATK-03 a user of one tenant in another, on one connection' => sub {
+    my ($auth, $inform) = device();
+    $redis->cmd('HSET', "other:user:{$auth->{user}}", $redis->list('HGETALL',
+                "cwmp:user:{$auth->{user}}"));
+    CWMP::Auth->new(user => $auth->{user}, password => 'else')
+        ->store($redis, realm => $REALM);
+    my $raw = $t->raw(0);
+    my $other = CWMP::Auth->new(%$auth, uri => '/other');
+    my $url = $t->url(0) =~ s/cwmp$/other/r;
+    is $raw->post($inform, url => $url, headers => [
+        $other->answer($raw->post($inform, url => $url))])->status, 200,
+        'a user of the other tenant';
+    is $raw->post($inform, headers => [$auth->answer($raw->post($inform))])
+           ->status, 401, 'ATK-03 is none of this one';
+    is $raw->post('', url => $url, headers => [$other->header])->status, 204,
+        '... and goes on there';
+    is $raw->post('')->status, 401, 'ATK-03 but not here, without a word';
 };
 
 

@@ -99,6 +99,7 @@ local BOUND = {
     none = 1e9,                     -- no bound
     seen = 900,                     -- seconds that the index of them is behind
     nonces = 32,                    -- of a device, of which counts are known,
+    ahead = 5,                      -- seconds that a node's clock may be
     nonce = 600,                    -- for so many seconds
     clear = 1024,                   -- bytes of ids of tasks to be sealed
     results = 7776000,              -- seconds that they are kept: 90 days
