@@ -285,11 +285,12 @@ void ngx_http_cwmp_shown(ngx_str_t *shown, u_char *buf, const ngx_str_t *value);
 ngx_int_t ngx_http_cwmp_attempts_zone(ngx_conf_t *cf, const char *name,
     ngx_shm_zone_t **zone);
 ngx_msec_t ngx_http_cwmp_attempts_failed(ngx_shm_zone_t *zone,
-    const ngx_str_t *who, ngx_uint_t free);
+    ngx_uint_t kind, const ngx_str_t *who, ngx_uint_t free);
 ngx_uint_t ngx_http_cwmp_attempts_rate(ngx_shm_zone_t *zone,
     const ngx_str_t *who, ngx_uint_t one);
 
 /* ngx_http_cwmp_unknown.c: devices that nobody announced */
+ngx_int_t ngx_http_cwmp_source(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *source);
 char *ngx_http_cwmp_unknown(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 void ngx_http_cwmp_unknown_merge(ngx_http_cwmp_unknown_t *prev,
     ngx_http_cwmp_unknown_t *conf);

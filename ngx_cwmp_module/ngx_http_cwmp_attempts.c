@@ -105,11 +105,12 @@ ngx_http_cwmp_attempts_init(ngx_shm_zone_t *zone, void *data)
 }
 
 
-/* one more failed: how many ms the answer has to wait; free: so many do not */
+/* one more failed: how many ms the answer has to wait; kind: whom "who" is one
+   of; free: so many do not */
 
 ngx_msec_t
-ngx_http_cwmp_attempts_failed(ngx_shm_zone_t *zone, const ngx_str_t *who,
-    ngx_uint_t free)
+ngx_http_cwmp_attempts_failed(ngx_shm_zone_t *zone, ngx_uint_t kind,
+    const ngx_str_t *who, ngx_uint_t free)
 {
     uint32_t                   now, score, passed;
     ngx_slab_pool_t           *pool;
@@ -124,11 +125,11 @@ ngx_http_cwmp_attempts_failed(ngx_shm_zone_t *zone, const ngx_str_t *who,
 
     attempt = ngx_http_cwmp_attempts_find(attempts,
                                           XXH64(who->data, who->len,
-                                                attempts->seed), 1);
+                                                attempts->seed + kind), 1);
     passed = (now - attempt->last) / NGX_HTTP_CWMP_ATTEMPTS_HALF;
 
     attempt->score = (passed < 32 ? attempt->score >> passed : 0) + 1;
-    attempt->last = now;
+    attempt->last += passed * NGX_HTTP_CWMP_ATTEMPTS_HALF;
     score = attempt->score;
 
     ngx_shmtx_unlock(&pool->mutex);

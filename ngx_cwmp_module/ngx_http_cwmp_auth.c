@@ -66,12 +66,11 @@ typedef struct {
     ngx_http_cwmp_loc_conf_t     *conf;     /* of which it is a user */
     ngx_str_t                     user;
     u_char                        name[NGX_HTTP_CWMP_USER_MAX];
-    ngx_msec_t                    looked;   /* the credentials were, */
-    ngx_msec_t                    proved;   /* and a POST that was taken */
+    ngx_msec_t                    looked;   /* the credentials were */
     ngx_msec_t                    since;    /* looked up anew, so often */
     ngx_uint_t                    anew;
     unsigned                      known:1;
-    unsigned                      proven:1;
+    unsigned                      proven:1; /* by a POST that was taken */
     ngx_str_t                     credentials[NGX_HTTP_CWMP_CREDENTIALS];
     u_char                        text[8 * CWMP_DIGEST_HEX
                                        + NGX_HTTP_CWMP_USER_MAX];
@@ -260,7 +259,7 @@ ngx_http_cwmp_auth_absent(ngx_http_cwmp_ctx_t *ctx)
 
     peer = ngx_http_cwmp_peer(ctx->request->connection, 0);
 
-    if (peer == NULL || !peer->proven || !ngx_http_cwmp_is_kept(peer->proved)
+    if (peer == NULL || !peer->proven || !ngx_http_cwmp_is_kept(peer->looked)
         || !ngx_http_cwmp_peer_is(peer, ctx->conf))
     {
         return ngx_http_cwmp_auth_challenge(ctx->auth);
@@ -745,7 +744,6 @@ ngx_http_cwmp_user_taken(ngx_http_cwmp_ctx_t *ctx)
         return;
     }
 
-    a->peer->proved = ngx_current_msec;
     a->peer->proven = 1;
 
     if (a->refused.len && ngx_http_cwmp_is_inform(ctx)) {
@@ -783,7 +781,7 @@ static ngx_int_t
 ngx_http_cwmp_auth_failed(ngx_http_cwmp_ctx_t *ctx, const char *which)
 {
     u_char                 buf[NGX_HTTP_CWMP_SHOWN];
-    ngx_str_t              user;
+    ngx_str_t              user, source;
     ngx_msec_t             delay, other;
     ngx_connection_t      *c;
     ngx_http_request_t    *r = ctx->request;
@@ -794,9 +792,13 @@ ngx_http_cwmp_auth_failed(ngx_http_cwmp_ctx_t *ctx, const char *which)
     ngx_http_cwmp_refused(ctx, NGX_HTTP_CWMP_COUNT_WRONG, which, NULL);
     ngx_http_cwmp_shown(&user, buf, &a->user);
 
-    delay = ngx_http_cwmp_attempts_failed(a->main->attempts, &a->user,
+    if (ngx_http_cwmp_source(ctx, &source) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    delay = ngx_http_cwmp_attempts_failed(a->main->attempts, 'u', &a->user,
                                           NGX_HTTP_CWMP_USER_FREE);
-    other = ngx_http_cwmp_attempts_failed(a->main->attempts, &c->addr_text,
+    other = ngx_http_cwmp_attempts_failed(a->main->attempts, 's', &source,
                                           NGX_HTTP_CWMP_SOURCE_FREE);
     delay = ngx_max(delay, other);
 

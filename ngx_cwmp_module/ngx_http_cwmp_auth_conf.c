@@ -6,6 +6,9 @@
 #include "ngx_http_cwmp.h"
 
 
+#define NGX_HTTP_CWMP_REALM_MAX  255    /* bytes */
+
+
 /* in the order of NGX_HTTP_CWMP_AUTH_OFF, ... */
 static const char  *ngx_http_cwmp_auths[] = { "off", "digest", "basic" };
 
@@ -60,6 +63,13 @@ ngx_http_cwmp_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                "[behind_tls] [without_qop]", &value[i]);
             return NGX_CONF_ERROR;
         }
+    }
+
+    if (clcf->realm.len == 0 || clcf->realm.len > NGX_HTTP_CWMP_REALM_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid realm \"%V\" in "
+                           "\"cwmp_auth\": use 1 to %d bytes", &clcf->realm,
+                           NGX_HTTP_CWMP_REALM_MAX);
+        return NGX_CONF_ERROR;
     }
 
     for (j = 0; j < clcf->realm.len; j++) {

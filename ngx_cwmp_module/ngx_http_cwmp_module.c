@@ -206,6 +206,11 @@ ngx_http_cwmp_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
+    /* asked last: who is denied by address guesses no passwords */
+
+    h = core->phases[NGX_HTTP_ACCESS_PHASE].handlers.elts;
+    ngx_memmove(h + 1, h, (core->phases[NGX_HTTP_ACCESS_PHASE].handlers.nelts
+                           - 1) * sizeof(ngx_http_handler_pt));
     *h = ngx_http_cwmp_access;
 
     if (ngx_http_cwmp_auth_listeners(cf) != NGX_OK) {

@@ -160,7 +160,7 @@ ngx_http_cwmp_seed(ngx_http_cwmp_ctx_t *ctx)
         return 0;
     }
 
-    ngx_memcpy(&seed, secret->keys[0].iv, sizeof(seed));
+    ngx_memcpy(&seed, secret->keys[0].seed, sizeof(seed));
 
     return seed;
 }

@@ -40,8 +40,6 @@ static const struct {
 static char *ngx_http_cwmp_unknown_parameter(ngx_conf_t *cf,
     ngx_http_cwmp_unknown_t *unknown, ngx_str_t *value);
 static ngx_int_t ngx_http_cwmp_unknown_rate(ngx_str_t *value, size_t skip);
-static ngx_int_t ngx_http_cwmp_unknown_source(ngx_http_cwmp_ctx_t *ctx,
-    ngx_str_t *source);
 static void ngx_http_cwmp_outgrown(ngx_http_cwmp_ctx_t *ctx);
 static void ngx_http_cwmp_registered_done(void *data, redisReply *reply,
     const char *error);
@@ -220,7 +218,7 @@ ngx_http_cwmp_unknown_arg(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
 
     if (unknown->mode != NGX_HTTP_CWMP_UNKNOWN_REFUSE) {
 
-        if (ngx_http_cwmp_unknown_source(ctx, &source) != NGX_OK) {
+        if (ngx_http_cwmp_source(ctx, &source) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -249,8 +247,8 @@ ngx_http_cwmp_unknown_arg(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
 /* as configured; else the address, of IPv6 the network, which may have any
    number of them */
 
-static ngx_int_t
-ngx_http_cwmp_unknown_source(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *source)
+ngx_int_t
+ngx_http_cwmp_source(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *source)
 {
     ngx_connection_t  *c = ctx->request->connection;
 
@@ -295,7 +293,7 @@ ngx_http_cwmp_unknown_came(ngx_http_cwmp_ctx_t *ctx)
 
     ngx_http_cwmp_count(cmcf, ngx_http_cwmp_unknowns[unknown->mode].count);
 
-    if (ngx_http_cwmp_unknown_source(ctx, &source) == NGX_OK
+    if (ngx_http_cwmp_source(ctx, &source) == NGX_OK
         && ngx_http_cwmp_attempts_rate(cmcf->sources, &source, 1)
            == unknown->rate)
     {

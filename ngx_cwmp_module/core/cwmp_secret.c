@@ -120,6 +120,7 @@ cwmp_secret_add(cwmp_secret_t *s, const unsigned char *key)
 
     if (!cwmp_secret_derive(key, "seal", k->seal)
         || !cwmp_secret_derive(key, "iv", k->iv)
+        || !cwmp_secret_derive(key, "seed", k->seed)
         || !cwmp_secret_derive(key, "id", id))
     {
         return CWMP_ERROR;
@@ -160,7 +161,7 @@ cwmp_secret_mac(const unsigned char *key, const cwmp_str_t *parts, size_t n,
     for (i = 0; i < n; i++) {
         len = parts[i].len;
 
-        if (len > (size_t) (text + sizeof(text) - p) - 2) {
+        if (len + 2 > (size_t) (text + sizeof(text) - p)) {
             return CWMP_REFUSED;
         }
 

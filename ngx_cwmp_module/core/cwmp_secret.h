@@ -24,6 +24,7 @@ typedef struct {
     unsigned char    key[CWMP_SECRET_KEY];
     unsigned char    seal[CWMP_SECRET_KEY];
     unsigned char    iv[CWMP_SECRET_KEY];
+    unsigned char    seed[CWMP_SECRET_KEY];     /* of digests that are no MACs */
     unsigned char    id[CWMP_SECRET_ID];
     uint32_t         hour;          /* after that of the next; 0: none yet */
     unsigned char    nonce[CWMP_SECRET_KEY];
@@ -43,7 +44,8 @@ cwmp_rc_t cwmp_secret_read(cwmp_secret_t *s, const unsigned char *p,
     size_t len);
 
 /* HMAC-SHA256 of the parts, in a row, with a length before each, by a key of
-   CWMP_SECRET_KEY bytes.  ERROR where OpenSSL has no memory */
+   CWMP_SECRET_KEY bytes.  REFUSED above 1024 bytes in all; ERROR where OpenSSL
+   has no memory */
 cwmp_rc_t cwmp_secret_mac(const unsigned char *key, const cwmp_str_t *parts,
     size_t n, unsigned char *mac);
 
