@@ -136,7 +136,7 @@ static ngx_int_t ngx_http_cwmp_auth_challenge(ngx_http_cwmp_auth_t *a);
 static ngx_http_cwmp_peer_t *ngx_http_cwmp_peer(ngx_connection_t *c,
     ngx_uint_t make);
 static ngx_uint_t ngx_http_cwmp_peer_is(ngx_http_cwmp_peer_t *peer,
-    ngx_http_cwmp_loc_conf_t *conf);
+    ngx_http_cwmp_loc_conf_t *conf, const ngx_str_t *user);
 static void ngx_http_cwmp_peer_cleanup(void *data);
 
 
@@ -239,9 +239,7 @@ ngx_http_cwmp_auth_begin(ngx_http_cwmp_ctx_t *ctx)
     }
 
     if (a->peer->known && ngx_http_cwmp_is_kept(a->peer->looked)
-        && ngx_http_cwmp_peer_is(a->peer, a->conf)
-        && a->peer->user.len == a->user.len
-        && ngx_memcmp(a->peer->user.data, a->user.data, a->user.len) == 0)
+        && ngx_http_cwmp_peer_is(a->peer, a->conf, &a->user))
     {
         return ngx_http_cwmp_auth_check(ctx);
     }
@@ -260,7 +258,7 @@ ngx_http_cwmp_auth_absent(ngx_http_cwmp_ctx_t *ctx)
     peer = ngx_http_cwmp_peer(ctx->request->connection, 0);
 
     if (peer == NULL || !peer->proven || !ngx_http_cwmp_is_kept(peer->looked)
-        || !ngx_http_cwmp_peer_is(peer, ctx->conf))
+        || !ngx_http_cwmp_peer_is(peer, ctx->conf, &peer->user))
     {
         return ngx_http_cwmp_auth_challenge(ctx->auth);
     }
@@ -510,10 +508,7 @@ ngx_http_cwmp_auth_take(ngx_http_cwmp_auth_t *a, redisReply *reply)
     redisReply            *e;
     ngx_http_cwmp_peer_t  *peer = a->peer;
 
-    if (!ngx_http_cwmp_peer_is(peer, a->conf)
-        || peer->user.len != a->user.len
-        || ngx_memcmp(peer->name, a->user.data, a->user.len) != 0)
-    {
+    if (!ngx_http_cwmp_peer_is(peer, a->conf, &a->user)) {
         peer->proven = 0;
         peer->anew = 0;
     }
@@ -744,7 +739,11 @@ ngx_http_cwmp_user_taken(ngx_http_cwmp_ctx_t *ctx)
         return;
     }
 
-    a->peer->proven = 1;
+    /* streams of HTTP/2 share it: it may be another one's meanwhile */
+
+    if (a->peer->known && ngx_http_cwmp_peer_is(a->peer, a->conf, &a->user)) {
+        a->peer->proven = 1;
+    }
 
     if (a->refused.len && ngx_http_cwmp_is_inform(ctx)) {
         ngx_http_cwmp_auth_tell(a, &a->refused);
@@ -1165,15 +1164,17 @@ ngx_http_cwmp_peer(ngx_connection_t *c, ngx_uint_t make)
 
 static ngx_uint_t
 ngx_http_cwmp_peer_is(ngx_http_cwmp_peer_t *peer,
-    ngx_http_cwmp_loc_conf_t *conf)
+    ngx_http_cwmp_loc_conf_t *conf, const ngx_str_t *user)
 {
-    return peer->conf == conf
-           || (peer->conf && peer->conf->redis == conf->redis
-               && peer->conf->auth == conf->auth
-               && peer->conf->realm.len == conf->realm.len
-               && ngx_memcmp(peer->conf->realm.data, conf->realm.data,
-                             conf->realm.len)
-                  == 0);
+    return peer->conf
+           && peer->conf->redis == conf->redis
+           && peer->conf->auth == conf->auth
+           && peer->conf->realm.len == conf->realm.len
+           && ngx_memcmp(peer->conf->realm.data, conf->realm.data,
+                         conf->realm.len)
+              == 0
+           && peer->user.len == user->len
+           && ngx_memcmp(peer->user.data, user->data, user->len) == 0;
 }
 
 

@@ -48,6 +48,7 @@ static const struct {
     { "inform", 3, ngx_http_cwmp_verb_inform, ngx_http_cwmp_reply_inform, 1, 1,
       1 },
     { "answer", 2, ngx_http_cwmp_verb_answer, NULL, 1, 0, 1 },
+    { "bare", 2, ngx_http_cwmp_verb_answer, NULL, 1, 0, 0 },
     { "rpc", 9, ngx_http_cwmp_order, NULL, 0, 0, 1 },
     { "seal", 2, ngx_http_cwmp_seal, NULL, 0, 0, 1 },
     { "end", 2, ngx_http_cwmp_verb_end, ngx_http_cwmp_end, 0, 0, 1 },

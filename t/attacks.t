@@ -97,6 +97,23 @@ subtest 'ATK-01 what was overheard proves no connection' => sub {
 };
 
 
+subtest 'ATK-01 of a POST that led nowhere' => sub {
+    my ($auth, $inform) = device();
+    my $raw = $t->raw(0);
+    my $first = cookie($raw->post($inform,
+                            headers => [$auth->answer($raw->post($inform))]));
+    $raw->post(inform(serial => "A$n", events => ['1 BOOT']),
+               headers => [$auth->header]);
+    for my $said ('', response('x', 'Reboot'),
+                  gpv_response('x', map { ["Device.P$_", 'int', 1] } 1 .. 900)) {
+        my $header = $auth->header;
+        $raw->post($said, cookie => $first, headers => [$header]);
+        is $t->raw(1)->post($inform, headers => [$header])->status, 401,
+            'ATK-01 ' . length($said) . ' bytes for a session that is over';
+    }
+};
+
+
 subtest 'ATK-03 a user of one tenant in another, on one connection' => sub {
     my ($auth, $inform) = device();
     $redis->cmd('HSET', "other:user:{$auth->{user}}", $redis->list('HGETALL',

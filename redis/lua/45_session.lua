@@ -68,21 +68,24 @@ local function nonces_of(kept)
     return nonces_text(lowest, list) == kept and lowest, list
 end
 
--- with this one before the others, as far as they are kept
-local function nonces_with(lowest, list, one)
+-- With this one before the others, as far as they are kept.  most: no other node
+-- takes what is later, so that a clock that was ahead shuts nobody out once it is
+-- right.
+local function nonces_with(lowest, list, one, most)
     local kept, gone = { one }, nil
     local oldest = string.format('%08x', tonumber(string.sub(one[1], 1, 8), 16)
                                          - BOUND.nonce)
     table.sort(list, function(a, b) return a[1] > b[1] end)
     for _, other in ipairs(list) do
-        if other[1] == one[1] then
-            -- it takes its place
+        if other[1] == one[1] or other[1] > most and one[1] <= most then
+            -- it takes its place; or nodes whose clocks are right refuse it
         elseif #kept < BOUND.nonces and other[1] > oldest then
             kept[#kept + 1] = { other[1], other[2], '' }
         else
             gone = gone or string.sub(other[1], 1, NONCE_TIME)
         end
     end
+    gone = gone and gone > most and most or gone
     return nonces_text(gone and gone > lowest and gone or lowest, kept)
 end
 
@@ -97,10 +100,6 @@ local function is_used(c, nonce, count, post)
                 .. 'must be proven anew')
         return true
     end
-    -- a node's clock that was ahead shuts nobody out once it is right
-    local most = string.format('%08xffff', math.floor(c.now / 1000)
-                                           + BOUND.ahead)
-    lowest = lowest < most and lowest or most
     local known
     for _, one in ipairs(list) do
         known = one[1] == nonce and one or known
@@ -113,7 +112,9 @@ local function is_used(c, nonce, count, post)
     then
         return true
     end
-    c.nonces = nonces_with(lowest, list, { nonce, count, post })
+    c.nonces = nonces_with(lowest, list, { nonce, count, post },
+                           string.format('%08xffff', math.floor(c.now / 1000)
+                                                     + BOUND.ahead))
     return false
 end
 
@@ -121,6 +122,16 @@ end
 function several.spend(c)
     if c.nonces then
         call('HSET', c.k[DEVICE], 'nonces', c.nonces)
+    end
+end
+
+-- A POST that leads nowhere has shown it, too.  (A device that is not known has
+-- nothing that could be taken over.)
+function several.use_up(c)
+    if c.auth and call('HEXISTS', c.k[DEVICE], 'first') == 1 then
+        local refused = several.refusal(c, true)
+        several.spend(c)
+        return refused
     end
 end
 

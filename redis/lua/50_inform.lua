@@ -604,6 +604,7 @@ function inform(c, args)
         return { 'inform', c.notes, old.t, old.y or '' }
     end
     if too_often(c, known) then
+        several.spend(c)
         return { 'later', c.notes }
     end
     if rest > 0 then

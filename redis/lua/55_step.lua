@@ -632,10 +632,10 @@ local function step(c, args)
     end
     local s = load_session(c)
     if not s and kind == 'request' and several.in_quarantine(c) then
-        return { 'answer', c.notes, '' }
+        return { 'bare', c.notes, '' }
     end
     if not s or s.t ~= args[2] then
-        return { 'unknown', c.notes }
+        return several.use_up(c) or { 'unknown', c.notes }
     end
     local counts = several.counts_of(args[8])
     local bytes = counts[2]

@@ -8,10 +8,10 @@ do
 -- an answer that the step may take as one to the RPC outstanding is stored.
 local function chunk(keys, args, first, rpc, write, auth)
     local c = context(keys, args[1])
-    if call('HGET', c.k[SESSION], 't') ~= args[2] then
-        return { 'unknown', c.notes }
-    end
     c.auth = auth
+    if call('HGET', c.k[SESSION], 't') ~= args[2] then
+        return several.use_up(c) or { 'unknown', c.notes }
+    end
     local refused = several.refusal(c)
     if refused then
         return refused
