@@ -73,7 +73,8 @@ local function copy_rows(prefix, from, to)
         end
     end
     for p = to, from - 1 do
-        call('UNLINK', prefix .. ':{' .. p .. '}:unknown')
+        call('UNLINK', prefix .. ':{' .. p .. '}:unknown',
+             prefix .. ':{' .. p .. '}:refusals')
     end
 end
 
