@@ -26,10 +26,11 @@ my $ATTEMPTS = $ENV{TEST_SOAK} ? 10_000 : 500;
 my $dir = tempdir(CLEANUP => 1);
 my $key = key_file("$dir/key");
 my $t = CWMP::Test->new(nodes => 2, workers => 2,
-    http => "cwmp_secret_key $dir/key;",
+    http => "cwmp_secret_key $dir/key; set_real_ip_from 127.0.0.1; "
+            . 'real_ip_header X-Real-IP;',
     server => "cwmp_auth digest $REALM; location = /other { "
               . 'cwmp_redis unix:%%DIR%%/redis/redis.sock prefix=other; '
-              . 'cwmp_acs; }');
+              . 'cwmp_acs; } location = /denied { deny all; cwmp_acs; }');
 my $redis = $t->redis;
 my $n = 0;
 
@@ -38,6 +39,17 @@ sub device {
     my $auth = CWMP::Auth->new(user => "00D09E-Box-$serial", password => 'pw');
     $auth->store($redis, realm => $REALM);
     return ($auth, inform(serial => $serial));
+}
+
+# a wrong password of this user, from this address: how long it took
+sub guess {
+    my ($user, $address) = @_;
+    my $raw = $t->raw(0);
+    my $auth = CWMP::Auth->new(user => $user, password => 'guess');
+    $auth->challenge($raw->post(''));
+    my $begin = time();
+    $raw->post('', headers => [$auth->header, ['X-Real-IP', $address]]);
+    return time() - $begin;
 }
 
 sub cookie { return $_[0]->header('Set-Cookie') =~ s/;.*//r }
@@ -233,5 +245,35 @@ subtest 'ATK-05 wrong passwords for one device from many addresses' => sub {
         'ATK-05 and later and later';
 };
 
+
+subtest 'ATK-05 ... and from many addresses of one network' => sub {
+    my @took = map { guess("u$_", sprintf '2001:db8::%x', $_) } 1 .. 103;
+    cmp_ok $took[99], '<', 0.5, 'a hundred of them are told at once';
+    cmp_ok $took[102], '>', 0.9, 'ATK-05 the next ones wait';
+    cmp_ok guess('u200', '2001:db8:0:1::1'), '<', 0.5,
+        '... and none of another network';
+
+    guess('192.0.2.7', '192.0.2.7') for 1, 2;
+    cmp_ok guess('192.0.2.7', '192.0.2.7'), '<', 0.24,
+        'a user that is named as an address is none';
+};
+
+
+subtest 'ATK-05 who is denied by address guesses nothing' => sub {
+    my ($auth, $inform) = device();
+    my ($raw, $url) = ($t->raw(0), $t->url(0) =~ s/cwmp$/denied/r);
+    my $looks = sub { $redis->cmd('INFO', 'commandstats')
+                      =~ /cmdstat_fcall_ro:calls=(\d+)/ ? $1 : 0 };
+    $auth = CWMP::Auth->new(%$auth, uri => '/denied');
+    $auth->challenge($t->raw(0)->post(''));
+    my $before = $looks->();
+    for my $with ([], [$auth->header(password => 'px')], [$auth->header]) {
+        is $raw->post($inform, url => $url, headers => $with)->status, 403,
+            'ATK-05 whatever he says';
+    }
+    is $looks->(), $before, 'ATK-05 and nobody is looked up';
+};
+
+$t->expect_log(qr/access forbidden by rule/, 3);
 $t->expect_log(qr/the user name or the password is wrong/, [1, 1_000_000]);
 done_testing;

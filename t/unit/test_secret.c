@@ -63,6 +63,51 @@ refused(const char *text, int line, const char *reason)
 }
 
 
+/* each use has a key of its own, none of which tells of another */
+
+static void
+test_derived(void)
+{
+    cwmp_secret_t         s = keys(KEY);
+    cwmp_secret_key_t    *k = &s.keys[0];
+    const unsigned char  *uses[] = { k->key, k->seal, k->iv, k->seed };
+    size_t                i, j, same = 0;
+
+    for (i = 0; i < 4; i++) {
+        for (j = i + 1; j < 4; j++) {
+            same += memcmp(uses[i], uses[j], 8) == 0;
+        }
+    }
+
+    is_num(same, 0, "a key for each use");
+}
+
+
+/* parts that fill the room but for a byte, and none; then one more */
+
+static void
+test_room(void)
+{
+    size_t         left, bad = 0;
+    cwmp_str_t     parts[3] = { str("12345"), str(""), str("12") };
+    unsigned char  mac[CWMP_SECRET_KEY], room[1024];
+    cwmp_secret_t  s = keys(KEY);
+
+    memset(room, 'a', sizeof(room));
+    parts[1].data = room;
+
+    for (left = 0; left < 4; left++) {
+        parts[1].len = 1024 - 7 - 2 - left;
+        bad += cwmp_secret_mac(s.keys[0].key, parts, 3, mac) != CWMP_REFUSED;
+    }
+
+    is_num(bad, 0, "a part that has no room is refused");
+    parts[1].len = 1024 - 7 - 2 - 4;
+    is_num(cwmp_secret_mac(s.keys[0].key, parts, 3, mac), CWMP_OK,
+           "one that just has is not");
+}
+
+
 static void
 test_file(void)
 {
@@ -70,6 +115,8 @@ test_file(void)
     is_num(keys("# ours\n\n " KEY "  # of May\r\n" OTHER "\n").n, 2,
            "two, with comments");
     is_mem(keys(KEY).keys[0].id, CWMP_SECRET_ID, "825de61b", "its name");
+
+    test_derived();
 
     refused("", 0, "has no key");
     refused("# " KEY "\n", 1, "has no key");
@@ -298,6 +345,7 @@ int
 main(void)
 {
     test_file();
+    test_room();
     test_seal();
     test_changed();
     test_same();
