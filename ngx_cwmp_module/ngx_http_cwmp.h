@@ -253,12 +253,17 @@ struct ngx_http_cwmp_ctx_s {
 extern ngx_module_t  ngx_http_cwmp_module;
 
 
-/* ngx_http_cwmp_auth.c */
+/* ngx_http_cwmp_auth_conf.c: its directives */
 char *ngx_http_cwmp_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_cwmp_secret_key(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-ngx_int_t ngx_http_cwmp_auth_in_clear(ngx_conf_t *cf);
+void ngx_http_cwmp_auth_merge(ngx_http_cwmp_loc_conf_t *prev,
+    ngx_http_cwmp_loc_conf_t *conf);
+ngx_int_t ngx_http_cwmp_auth_needs(ngx_conf_t *cf,
+    ngx_http_cwmp_loc_conf_t *conf);
 ngx_int_t ngx_http_cwmp_auth_listeners(ngx_conf_t *cf);
+
+/* ngx_http_cwmp_auth.c */
 ngx_int_t ngx_http_cwmp_access(ngx_http_request_t *r);
 ngx_int_t ngx_http_cwmp_identified(ngx_http_cwmp_ctx_t *ctx);
 ngx_uint_t ngx_http_cwmp_unproven(ngx_http_cwmp_ctx_t *ctx);

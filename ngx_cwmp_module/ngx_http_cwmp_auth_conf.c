@@ -9,6 +9,9 @@
 #define NGX_HTTP_CWMP_REALM_MAX  255    /* bytes */
 
 
+static ngx_int_t ngx_http_cwmp_auth_in_clear(ngx_conf_t *cf);
+
+
 /* in the order of NGX_HTTP_CWMP_AUTH_OFF, ... */
 static const char  *ngx_http_cwmp_auths[] = { "off", "digest", "basic" };
 
@@ -168,9 +171,81 @@ ngx_http_cwmp_secret_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* this server has Basic: each of its listeners must have TLS */
+void
+ngx_http_cwmp_auth_merge(ngx_http_cwmp_loc_conf_t *prev,
+    ngx_http_cwmp_loc_conf_t *conf)
+{
+    if (conf->auth == NGX_CONF_UNSET_UINT) {
+        conf->auth = prev->auth;
+        conf->realm = prev->realm;
+        conf->behind_tls = prev->behind_tls;
+        conf->without_qop = prev->without_qop;
+        conf->open = prev->open;
+    }
+
+    if (conf->auth == NGX_CONF_UNSET_UINT) {
+        conf->auth = NGX_HTTP_CWMP_AUTH_OFF;
+        conf->open = 1;
+    }
+
+    if (conf->identity == NULL) {
+        conf->identity = prev->identity;
+    }
+}
+
+
+/* of a location with cwmp_acs */
 
 ngx_int_t
+ngx_http_cwmp_auth_needs(ngx_conf_t *cf, ngx_http_cwmp_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t   *core;
+    ngx_http_cwmp_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_cwmp_module);
+    core = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (conf->open && conf->identity == NULL) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "\"cwmp_acs\" takes whoever "
+                           "reaches it for the device that it says it is: set "
+                           "\"cwmp_auth digest\", or say \"cwmp_auth off\" "
+                           "where something else keeps others out");
+    }
+
+    if (conf->auth == NGX_HTTP_CWMP_AUTH_OFF) {
+        return NGX_OK;
+    }
+
+    if (core->satisfy == NGX_HTTP_SATISFY_ANY) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"satisfy any\" would let "
+                           "in who has not proven which device it is: use "
+                           "\"satisfy all\" with \"cwmp_auth %s\", or "
+                           "\"cwmp_auth off\"",
+                           ngx_http_cwmp_auths[conf->auth]);
+        return NGX_ERROR;
+    }
+
+    if (cmcf->secret == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"cwmp_auth\" needs a key "
+                           "that all nodes share: make it with (umask 77; "
+                           "openssl rand -hex 32 > FILE), and say "
+                           "cwmp_secret_key FILE; in http");
+        return NGX_ERROR;
+    }
+
+    if (conf->auth == NGX_HTTP_CWMP_AUTH_BASIC && !conf->behind_tls
+        && ngx_http_cwmp_auth_in_clear(cf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_cwmp_attempts_zone(cf, "cwmp_attempts", &cmcf->attempts);
+}
+
+
+/* this server has Basic: each of its listeners must have TLS */
+
+static ngx_int_t
 ngx_http_cwmp_auth_in_clear(ngx_conf_t *cf)
 {
     ngx_http_core_srv_conf_t   **server;

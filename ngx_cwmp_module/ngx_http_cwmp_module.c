@@ -21,6 +21,10 @@ static char *ngx_http_cwmp_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_http_cwmp_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
+static void ngx_http_cwmp_merge_values(ngx_http_cwmp_loc_conf_t *prev,
+    ngx_http_cwmp_loc_conf_t *conf);
+static ngx_int_t ngx_http_cwmp_acs_needs(ngx_conf_t *cf,
+    ngx_http_cwmp_loc_conf_t *conf);
 static char *ngx_http_cwmp_acs(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_cwmp_redis(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -296,45 +300,23 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_http_cwmp_loc_conf_t  *prev = parent;
     ngx_http_cwmp_loc_conf_t  *conf = child;
 
-    ngx_http_core_loc_conf_t   *core;
-    ngx_http_cwmp_main_conf_t  *cmcf;
+    ngx_http_core_loc_conf_t  *core;
 
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_cwmp_module);
+    core = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    ngx_conf_merge_ptr_value(conf->redis, prev->redis, NULL);
-    ngx_conf_merge_msec_value(conf->session_timeout, prev->session_timeout,
-                              30000);
-    ngx_conf_merge_msec_value(conf->outstanding_timeout,
-                              prev->outstanding_timeout, 300000);
-    ngx_conf_merge_size_value(conf->max_envelope, prev->max_envelope,
-                              32 * 1024 * 1024);
-    ngx_conf_merge_uint_value(conf->max_rpcs, prev->max_rpcs, 256);
-    ngx_conf_merge_uint_value(conf->fallback, prev->fallback,
-                              NGX_HTTP_CWMP_FALLBACK_OFF);
+    /* "if" and "limit_except": the handler is that of the location around */
 
-    if (conf->auth == NGX_CONF_UNSET_UINT) {
-        conf->auth = prev->auth;
-        conf->realm = prev->realm;
-        conf->behind_tls = prev->behind_tls;
-        conf->without_qop = prev->without_qop;
-        conf->open = prev->open;
+    if (core->noname && prev->serves.len) {
+        *conf = *prev;
+
+        if (conf->acs) {
+            core->client_max_body_size = conf->max_envelope;
+        }
+
+        return NGX_CONF_OK;
     }
 
-    if (conf->auth == NGX_CONF_UNSET_UINT) {
-        conf->auth = NGX_HTTP_CWMP_AUTH_OFF;
-        conf->open = 1;
-    }
-
-    if (conf->identity == NULL) {
-        conf->identity = prev->identity;
-    }
-
-    ngx_http_cwmp_unknown_merge(&prev->unknown, &conf->unknown);
-
-    if (conf->first_contact.data == NULL) {
-        conf->first_contact = prev->first_contact;
-        conf->rotates = prev->rotates;
-    }
+    ngx_http_cwmp_merge_values(prev, conf);
 
     if (conf->serves.len == 0) {
         return NGX_CONF_OK;
@@ -356,50 +338,60 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
-    if (conf->acs && conf->open && conf->identity == NULL) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0, "\"cwmp_acs\" takes whoever "
-                           "reaches it for the device that it says it is: set "
-                           "\"cwmp_auth digest\", or say \"cwmp_auth off\" "
-                           "where something else keeps others out");
+    return (!conf->acs || ngx_http_cwmp_acs_needs(cf, conf) == NGX_OK)
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static void
+ngx_http_cwmp_merge_values(ngx_http_cwmp_loc_conf_t *prev,
+    ngx_http_cwmp_loc_conf_t *conf)
+{
+    ngx_conf_merge_ptr_value(conf->redis, prev->redis, NULL);
+    ngx_conf_merge_msec_value(conf->session_timeout, prev->session_timeout,
+                              30000);
+    ngx_conf_merge_msec_value(conf->outstanding_timeout,
+                              prev->outstanding_timeout, 300000);
+    ngx_conf_merge_size_value(conf->max_envelope, prev->max_envelope,
+                              32 * 1024 * 1024);
+    ngx_conf_merge_uint_value(conf->max_rpcs, prev->max_rpcs, 256);
+    ngx_conf_merge_uint_value(conf->fallback, prev->fallback,
+                              NGX_HTTP_CWMP_FALLBACK_OFF);
+
+    ngx_http_cwmp_auth_merge(prev, conf);
+    ngx_http_cwmp_unknown_merge(&prev->unknown, &conf->unknown);
+
+    if (conf->first_contact.data == NULL) {
+        conf->first_contact = prev->first_contact;
+        conf->rotates = prev->rotates;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_acs_needs(ngx_conf_t *cf, ngx_http_cwmp_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t   *core;
+    ngx_http_cwmp_main_conf_t  *cmcf;
+
+    if (ngx_http_cwmp_auth_needs(cf, conf) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    if (conf->acs && conf->auth != NGX_HTTP_CWMP_AUTH_OFF
-        && cmcf->secret == NULL)
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"cwmp_auth\" needs a key "
-                           "that all nodes share: make it with (umask 77; "
-                           "openssl rand -hex 32 > FILE), and say "
-                           "cwmp_secret_key FILE; in http");
-        return NGX_CONF_ERROR;
-    }
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_cwmp_module);
 
-    if (conf->acs && conf->rotates && cmcf->secret == NULL) {
+    if (conf->rotates && cmcf->secret == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"cwmp_first_contact "
                            "rotate\" makes passwords, which are stored sealed: "
                            "make a key with (umask 77; openssl rand -hex 32 > "
                            "FILE), and say cwmp_secret_key FILE; in http");
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
-    if (conf->acs && conf->auth != NGX_HTTP_CWMP_AUTH_OFF
-        && ngx_http_cwmp_attempts_zone(cf, "cwmp_attempts", &cmcf->attempts)
-           != NGX_OK)
+    if (ngx_http_cwmp_attempts_zone(cf, "cwmp_unknown", &cmcf->sources)
+        != NGX_OK)
     {
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->acs && conf->auth == NGX_HTTP_CWMP_AUTH_BASIC
-        && !conf->behind_tls
-        && ngx_http_cwmp_auth_in_clear(cf) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->acs
-        && ngx_http_cwmp_attempts_zone(cf, "cwmp_unknown", &cmcf->sources)
-           != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
+        return NGX_ERROR;
     }
 
     conf->limits = cwmp_default_limits;
@@ -410,7 +402,7 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     core = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     core->client_max_body_size = conf->max_envelope;
 
-    return NGX_CONF_OK;
+    return NGX_OK;
 }
 
 

@@ -63,7 +63,7 @@ ngx_http_cwmp_handler(ngx_http_request_t *r)
 
     if (ctx->conf->auth != NGX_HTTP_CWMP_AUTH_OFF && ctx->auth == NULL) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "\"cwmp_auth\" was "
-                      "not asked: no \"satisfy any\" with it");
+                      "not asked: a subrequest is no CPE's POST");
         return NGX_HTTP_FORBIDDEN;
     }
 

@@ -23,6 +23,9 @@ my $key = key_file("$dir/key");
 my $t = CWMP::Test->new(nodes => 2, http => "cwmp_secret_key $dir/key;",
     server => qq{cwmp_auth digest $REALM;
         location = /old { cwmp_auth digest $REALM without_qop; cwmp_acs; }
+        location = /if { cwmp_acs; if (\$http_user_agent) { set \$x 1; } }
+        location = /ifoff { cwmp_auth off; cwmp_max_envelope 32k; cwmp_acs;
+            if (\$http_user_agent) { set \$x 1; } }
         location = /basic { cwmp_auth basic $REALM behind_tls; cwmp_acs; }});
 my $redis = $t->redis;
 my $n = 0;
@@ -293,6 +296,23 @@ subtest 'AUTH-07 Basic' => sub {
         'AUTH-07 a wrong password';
     is $raw->post($inform, headers => [$auth->basic])->status, 200,
         'AUTH-07 the right one';
+};
+
+
+subtest 'an "if" in the location' => sub {
+    my ($auth, $inform) = device();
+    my @agent = (['User-Agent', 'x']);
+    my $raw = CWMP::Raw->new(url => $t->url(0) =~ s/cwmp$/if/r);
+    $auth->{uri} = '/if';
+    my $answer = $raw->post($inform, headers => \@agent);
+    is $answer->status, 401, 'asks for what the location does';
+    is $raw->post($inform, headers => [@agent, $auth->answer($answer)])
+           ->method, 'InformResponse', '... and lets in who has it';
+    $raw = CWMP::Raw->new(url => $t->url(0) =~ s/cwmp$/ifoff/r);
+    is $raw->post($inform, headers => \@agent)->status, 200, 'no "cwmp_auth"';
+    is $raw->post(inform(serial => "S$n", params => [map {
+        ["Device.P$_", 'string', 'v' x 100] } 1 .. 400]), headers => \@agent)
+           ->status, 413, '... and its bound';
 };
 
 

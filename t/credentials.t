@@ -285,6 +285,9 @@ subtest 'what nginx -t says' => sub {
         [$with, 'cwmp_auth digest acs x;'] => qr/use \[REALM\] \[behind_tls\] \[without_qop\]/,
         [$with, 'cwmp_auth basic acs without_qop;'] => qr/invalid parameter "without_qop"/,
         [$with, q{cwmp_auth digest 'a"b';}] => qr/printable ASCII/,
+        [$with, "cwmp_auth digest '';"] => qr/invalid realm "".*1 to 255 bytes/,
+        [$with, 'cwmp_auth digest ' . 'r' x 256 . ';'] => qr/use 1 to 255 bytes/,
+        [$with, 'cwmp_auth digest; satisfy any;'] => qr/"satisfy any" would let in .*use "satisfy all" with "cwmp_auth digest", or "cwmp_auth off"/,
         [$with, 'cwmp_auth basic;'] => qr/in clear through "listen \S+" in \S+:\d+: use "ssl"/,
         [$with, 'cwmp_auth digest; cwmp_auth off;'] => qr/is duplicate/,
         ["$with $with", ''] => qr/is duplicate/,
@@ -299,6 +302,12 @@ subtest 'what nginx -t says' => sub {
         my ($good, $said) = $c->check_conf;
         ok !$good, "$words->[1]$words->[0]" =~ s{\S+/}{}gr;
         like $said, $why, '... is told why';
+    }
+    for my $good ('cwmp_auth digest ' . 'r' x 255 . ';',
+                  'cwmp_auth off; satisfy any;')
+    {
+        @{ $c->node }{qw(http acs)} = ($with, $good);
+        ok +($c->check_conf)[0], substr $good, 0, 30;
     }
     @{ $c->node }{qw(http acs)} = ($with, 'cwmp_auth off;');
     chmod 0644, "$dir/key";
