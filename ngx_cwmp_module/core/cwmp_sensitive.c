@@ -12,6 +12,11 @@
 #define CWMP_LEAF_MAX  64           /* of a name that is looked at: its end */
 
 
+static int cwmp_ends_user(unsigned char c);
+static size_t cwmp_user_begins(const unsigned char *p, size_t start,
+    size_t at);
+
+
 /* anywhere in the name; each has "pass", "key", "secret" or "cred" in it */
 
 static const char  *cwmp_secret_words[] = {
@@ -137,41 +142,70 @@ cwmp_sensitive_name(const cwmp_str_t *path)
 }
 
 
+/* what is before an @ that has no "://" is not looked at again, so that many of
+   them cost no more than their bytes */
+
 int
 cwmp_sensitive_url(const cwmp_str_t *text, size_t *from, size_t *len)
 {
-    size_t                i;
+    size_t                i, start;
     const unsigned char  *at;
 
-    at = text->len ? memchr(text->data, '@', text->len) : NULL;
+    for (start = 0; start < text->len; start = i) {
 
-    if (at == NULL) {
-        return 0;
-    }
-
-    /* a password may have an @, which ends at the last one before the path */
-
-    for (i = at - text->data; i < text->len; i++) {
-        if (text->data[i] == '@') {
-            at = text->data + i;
-
-        } else if (text->data[i] <= ' ' || strchr("/?#'\"<>", text->data[i])) {
+        at = memchr(text->data + start, '@', text->len - start);
+        if (at == NULL) {
             break;
         }
-    }
 
-    for (i = at - text->data; i >= 3; i--) {
+        /* a password may have an @, which ends at the last one before the
+           path */
 
-        if (memcmp(text->data + i - 3, "://", 3) == 0) {
-            *from = i;
-            *len = at - text->data - i;
-            return *len > 0;
+        for (i = at - text->data; i < text->len; i++) {
+            if (text->data[i] == '@') {
+                at = text->data + i;
+
+            } else if (cwmp_ends_user(text->data[i])) {
+                break;
+            }
         }
 
-        if (text->data[i - 1] <= ' ' || text->data[i - 1] == '/') {
-            break;
+        *from = cwmp_user_begins(text->data, start, at - text->data);
+        *len = at - text->data - *from;
+
+        if (*len) {
+            return 1;
         }
     }
 
     return 0;
+}
+
+
+static int
+cwmp_ends_user(unsigned char c)
+{
+    return c <= ' ' || strchr("/?#'\"<>", c) != NULL;
+}
+
+
+/* behind the "://" before at; or at, where there is none */
+
+static size_t
+cwmp_user_begins(const unsigned char *p, size_t start, size_t at)
+{
+    size_t  i;
+
+    for (i = at; i >= 3 && i > start; i--) {
+
+        if (memcmp(p + i - 3, "://", 3) == 0) {
+            return i;
+        }
+
+        if (p[i - 1] <= ' ' || p[i - 1] == '/') {
+            break;
+        }
+    }
+
+    return at;
 }

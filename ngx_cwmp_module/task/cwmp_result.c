@@ -199,32 +199,45 @@ cwmp_json_string(cwmp_result_t *r, const cwmp_str_t *s)
 }
 
 
-/* the same, without the user of a URL in it */
+/* the same, without the users of URLs in it */
 
 static void
 cwmp_json_text(cwmp_result_t *r, const cwmp_str_t *s)
 {
-    size_t           from, len, hidden = sizeof(CWMP_HIDDEN) - 1;
-    cwmp_str_t       text;
+    size_t           from, len, n, hidden = sizeof(CWMP_HIDDEN) - 1;
+    cwmp_str_t       text, rest = *s;
     unsigned char   *p;
 
-    if (!cwmp_sensitive_url(s, &from, &len)) {
+    for (n = 0; cwmp_sensitive_url(&rest, &from, &len); n++) {
+        rest.data += from + len;
+        rest.len -= from + len;
+    }
+
+    if (n == 0) {
         cwmp_json_string(r, s);
         return;
     }
 
-    text.len = s->len - len + hidden;
-    text.data = cwmp_alloc(r->arena, text.len);
+    p = cwmp_alloc(r->arena, s->len + n * hidden);
 
-    if (text.data == NULL) {
+    if (p == NULL) {
         r->failed = 1;
         return;
     }
 
-    p = text.data;
-    memcpy(p, s->data, from);
-    memcpy(p + from, CWMP_HIDDEN, hidden);
-    memcpy(p + from + hidden, s->data + from + len, s->len - from - len);
+    text.data = p;
+    rest = *s;
+
+    while (cwmp_sensitive_url(&rest, &from, &len)) {
+        memcpy(p, rest.data, from);
+        memcpy(p + from, CWMP_HIDDEN, hidden);
+        p += from + hidden;
+        rest.data += from + len;
+        rest.len -= from + len;
+    }
+
+    memcpy(p, rest.data, rest.len);
+    text.len = p + rest.len - text.data;
 
     cwmp_json_string(r, &text);
 }
