@@ -420,6 +420,20 @@ ngx_cwmp_make_plain(u_char *p, u_char *last)
 }
 
 
+/* why this is no answer, for a log */
+
+const char *
+ngx_cwmp_why(redisReply *reply, const char *error)
+{
+    if (reply == NULL) {
+        return error;
+    }
+
+    return (reply->type == REDIS_REPLY_ERROR)
+           ? ngx_cwmp_plain_error(reply) : "Redis answered what is no answer";
+}
+
+
 /* an error of Redis, which may name a key that has a user's name in it */
 
 char *

@@ -14,8 +14,8 @@
  *   hold      one that replicas have to know of, before it is sent
  *   reply     turns it into an HTTP response
  *
- * Beside it: overload (Redis is slow), ready (what a balancer asks), refused and
- * metrics (what an operator is told, and counts).
+ * Beside it: overload (Redis is slow), ready (what a balancer asks), refused
+ * and metrics (what an operator is told, and counts).
  *
  * Everything of a POST lives in its request's pool; commands to Redis outlive
  * it and are told so (cleanup in ngx_http_cwmp_post.c).
@@ -247,6 +247,7 @@ struct ngx_http_cwmp_ctx_s {
     unsigned                    done:1;     /* it was answered */
     unsigned                    deferred:1; /* no RPC may follow */
     unsigned                    proven:1;   /* its user, by this POST */
+    unsigned                    asked:1;    /* Redis was, for a user */
 };
 
 
@@ -263,22 +264,24 @@ ngx_int_t ngx_http_cwmp_auth_needs(ngx_conf_t *cf,
     ngx_http_cwmp_loc_conf_t *conf);
 ngx_int_t ngx_http_cwmp_auth_listeners(ngx_conf_t *cf);
 
-/* ngx_http_cwmp_auth.c */
+/* ngx_http_cwmp_auth.c: who sends a POST, and which device it may be */
 ngx_int_t ngx_http_cwmp_access(ngx_http_request_t *r);
 ngx_int_t ngx_http_cwmp_identified(ngx_http_cwmp_ctx_t *ctx);
 ngx_uint_t ngx_http_cwmp_unproven(ngx_http_cwmp_ctx_t *ctx);
 ngx_int_t ngx_http_cwmp_auth_arg(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args);
 void ngx_http_cwmp_auth_who(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *user,
     cwmp_str_t *device);
-ngx_uint_t ngx_http_cwmp_is_registered(redisReply *reply);
 ngx_uint_t ngx_http_cwmp_auth_whose(ngx_http_cwmp_ctx_t *ctx);
+void ngx_http_cwmp_auth_refuse(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t stale);
+void ngx_http_cwmp_user_taken(ngx_http_cwmp_ctx_t *ctx);
+
+/* ngx_http_cwmp_auth_peer.c: a user's record */
+ngx_int_t ngx_http_cwmp_user_key(ngx_http_cwmp_ctx_t *ctx,
+    const ngx_str_t *user, ngx_str_t *key);
 ngx_cwmp_redis_cmd_t *ngx_http_cwmp_auth_look(ngx_http_cwmp_ctx_t *ctx,
     const ngx_str_t *user, ngx_cwmp_redis_pt handler, void *data,
     const char **error);
-void ngx_http_cwmp_auth_refuse(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t stale);
-ngx_int_t ngx_http_cwmp_user_key(ngx_http_cwmp_ctx_t *ctx,
-    const ngx_str_t *user, ngx_str_t *key);
-void ngx_http_cwmp_user_taken(ngx_http_cwmp_ctx_t *ctx);
+ngx_uint_t ngx_http_cwmp_is_registered(redisReply *reply);
 
 /* ngx_http_cwmp_refused.c: counted, and told as an event */
 void ngx_http_cwmp_refused(ngx_http_cwmp_ctx_t *ctx,
@@ -419,6 +422,8 @@ ngx_int_t ngx_http_cwmp_add_header(ngx_http_request_t *r, const char *name,
 /* ngx_http_cwmp_carry.c: how a session is carried from POST to POST */
 ngx_int_t ngx_http_cwmp_carried(ngx_http_cwmp_ctx_t *ctx);
 ngx_int_t ngx_http_cwmp_carry(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *cookie);
+void *ngx_http_cwmp_of_connection(ngx_connection_t *c,
+    ngx_pool_cleanup_pt handler, size_t size);
 
 /* ngx_http_cwmp_overload.c: is Redis slow? */
 char *ngx_http_cwmp_overload(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -437,6 +442,7 @@ ngx_int_t ngx_cwmp_deadlines_start(ngx_cycle_t *cycle,
     ngx_http_cwmp_redis_t *redis);
 void ngx_cwmp_make_plain(u_char *p, u_char *last);
 char *ngx_cwmp_plain_error(redisReply *reply);
+const char *ngx_cwmp_why(redisReply *reply, const char *error);
 void ngx_cwmp_log_notes(ngx_log_t *log, redisReply *notes);
 
 #endif

@@ -332,10 +332,7 @@ ngx_http_cwmp_rotate_asked(void *data, redisReply *reply, const char *error)
     }
 
     ngx_log_error(NGX_LOG_ERR, c->log, 0, "credentials of user \"%V\" cannot "
-                  "be changed: %s", &n->user,
-                  reply == NULL ? error
-                  : reply->type == REDIS_REPLY_ERROR ? reply->str
-                  : "Redis answered what is no answer");
+                  "be changed: %s", &n->user, ngx_cwmp_why(reply, error));
 
     ngx_http_cwmp_reply_away(ctx);
     ngx_http_run_posted_requests(c);

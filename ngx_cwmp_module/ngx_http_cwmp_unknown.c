@@ -390,11 +390,12 @@ ngx_http_cwmp_registered_done(void *data, redisReply *reply,
     ngx_http_set_log_request(c->log, ctx->request);
 
     ctx->step = NULL;
+    ctx->redis_time += ngx_current_msec - ctx->redis_start;
 
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
         ngx_log_error(NGX_LOG_ERR, c->log, 0,
                       "whether the device has credentials of its own cannot "
-                      "be told: %s", reply && reply->str ? reply->str : error);
+                      "be told: %s", ngx_cwmp_why(reply, error));
         ngx_http_cwmp_reply_away(ctx);
 
     } else if (ngx_http_cwmp_is_registered(reply)) {

@@ -220,7 +220,7 @@ ngx_http_cwmp_variable_time(ngx_http_request_t *r,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_cwmp_module);
 
-    if (ctx == NULL || ctx->calls == 0) {
+    if (ctx == NULL || (ctx->calls == 0 && !ctx->asked)) {
         v->not_found = 1;
         return NGX_OK;
     }

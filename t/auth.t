@@ -11,17 +11,18 @@ use lib "$FindBin::Bin/lib";
 
 use File::Temp qw(tempdir);
 use Test::More;
-use Time::HiRes qw(time);
+use Time::HiRes qw(sleep time);
 
 use CWMP::Auth qw(key_file nonce);
 use CWMP::Raw ':build';
-use CWMP::Test qw(patience);
+use CWMP::Test qw(patience slurp wait_for);
 
 my $REALM = 'acs.example';
 my $dir = tempdir(CLEANUP => 1);
 my $key = key_file("$dir/key");
-my $t = CWMP::Test->new(nodes => 2, http => "cwmp_secret_key $dir/key;",
-    server => qq{cwmp_auth digest $REALM;
+my $t = CWMP::Test->new(nodes => 2, http => "cwmp_secret_key $dir/key; "
+            . 'log_format redis "$status $cwmp_redis_time";',
+    server => qq{cwmp_auth digest $REALM; access_log logs/redis.log redis;
         location = /old { cwmp_auth digest $REALM without_qop; cwmp_acs; }
         location = /if { cwmp_acs; if (\$http_user_agent) { set \$x 1; } }
         location = /ifoff { cwmp_auth off; cwmp_max_envelope 32k; cwmp_acs;
@@ -349,6 +350,31 @@ subtest 'one look at Redis for a connection' => sub {
     $raw->post('', headers => [$auth->header]);
     $raw->post($inform, headers => [$auth->header]) for 1 .. 3;
     is $looks->() - $before, 1, 'for five POSTs';
+};
+
+
+subtest 'what the logs say' => sub {
+    my ($auth, $inform, $raw) = device();
+    my $last = sub { (split /\n/, slurp($t->prefix . '/logs/redis.log'))[-1] };
+    $auth->challenge($raw->post($inform));
+    ok wait_for(sub { $last->() eq '401 -' }), 'no time of Redis where nobody asks';
+    $t->redis_sigstop;
+    my ($name, $value) = @{ $auth->header(password => 'px') };
+    $raw->send_raw("POST /cwmp HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
+                   . "$name: $value\r\n\r\n");
+    sleep 0.3;
+    $t->redis_cont;
+    is $raw->read_response({})->status, 401, 'a wrong password';
+    ok wait_for(sub { $last->() =~ /^401 0\.[3-9]/ }), 'the time of a look-up';
+
+    my $now = int time();
+    for my $case ([nonce($key, $REALM, $now - 86_400), qr/older than 60 sec/],
+                  [nonce('x' x 32, $REALM, $now), qr/not of a node with this/])
+    {
+        $raw->post($inform, headers => [$auth->header(nonce => $case->[0])]);
+        ok $t->wait_log(qr/\[info\].*Authorization: its nonce is $case->[1]/),
+            'a nonce that is refused: why';
+    }
 };
 
 $t->expect_log(qr/the user name or the password is wrong/);

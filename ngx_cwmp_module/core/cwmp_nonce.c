@@ -1,7 +1,7 @@
 /*
- * TIME (4 bytes), its 65536ths of a second (2), RANDOM (6), MAC (16), in hex.  The MAC's key is that of an
- * hour, made of the key file's: what was seen of one is worth nothing in the
- * next, and nodes need not agree on when to change.
+ * TIME (4 bytes), its 65536ths of a second (2), RANDOM (6), MAC (16), in hex.
+ * The MAC's key is that of an hour, made of the key file's: what was seen of
+ * one is worth nothing in the next, and nodes need not agree on when to change.
  */
 
 #include <string.h>
@@ -52,9 +52,10 @@ cwmp_nonce_make(cwmp_secret_t *s, const cwmp_str_t *realm, uint32_t now,
 
 cwmp_nonce_rc_t
 cwmp_nonce_check(cwmp_secret_t *s, const cwmp_str_t *realm,
-    uint32_t now, uint32_t lives, const cwmp_str_t *nonce, uint32_t *made)
+    uint32_t now, uint32_t lives, const cwmp_str_t *nonce)
 {
     size_t         i;
+    uint32_t       made;
     unsigned char  raw[CWMP_NONCE_LEN / 2], mac[CWMP_SECRET_KEY];
     unsigned char  hex[CWMP_NONCE_LEN];
 
@@ -85,9 +86,9 @@ cwmp_nonce_check(cwmp_secret_t *s, const cwmp_str_t *realm,
         return CWMP_NONCE_FOREIGN;
     }
 
-    *made = cwmp_nonce_time(raw);
+    made = cwmp_nonce_time(raw);
 
-    return (*made <= now + CWMP_NONCE_AHEAD && *made + (uint64_t) lives >= now)
+    return (made <= now + CWMP_NONCE_AHEAD && made + (uint64_t) lives >= now)
            ? CWMP_NONCE_FRESH : CWMP_NONCE_STALE;
 }
 

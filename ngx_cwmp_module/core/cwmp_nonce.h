@@ -29,9 +29,9 @@ cwmp_rc_t cwmp_nonce_make(cwmp_secret_t *s, const cwmp_str_t *realm,
     uint32_t now, unsigned ms, const unsigned char *random,
     unsigned char *nonce);
 
-/* lives: seconds that it may be old; *made: when it was made, unless FOREIGN */
+/* lives: seconds that it may be old */
 cwmp_nonce_rc_t cwmp_nonce_check(cwmp_secret_t *s,
     const cwmp_str_t *realm, uint32_t now, uint32_t lives,
-    const cwmp_str_t *nonce, uint32_t *made);
+    const cwmp_str_t *nonce);
 
 #endif
