@@ -141,13 +141,14 @@ $(OUT)/nginx: Makefile $(OUT)/inputs
 
 TOOL_CFLAGS := -std=gnu11 -g $(if $(SANITIZED),-O1 $(san),-O2)
 
-$(OUT)/cwmp-user: $(addprefix ngx_cwmp_module/core/cwmp_,digest.c identity.c \
-                              secret.c)
+$(OUT)/cwmp-user: redis/cwmp_keys.c \
+                  $(addprefix ngx_cwmp_module/core/cwmp_,digest.c identity.c \
+                              secret.c user.c)
 
 $(OUT)/cwmp-user: $(OUT)/%: redis/tools/%.c $(HDRS) Makefile
 	@mkdir -p $(@D)
 	$(if $(V),,@)$(CC) $(TOOL_CFLAGS) -Wall -Wextra -Werror \
-	    -Ingx_cwmp_module/core -o $@ $(filter %.c,$^) -lcrypto
+	    -Ingx_cwmp_module/core -Iredis -o $@ $(filter %.c,$^) -lcrypto
 
 # takes a task apart, as the module does
 $(OUT)/cwmp-seal: redis/tools/cwmp-seal.c $(OUT)/unit/pure.a

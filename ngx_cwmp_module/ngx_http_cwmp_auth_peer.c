@@ -75,16 +75,9 @@ ngx_http_cwmp_user_key(ngx_http_cwmp_ctx_t *ctx, const ngx_str_t *user,
 {
     const ngx_str_t  *prefix = &ctx->conf->redis->conf->prefix;
 
-    key->data = ngx_pnalloc(ctx->request->pool, prefix->len + user->len
-                                                + sizeof(":user:{}") - 1);
-    if (key->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    key->len = ngx_sprintf(key->data, "%V:user:{%V}", prefix, user)
-               - key->data;
-
-    return NGX_OK;
+    return cwmp_user_key(&ctx->arena, (const cwmp_str_t *) prefix,
+                         (const cwmp_str_t *) user, (cwmp_str_t *) key)
+           == CWMP_OK ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -43,7 +43,7 @@ ngx_http_cwmp_hold(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
 }
 
 
-/* until replicas have what this function writes of that key, and all before it */
+/* until replicas have what this function writes of that key, and all before */
 
 void
 ngx_http_cwmp_hold_until(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,

@@ -193,7 +193,8 @@ ngx_http_cwmp_unconfirmed(ngx_http_cwmp_ctx_t *ctx)
 
 /*
  * An answer, or what may have become one, did not come to its end, which its
- * task's result may have to say one day.  Nobody waits for the reply: the POST is over.
+ * task's result may have to say one day.  Nobody waits for the reply: the POST
+ * is over.
  */
 
 void

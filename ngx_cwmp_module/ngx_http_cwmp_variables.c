@@ -209,7 +209,7 @@ ngx_http_cwmp_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 }
 
 
-/* milliseconds that this POST waited for Redis, as seconds like $request_time */
+/* milliseconds that this POST waited for Redis, as $request_time has them */
 
 static ngx_int_t
 ngx_http_cwmp_variable_time(ngx_http_request_t *r,

@@ -16,6 +16,8 @@
 
 static cwmp_rc_t cwmp_identity_check(const cwmp_str_t *oui,
     const cwmp_str_t *class, const cwmp_str_t *serial, const char **reason);
+static void cwmp_identity_fold(const unsigned char *p, size_t len,
+    unsigned char *to);
 static size_t cwmp_characters(const cwmp_str_t *s);
 static unsigned char *cwmp_encode(unsigned char *p, const cwmp_str_t *s,
     int upper);
@@ -115,12 +117,16 @@ cwmp_identity_oui(cwmp_str_t *oui, unsigned char six[CWMP_OUI_MAX])
 int
 cwmp_identity_means(const cwmp_str_t *name, const cwmp_str_t *id)
 {
-    size_t          i, len, hex;
-    unsigned char   c;
+    size_t         len;
+    unsigned char  folded[CWMP_ID_MAX];
 
     len = name->len;
 
-    if (len && name->data[len - 1] == '*') {
+    if (len == 0 || len > CWMP_ID_MAX) {
+        return 0;
+    }
+
+    if (name->data[len - 1] == '*') {
         len--;
 
         if (len <= CWMP_OUI_MAX || id->len < len) {
@@ -131,45 +137,35 @@ cwmp_identity_means(const cwmp_str_t *name, const cwmp_str_t *id)
         return 0;
     }
 
-    for (i = 0, hex = CWMP_OUI_MAX; i < len; i++) {
-        c = name->data[i];
+    cwmp_identity_fold(name->data, len, folded);
 
-        if (hex) {
-            hex--;
-
-            if (c >= 'a' && c <= 'z') {
-                c -= 'a' - 'A';
-            }
-        }
-
-        if (c != id->data[i]) {
-            return 0;
-        }
-
-        if (c == '%') {
-            hex = 2;
-
-        } else if (c == '-') {          /* the end of a short OUI, too */
-            hex = 0;
-        }
-    }
-
-    return len != 0;
+    return memcmp(folded, id->data, len) == 0;
 }
 
 
 size_t
 cwmp_identity_of(const cwmp_str_t *name, unsigned char *id)
 {
-    size_t         i, upper;
-    unsigned char  c;
-
     if (name->len > CWMP_ID_MAX) {
         return 0;
     }
 
-    for (i = 0, upper = CWMP_OUI_MAX; i < name->len; i++) {
-        c = name->data[i];
+    cwmp_identity_fold(name->data, name->len, id);
+
+    return cwmp_identity_valid(id, name->len) ? name->len : 0;
+}
+
+
+/* letters of the OUI, and the digits of %XX, to upper case */
+
+static void
+cwmp_identity_fold(const unsigned char *p, size_t len, unsigned char *to)
+{
+    size_t         i, upper;
+    unsigned char  c;
+
+    for (i = 0, upper = CWMP_OUI_MAX; i < len; i++) {
+        c = p[i];
 
         if (upper) {
             upper--;
@@ -182,14 +178,12 @@ cwmp_identity_of(const cwmp_str_t *name, unsigned char *id)
         if (c == '%') {
             upper = 2;
 
-        } else if (c == '-') {
+        } else if (c == '-') {          /* the end of a short OUI, too */
             upper = 0;
         }
 
-        id[i] = c;
+        to[i] = c;
     }
-
-    return cwmp_identity_valid(id, name->len) ? name->len : 0;
 }
 
 

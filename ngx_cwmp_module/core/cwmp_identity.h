@@ -9,7 +9,7 @@
 #include "cwmp_types.h"
 
 #define CWMP_OUI_MAX     6
-#define CWMP_ID_MAX      256        /* bytes of an ID; longer ones are refused */
+#define CWMP_ID_MAX      256        /* bytes of an ID; more are refused */
 #define CWMP_TOKEN_LEN   22         /* 128 bits in base64url, no padding */
 #define CWMP_COOKIE_NAME "cwmp"
 
@@ -37,7 +37,7 @@ void cwmp_identity_oui(cwmp_str_t *oui, unsigned char six[CWMP_OUI_MAX]);
 int cwmp_identity_means(const cwmp_str_t *name, const cwmp_str_t *id);
 
 /* the one ID that a name means, into id, of CWMP_ID_MAX bytes, and its length;
-   0: it means none, or many */
+   0: it means none, or many.  name may be in id */
 size_t cwmp_identity_of(const cwmp_str_t *name, unsigned char *id);
 
 /* is this an ID that cwmp_identity() could have built? (charset, length) */

@@ -24,7 +24,7 @@ typedef struct {
     unsigned char    key[CWMP_SECRET_KEY];
     unsigned char    seal[CWMP_SECRET_KEY];
     unsigned char    iv[CWMP_SECRET_KEY];
-    unsigned char    seed[CWMP_SECRET_KEY];     /* of digests that are no MACs */
+    unsigned char    seed[CWMP_SECRET_KEY];     /* of digests, no MACs */
     unsigned char    id[CWMP_SECRET_ID];
     uint32_t         hour;          /* after that of the next; 0: none yet */
     unsigned char    nonce[CWMP_SECRET_KEY];

@@ -16,9 +16,9 @@
 /* of a path, or of a name: what is behind the last dot tells */
 int cwmp_sensitive_name(const cwmp_str_t *path);
 
-/* of the first "://USER@" or "://USER:PASSWORD@" of a text: where the part before
-   the @ begins, and its length; what is behind it may have more.  0: there is
-   none */
+/* of the first "://USER@" or "://USER:PASSWORD@" of a text: where the part
+   before the @ begins, and its length; what is behind it may have more.  0:
+   there is none */
 int cwmp_sensitive_url(const cwmp_str_t *text, size_t *from, size_t *len);
 
 #endif

@@ -18,13 +18,12 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
-#include "cwmp_digest.h"
 #include "cwmp_identity.h"
-#include "cwmp_secret.h"
+#include "cwmp_keys.h"
+#include "cwmp_user.h"
 
 #define CWMP_USER_WORD    256       /* bytes; those of an ID */
 #define CWMP_USER_LINE    1024
-#define CWMP_USER_MADE    20
 #define CWMP_USER_FIELDS  5
 #define CWMP_USER_TEXT    2048      /* of a sealed password */
 
@@ -43,11 +42,12 @@ typedef struct {
     size_t           line;
 } cwmp_user_t;
 
-/* a line's words, and what is stored of them: all of it before any is written */
+/* a line's words, and what is stored of them: all before any is written */
 typedef struct {
     cwmp_str_t       name;
     cwmp_str_t       password;
     cwmp_str_t       device;
+    cwmp_str_t       key;
     size_t           n;
     cwmp_str_t       fields[2 * CWMP_USER_FIELDS];
     unsigned char    text[CWMP_USER_TEXT];
@@ -114,9 +114,9 @@ fail(const cwmp_user_t *u, const char *why, ...)
 }
 
 
-/* --- a line --------------------------------------------------------------- */
+/* --- a line -------------------------------------------------------------- */
 
-/* 1, or 0 at the end; a longer one is passed over, and has len CWMP_USER_LINE */
+/* 1, or 0 at the end; a longer one is cut, and has len CWMP_USER_LINE */
 
 static int
 read_line(char *buf, size_t *len)
@@ -160,29 +160,18 @@ word(char **p, char *end, const char *between)
 static int
 is_device(const cwmp_str_t *name, int many)
 {
-    size_t         i, digits, len = name->len;
-    unsigned char  id[CWMP_USER_WORD];
+    cwmp_str_t     one = *name;
+    unsigned char  id[CWMP_ID_MAX];
 
-    if (many && len > CWMP_OUI_MAX + 1 && name->data[len - 1] == '*') {
-        many = 2;
+    if (many && name->len > CWMP_OUI_MAX + 1
+        && name->data[name->len - 1] == '*')
+    {
+        memcpy(id, name->data, name->len);
+        id[name->len - 1] = '0';        /* any that goes on */
+        one.data = id;
     }
 
-    for (i = 0, digits = CWMP_OUI_MAX; i < len; i++) {
-        id[i] = name->data[i];
-
-        if (digits && id[i] >= 'a' && id[i] <= 'z') {
-            id[i] -= 'a' - 'A';
-        }
-
-        digits = (id[i] == '%') ? 2
-                 : (id[i] == '-') ? 0 : digits - (digits != 0);
-    }
-
-    if (many == 2) {
-        id[len - 1] = '0';              /* any that goes on */
-    }
-
-    return cwmp_identity_valid(id, len);
+    return cwmp_identity_of(&one, id) != 0;
 }
 
 
@@ -262,7 +251,7 @@ words(const cwmp_user_t *u, cwmp_user_line_t *l, char *p, size_t len)
 }
 
 
-/* --- what is stored --------------------------------------------------------- */
+/* --- what is stored ------------------------------------------------------ */
 
 /* to be free until the next line */
 
@@ -295,28 +284,21 @@ field(cwmp_user_line_t *l, const char *name, cwmp_str_t value)
 }
 
 
-/* 20 characters of 32: 100 bits, none that is read as another */
-
 static int
 make_password(cwmp_user_line_t *l)
 {
-    size_t          i;
     unsigned char  *p;
 
-    static const char  letters[] = "abcdefghijkmnpqrstuvwxyz23456789";
+    p = from_line(l, CWMP_USER_PASSWORD);
 
-    p = from_line(l, CWMP_USER_MADE);
-
-    if (p == NULL || RAND_bytes(p, CWMP_USER_MADE) != 1) {
+    if (p == NULL || RAND_bytes(p, CWMP_USER_PASSWORD) != 1) {
         return 0;
     }
 
-    for (i = 0; i < CWMP_USER_MADE; i++) {
-        p[i] = letters[p[i] & 31];
-    }
+    cwmp_user_password(p, p);
 
     l->password.data = p;
-    l->password.len = CWMP_USER_MADE;
+    l->password.len = CWMP_USER_PASSWORD;
 
     return 1;
 }
@@ -325,26 +307,22 @@ make_password(cwmp_user_line_t *l)
 static int
 digests(const cwmp_user_t *u, cwmp_user_line_t *l)
 {
-    size_t          i;
-    cwmp_str_t      secret;
-    cwmp_digest_t   d;
+    cwmp_str_t      proof;
     unsigned char  *p;
 
-    static const char  *kept[][2] = {
-        { "MD5", "md5" }, { "SHA-256", "sha256" }
-    };
+    static const char  *names[] = { "md5", "sha256" };
 
-    for (i = 0; i < 2; i++) {
+    for (cwmp_user_proof_t i = CWMP_USER_MD5; i <= CWMP_USER_SHA256; i++) {
         p = from_line(l, CWMP_DIGEST_HEX);
 
-        if (p == NULL
-            || cwmp_digest_of(&d, kept[i][0], &l->name, &u->realm) != CWMP_OK
-            || cwmp_digest_secret(&d, &l->password, p, &secret) != CWMP_OK)
+        if (p == NULL || cwmp_user_digest(i, &l->name, &u->realm, &l->password,
+                                          p, &proof)
+                         != CWMP_OK)
         {
             return 0;
         }
 
-        field(l, kept[i][1], secret);
+        field(l, names[i], proof);
     }
 
     return 1;
@@ -354,21 +332,19 @@ digests(const cwmp_user_t *u, cwmp_user_line_t *l)
 static int
 keyed(const cwmp_user_t *u, cwmp_user_line_t *l)
 {
-    cwmp_str_t     hex, parts[] = { cwmp_string("basic"), l->name,
-                                    l->password };
-    unsigned char  mac[CWMP_SECRET_KEY];
+    cwmp_str_t      proof;
+    unsigned char  *p;
 
-    hex.len = 2 * CWMP_SECRET_KEY;
-    hex.data = from_line(l, hex.len);
+    p = from_line(l, CWMP_DIGEST_HEX);
 
-    if (hex.data == NULL
-        || cwmp_secret_mac(u->secret.keys[0].key, parts, 3, mac) != CWMP_OK)
+    if (p == NULL || cwmp_user_basic(&u->secret.keys[0], &l->name, &l->password,
+                                     p, &proof)
+                     != CWMP_OK)
     {
         return 0;
     }
 
-    cwmp_secret_hex(mac, sizeof(mac), hex.data);
-    field(l, "basic", hex);
+    field(l, "basic", proof);
 
     return 1;
 }
@@ -377,24 +353,14 @@ keyed(const cwmp_user_t *u, cwmp_user_line_t *l)
 static int
 sealed(const cwmp_user_t *u, cwmp_user_line_t *l)
 {
-    cwmp_str_t     name, out;
+    cwmp_str_t     out;
     cwmp_arena_t   arena = { from_line, l };
     unsigned char  iv[CWMP_SECRET_IV];
 
-    static const char  user[] = "user/";
-
-    name.len = sizeof(user) - 1 + l->name.len;
-    name.data = from_line(l, name.len);
-
-    if (name.data == NULL || RAND_bytes(iv, sizeof(iv)) != 1) {
-        return 0;
-    }
-
-    memcpy(name.data, user, sizeof(user) - 1);
-    memcpy(name.data + sizeof(user) - 1, l->name.data, l->name.len);
-
-    if (cwmp_secret_seal(&u->secret, &arena, &name, iv, &l->password, &out)
-        != CWMP_OK)
+    if (RAND_bytes(iv, sizeof(iv)) != 1
+        || cwmp_user_seal(&u->secret, &arena, "user", &l->name, iv,
+                          &l->password, &out)
+           != CWMP_OK)
     {
         return 0;
     }
@@ -408,8 +374,18 @@ sealed(const cwmp_user_t *u, cwmp_user_line_t *l)
 static const char *
 fields(const cwmp_user_t *u, cwmp_user_line_t *l)
 {
+    cwmp_str_t    prefix;
+    cwmp_arena_t  arena = { from_line, l };
+
     l->n = 0;
     l->last = l->text;
+
+    prefix.data = (unsigned char *) u->prefix;
+    prefix.len = strlen(u->prefix);
+
+    if (cwmp_user_key(&arena, &prefix, &l->name, &l->key) != CWMP_OK) {
+        return "is too long";
+    }
 
     if (u->removed) {
         return NULL;
@@ -445,7 +421,7 @@ fields(const cwmp_user_t *u, cwmp_user_line_t *l)
 }
 
 
-/* --- the command -------------------------------------------------------------- */
+/* --- the command --------------------------------------------------------- */
 
 static void
 write_bulk(const char *p, size_t len)
@@ -483,13 +459,8 @@ write_quoted(const char *p, size_t len)
 static void
 write_command(const cwmp_user_t *u, const cwmp_user_line_t *l)
 {
-    int     n;
-    char    key[64 + CWMP_USER_WORD];
     size_t  i;
     void  (*write)(const char *p, size_t len);
-
-    n = snprintf(key, sizeof(key), "%s:user:{%.*s}", u->prefix,
-                 (int) l->name.len, l->name.data);
 
     write = u->cluster ? write_quoted : write_bulk;
 
@@ -506,7 +477,7 @@ write_command(const cwmp_user_t *u, const cwmp_user_line_t *l)
         write("1", 1);
     }
 
-    write(key, n);
+    write((const char *) l->key.data, l->key.len);
 
     for (i = 0; i < l->n; i++) {
         write((const char *) l->fields[i].data, l->fields[i].len);
@@ -582,7 +553,7 @@ take_all(cwmp_user_t *u)
 }
 
 
-/* --- the command line ------------------------------------------------------- */
+/* --- the command line ---------------------------------------------------- */
 
 static int
 read_keys(cwmp_user_t *u)
