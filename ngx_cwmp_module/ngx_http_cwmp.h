@@ -163,8 +163,8 @@ typedef struct ngx_http_cwmp_held_s  ngx_http_cwmp_held_t;
 
 /* of an RPC that was ordered, and is not sent */
 typedef struct {
-    const char                 *is;         /* rejected, split, done, unsent,
-                                               sealed */
+    const char                 *is;         /* rejected, waits, split, done,
+                                               unsent, sealed */
     cwmp_str_t                  what;
     const char                 *reason;
     ngx_array_t                *more;       /* sealed: of ngx_str_t; or NULL */

@@ -184,7 +184,7 @@ ngx_http_cwmp_judge(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
     verdict.reason = rpc->reason ? rpc->reason : "";
 
     if (rpc->reason) {
-        verdict.is = "rejected";
+        verdict.is = rpc->waits ? "waits" : "rejected";
         verdict.what = rpc->field;
 
     } else if (rpc->split.len) {

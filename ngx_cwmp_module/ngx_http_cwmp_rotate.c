@@ -26,6 +26,7 @@ typedef struct {
     ngx_str_t                    task;      /* as no other is called */
     ngx_str_t                    user;
     ngx_str_t                    key;       /* of the record */
+    unsigned                     shared:1;  /* the device came as another user */
 } ngx_http_cwmp_rotation_t;
 
 
@@ -41,6 +42,8 @@ static ngx_int_t ngx_http_cwmp_rotate_sealed(ngx_http_cwmp_rotation_t *n,
 static void ngx_http_cwmp_rotate_asked(void *data, redisReply *reply,
     const char *error);
 static void ngx_http_cwmp_rotate_another(ngx_http_cwmp_rotation_t *n,
+    redisReply *reply);
+static void ngx_http_cwmp_rotate_taken(ngx_http_cwmp_rotation_t *n,
     redisReply *reply);
 static void ngx_http_cwmp_rotate_done(ngx_http_cwmp_rotation_t *n,
     redisReply *reply);
@@ -67,7 +70,7 @@ static const struct {
     { "next", 1 + NGX_HTTP_CWMP_NEW, ngx_http_cwmp_rotate_next },
     { "another", 1, ngx_http_cwmp_rotate_another },
     { "done", 1, ngx_http_cwmp_rotate_done },
-    { "refused", 1, ngx_http_cwmp_rotate_done }
+    { "taken", 1, ngx_http_cwmp_rotate_taken }
 };
 
 
@@ -94,19 +97,14 @@ ngx_http_cwmp_rotate(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
     n->order = *order;
     n->order.known = NULL;              /* the reply's, that is gone then */
     n->order.nknown = 0;
-    n->user = ctx->user;
 
-    if (n->user.len == 0) {
-        n->user.data = ctx->id.data;
-        n->user.len = ctx->id.len;
-    }
+    if (n->main->secret == NULL || order->nknown < 2) {
+        ngx_http_cwmp_rotate_verdict(n, "waits", "method", "needs "
+                                     "\"cwmp_secret_key\" in nginx's "
+                                     "configuration: passwords are stored "
+                                     "sealed");
 
-    if (n->main->secret == NULL || order->nknown == 0) {
-        ngx_http_cwmp_rotate_reject(n, "method", "needs \"cwmp_secret_key\" "
-                                    "in nginx's configuration: passwords are "
-                                    "stored sealed");
-
-    } else if (ngx_http_cwmp_rotate_copy(n, &order->known[0]) != NGX_OK) {
+    } else if (ngx_http_cwmp_rotate_copy(n, order->known) != NGX_OK) {
         ngx_http_cwmp_rotate_no_memory(n);
 
     } else {
@@ -115,12 +113,14 @@ ngx_http_cwmp_rotate(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
 }
 
 
-/* the root object, and what the task is called */
+/* the root object, and what the task is called; where nobody logs in, the user
+   that the device came as where it had to */
 
 static ngx_int_t
 ngx_http_cwmp_rotate_copy(ngx_http_cwmp_rotation_t *n, const cwmp_known_t *row)
 {
     u_char      *p;
+    ngx_str_t    user;
     cwmp_str_t  *object = &n->credentials.object;
 
     static const char  server[] = ".ManagementServer.";
@@ -140,7 +140,22 @@ ngx_http_cwmp_rotate_copy(ngx_http_cwmp_rotation_t *n, const cwmp_known_t *row)
     n->task.data = p;
     ngx_memcpy(p, row->value.data, n->task.len);
 
-    return NGX_OK;
+    user = n->ctx->user;
+
+    if (user.len == 0) {
+        user.data = row[1].name.data;
+        user.len = row[1].name.len;
+    }
+
+    if (user.len == 0) {
+        user.data = n->ctx->id.data;
+        user.len = n->ctx->id.len;
+    }
+
+    n->user.data = ngx_pstrdup(n->ctx->request->pool, &user);
+    n->user.len = user.len;
+
+    return n->user.data ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -151,7 +166,7 @@ ngx_http_cwmp_rotate_ask(ngx_http_cwmp_rotation_t *n)
     const char           *error = "out of memory";
     ngx_http_cwmp_ctx_t  *ctx = n->ctx;
 
-    args = ngx_array_create(ctx->request->pool, 13, sizeof(ngx_str_t));
+    args = ngx_array_create(ctx->request->pool, 14, sizeof(ngx_str_t));
 
     if (args && ngx_http_cwmp_rotate_args(n, args) == NGX_OK) {
         ctx->step = ngx_cwmp_redis_send(ctx->conf->redis->client, args->elts,
@@ -177,13 +192,13 @@ ngx_http_cwmp_rotate_args(ngx_http_cwmp_rotation_t *n, ngx_array_t *args)
 {
     u_char               *p;
     ngx_int_t             rc;
-    ngx_uint_t            i, refused;
+    ngx_uint_t            i, taken;
     cwmp_str_t            password[NGX_HTTP_CWMP_NEW];
     ngx_http_cwmp_ctx_t  *ctx = n->ctx;
     u_char                random[NGX_HTTP_CWMP_NEW][CWMP_USER_PASSWORD];
 
-    refused = n->order.phase.len == 7
-              && ngx_strncmp(n->order.phase.data, "refused", 7) == 0;
+    taken = n->order.phase.len == 5
+            && ngx_strncmp(n->order.phase.data, "taken", 5) == 0;
 
     if (ngx_http_cwmp_user_key(ctx, &n->user, &n->key) != NGX_OK
         || ngx_http_cwmp_arg(args, "FCALL", 5) != NGX_OK
@@ -197,8 +212,8 @@ ngx_http_cwmp_rotate_args(ngx_http_cwmp_rotation_t *n, ngx_array_t *args)
         return NGX_ERROR;
     }
 
-    if (refused) {
-        return ngx_http_cwmp_arg(args, "refused", 7);
+    if (taken) {
+        return ngx_http_cwmp_arg(args, "taken", 5);
     }
 
     if (RAND_bytes((u_char *) random, sizeof(random)) != 1) {
@@ -221,7 +236,12 @@ ngx_http_cwmp_rotate_args(ngx_http_cwmp_rotation_t *n, ngx_array_t *args)
 
     ngx_explicit_memzero(random, sizeof(random));
 
-    return rc;
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return n->shared ? ngx_http_cwmp_arg(args, "shared", 6)
+                     : ngx_http_cwmp_arg(args, "own", 3);
 }
 
 
@@ -357,12 +377,25 @@ ngx_http_cwmp_rotate_another(ngx_http_cwmp_rotation_t *n, redisReply *reply)
 
     n->user.data = ctx->id.data;
     n->user.len = ctx->id.len;
+    n->shared = 1;
 
     ngx_http_cwmp_rotate_ask(n);
 }
 
 
-/* that they are in use, or were refused, is known to the record */
+/* who knows what many know could ask for a device's own */
+
+static void
+ngx_http_cwmp_rotate_taken(ngx_http_cwmp_rotation_t *n, redisReply *reply)
+{
+    ngx_http_cwmp_rotate_reject(n, "method", "the device has taken credentials "
+                                "of its own, and comes as a user of many: who "
+                                "that is, is not known. Where it was reset, "
+                                "delete its user: cwmp-user -d");
+}
+
+
+/* that they are in use, or were taken, is known to the record */
 
 static void
 ngx_http_cwmp_rotate_done(ngx_http_cwmp_rotation_t *n, redisReply *reply)
@@ -395,6 +428,15 @@ ngx_http_cwmp_rotate_next(ngx_http_cwmp_rotation_t *n, redisReply *reply)
         rc = cwmp_user_open(n->main->secret, &ctx->arena,
                             ngx_http_cwmp_kinds[i], &name, &sealed, &value[1],
                             &reason);
+
+        if (rc == CWMP_REFUSED
+            && !cwmp_secret_has_key(n->main->secret, &sealed))
+        {
+            ngx_http_cwmp_rotate_verdict(n, "waits", i
+                                         ? "next_connection_request"
+                                         : "next_password", reason);
+            return;
+        }
 
         if (rc == CWMP_REFUSED) {
             ngx_http_cwmp_rotate_reject(n, i ? "next_connection_request"

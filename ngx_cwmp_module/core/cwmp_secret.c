@@ -318,6 +318,21 @@ cwmp_secret_name(cwmp_arena_t *arena, const cwmp_str_t *id,
 }
 
 
+int
+cwmp_secret_has_key(const cwmp_secret_t *s, const cwmp_str_t *sealed)
+{
+    size_t  i;
+
+    for (i = 0; s && i < s->n; i++) {
+        if (memcmp(s->keys[i].id, sealed->data + 3, CWMP_SECRET_ID) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 cwmp_rc_t
 cwmp_secret_open(const cwmp_secret_t *s, cwmp_arena_t *arena,
     const cwmp_str_t *name, const cwmp_str_t *sealed, cwmp_str_t *value,

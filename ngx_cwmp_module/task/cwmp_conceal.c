@@ -26,6 +26,7 @@ struct cwmp_conceal_s {
     const char           *path;         /* REFUSED: where */
     const char           *reason;
     size_t                found;
+    int                   lacks_key;    /* REFUSED: another node may have it */
     json_t             *(*take)(cwmp_conceal_t *c, json_t *v, const char *path,
                                 int named);
     cwmp_rc_t             rc;
@@ -120,6 +121,8 @@ cwmp_conceal_open(cwmp_conceal_t *c, json_t *v, const char *path, int named)
 
     c->path = path;
     c->reason = "is sealed, and this node has no cwmp_secret_key";
+
+    c->lacks_key = !cwmp_secret_has_key(c->secret, &text);
 
     if (c->secret == NULL) {
         c->rc = CWMP_REFUSED;
@@ -349,6 +352,7 @@ cwmp_build_open(cwmp_build_t *b)
     }
 
     if (c.rc == CWMP_REFUSED) {
+        b->out->waits = (c.lacks_key != 0);
         return cwmp_build_refuse(b, c.path, "%s", c.reason);
     }
 

@@ -514,13 +514,42 @@ local function release(c, codes)
     return found
 end
 
+-- Only a node that has the key can send what is sealed, and make new credentials:
+-- others leave such a task where it is.
+function several.needs_key(task, json)
+    return METHODS[task.method].rpc ~= nil
+           or string.find(json, '"s1%.%x%x%x%x%x%x%x%x%.%x') ~= nil
+end
+
+-- The session's field z: " ID ID", the tasks that wait for a node with the key, or
+-- another one; each is told once.
+function several.waits_for_key(c, id, why)
+    local list = call('HGET', c.k[SESSION], 'z') or ''
+    if string.find(list .. ' ', ' ' .. id .. ' ', 1, true) then
+        return true
+    end
+    if why and #list < BOUND.clear then
+        call('HSET', c.k[SESSION], 'z', list .. ' ' .. id)
+        note(c, 'task ' .. id .. ' waits for another node: ' .. why)
+    end
+    return why ~= nil
+end
+
+function several.must_wait(c, id, task, json)
+    return several.needs_key(task, json)
+           and several.waits_for_key(c, id, not c.seals
+               and 'it needs the key of cwmp_secret_key, which this one has not'
+               or nil)
+end
+
 -- The next task that may run: id, its score, task, JSON, when it was queued.
 local function pick(c)
     ripen(c)
-    while true do
+    local from, passed = 0, 0
+    while passed < INTAKE_BYTES do
         local head = call('ZRANGEBYSCORE', c.k[QUEUE], '-inf',
                           '(' .. string.format('%.0f', LATER), 'WITHSCORES',
-                          'LIMIT', 0, 1)
+                          'LIMIT', from, 1)
         if not head[1] then
             return nil
         end
@@ -536,6 +565,8 @@ local function pick(c)
             end
             c.expired = (c.expired or 0) + #json
             finish(c, head[1], 'expired')
+        elseif several.must_wait(c, head[1], task, json) then
+            from, passed = from + 1, passed + #json
         else
             return head[1], head[2], task, json, queued
         end

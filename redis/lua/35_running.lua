@@ -25,7 +25,7 @@
     confirmed  that was read: was it set?
     names    a part of a read
     level    GetParameterNames of what is right below a path
-    refused  new passwords were: their record is told, and no RPC sent
+    taken    new passwords were: their record is told, and no RPC sent
 ]]
 local RUN = { 'id', 'method', 'rpc', 'attempts', 'sent', 'phase', 'instance',
               'key', 'before', 'gen', 'score', 'came', 'full', 'broke',
@@ -120,8 +120,8 @@ end
   rpc, notes, RPC's ID, phase and part, instance, key, task's id, JSON, how it
   is spoken to (namespace, version, 1 when it says that it can do it, style),
   name, type letter, value, name, type letter, value, ... (names and level: the
-  names that are asked for; RotateCredentials: the root object, and what no other
-  task is called)
+  names that are asked for; RotateCredentials: the root object and what no other
+  task is called; the user of its own with which the device came last)
 ]]
 local function rpc_reply(c, s, run, task, json)
     local can = ',' .. (call('HGET', c.k[DEVICE], 'methods') or '') .. ','
@@ -134,6 +134,9 @@ local function rpc_reply(c, s, run, task, json)
         reply[#reply + 1] = call('HGET', c.k[DEVICE], 'root') or 'Device'
         reply[#reply + 1] = ''
         reply[#reply + 1] = run.id .. ' ' .. select(3, load_task(c, run.id))
+        reply[#reply + 1] = call('HGET', c.k[DEVICE], 'own') or ''
+        reply[#reply + 1] = ''
+        reply[#reply + 1] = ''
     end
     if asks then
         for _, name in ipairs(several.names_of(run.work.left[1], task)) do
@@ -193,6 +196,9 @@ local function send(c, s, run, task, json, typed)
        and lacks_types(c, run, task)
     then
         run.phase = 'types'
+    end
+    if not run.queued and several.must_wait(c, run.id, task, json) then
+        return several.leave(c, s, run, task)
     end
     s.c = (tonumber(s.c) or 0) + 1
     run.sent, run.came, run.full, run.broke, run.early = c.now, '0', '', '', ''
@@ -585,8 +591,11 @@ local function lose(c, why)
     event(c, 'session', 'state', 'lost', 'task', run.id, 'reason', why)
     note(c, 'session ended with an RPC outstanding (' .. why .. '): task '
             .. run.id)
-    if METHODS[run.method].lost ~= 'again' and not several.early[run.phase] then
-        return end_early(c, run) or await(c, run, task, false)
+    if end_early(c, run) then
+        return
+    elseif METHODS[run.method].lost ~= 'again' and not several.early[run.phase]
+    then
+        return await(c, run, task, false)
     end
     -- what only reads is repeated; a half-made object is not made twice
     if run.instance ~= '' then

@@ -3,9 +3,9 @@
 --[[
   session: t token, u the user that opened it, n nonce of the last call, d digest of the last POST, o when
   it was opened, b bytes of its POSTs, q quirks, y style of what is written (both
-  only when there are any), g the RPCs that were given up, f 1 while no task
-  lives, as free of the device is: to look for a key that is not there is dear
-  among many devices; and in p, since
+  only when there are any), g the RPCs that were given up, z the tasks that wait
+  for a node with a key, f 1 while no task lives, as free of the device is: to
+  look for a key that is not there is dear among many devices; and in p, since
   each field costs: s state, r 1 when the last POST was answered twice, m 1 when
   it answered an RPC by its ID, a the verb it got, e empty POSTs in a row while
   an RPC is outstanding, c RPCs sent, l 1 when no more RPCs may be sent, to
@@ -207,7 +207,11 @@ local function same_rpc(c, s)
     if run then
         task, json = several.outstanding(c, run)
     end
-    if task then
+    if task and several.must_wait(c, run.id, task, json) then
+        -- whoever has sent it may have been heard: the session is over
+        s.s, s.a = CLOSING, 'end'
+        return { 'end', c.notes }
+    elseif task then
         return rpc_reply(c, s, run, task, json)
     end
     return next_task(c, s)

@@ -310,10 +310,21 @@ local function remember_methods(c, json)
     call('HSET', c.k[DEVICE], 'methods', table.concat(names, ','))
 end
 
+-- New passwords were taken: their record is to know it, and is another slot's;
+-- then the caller's verdict ends the task.
+function several.credentials_taken(c, s, run, task, json, response)
+    run.phase, run.early = 'taken', 'done ' .. response
+    call('HSET', c.k[RUNNING], 'phase', run.phase, 'early', run.early)
+    return rpc_reply(c, s, run, task, json)
+end
+
 local function done(c, s, run, task, json, r)
     local m = METHODS[run.method]
     if m.lost == 'verify' or m.rpc then
         changed(c, run, task)
+    end
+    if m.rpc and c.seals then
+        return several.credentials_taken(c, s, run, task, json, r.json)
     end
     local adds = run.method == 'AddObject' and run.phase == ''
     if adds and r.instance == '' then
@@ -408,16 +419,6 @@ local function on_response(c, s, args)
     return done(c, s, run, task, json, r)
 end
 
--- New passwords: their record must know of it, too, and is another slot's; then
--- the caller's verdict ends the task.  What looks like one of them is not told: a
--- device may quote what it refused.
-function several.credentials_refused(c, s, run, task, json, fault)
-    fault = string.gsub(fault, string.rep('[a-km-np-z2-9]', 20), '(hidden)')
-    run.phase, run.early = 'refused', 'fault ' .. fault
-    call('HSET', c.k[RUNNING], 'phase', run.phase, 'early', run.early)
-    return rpc_reply(c, s, run, task, json)
-end
-
 -- args from 9: JSON of the fault, its code, ID
 local function on_fault(c, s, args)
     check_keys(c)
@@ -444,7 +445,9 @@ local function on_fault(c, s, args)
     if less then
         return less
     elseif METHODS[run.method].rpc then
-        return several.credentials_refused(c, s, run, task, json, args[9])
+        -- a device may quote the passwords that it refuses
+        args[9] = string.gsub(args[9], string.rep('[a-km-np-z2-9]', 20),
+                              '(hidden)')
     end
     if run.phase == 'verify' or run.phase == 'confirm' then
         settle(c, s, run, 'lost', { fault = reason_json(
@@ -513,9 +516,8 @@ function several.on_known(c, s, run, task, json, response)
     if several.early[run.phase] then        -- types: nothing is left to read
         return next_phase(c, s, run, task, json)
     elseif METHODS[run.method].rpc then
-        local fault = string.match(run.early or '', '^fault (.*)$')
-        settle(c, s, run, fault and 'fault' or 'done',
-               { fault = fault, response = not fault and response or nil })
+        settle(c, s, run, 'done', { response = string.match(run.early or '',
+                                                '^done (.*)$') or response })
         return next_task(c, s)
     end
     local confirmed = run.phase == 'confirmed'
@@ -528,6 +530,24 @@ function several.on_known(c, s, run, task, json, response)
     return several.set_on(c, s, run, task, json,
                   confirmed and '{"Status":0}' or response, 0,
                   not confirmed and 'read' or nil)
+end
+
+-- Its next RPC was not sent, and waits for a node with the key; the values of an
+-- object that was added do not.
+function several.leave(c, s, run, task)
+    call('DEL', c.k[RUNNING])
+    if run.instance ~= '' then
+        give_up(c, run, 'the object was added as instance ' .. run.instance
+                .. ', its values are sealed, and this node has not the key')
+        return next_task(c, s)
+    end
+    if run.phase == 'confirmed' then        -- it was set, that is still to be read
+        call('HSET', c.k[LIVE], '=p ' .. run.id, 'confirm')
+    elseif run.phase == '' or run.phase == 'compare' then
+        call('HINCRBY', c.k[LIVE], '=a ' .. run.id, -1)
+    end
+    several.put_back(c, run, task)
+    return next_task(c, s)
 end
 
 -- The RPC outstanding was held until replicas have it, which they did not in
@@ -549,7 +569,8 @@ end
 
 -- The caller could not send it, or not at once, or found it done: args from 9:
 -- task's id, 'rejected' with field and reason, 'split' with places, 'done'
--- with a response, 'unsent' with a reason, or 'sealed'; 'last' when no call may
+-- with a response, 'unsent' with a reason, 'waits' (for
+-- another node) with field and reason, or 'sealed'; 'last' when no call may
 -- follow; the RPC's ID; sealed: id, JSON, ...
 local function on_verdict(c, s, args)
     check_keys(c)
@@ -564,6 +585,12 @@ local function on_verdict(c, s, args)
     end
     if args[10] == 'unsent' then
         return several.on_unsent(c, s, run, args[11])
+    end
+    if run and args[10] == 'waits' then
+        local task = several.outstanding(c, run)
+        s.c = math.max(0, tonumber(s.c) - 1)
+        several.waits_for_key(c, run.id, args[11] .. ' ' .. args[12])
+        return task and several.leave(c, s, run, task) or next_task(c, s)
     end
     local task, json
     if run and args[10] ~= 'rejected' then

@@ -7,13 +7,12 @@
   connection_request (sealed), task (the last one that changed these).  While they are being changed there is each
   of them as next_NAME, too, and both are good; and in "next" how far that is:
 
-    the RPC's ID    it was made for that one, whose outcome is not known
-    doubt           as of several RPCs
-    refused         the device has refused that one, the only one
+    the RPC's ID    that was to set them; what came of it is not known
+    taken           the device has said that it has them
 
-  The next ones are the only ones as soon as somebody proves to have them.  They
-  are thrown away when a device that has refused them comes once more with those
-  that it had.  In doubt both stay, and whoever changes them sets the same ones.
+  The next ones are the only ones as soon as somebody proves to have them.  Until
+  then both stay, whatever the device has answered: it may have said that it
+  refuses them, and have taken them.  Whoever changes them sets the same ones.
 ]]
 house.PROOFS = { 'md5', 'sha256', 'basic' }
 house.KEPT = { 'md5', 'sha256', 'basic', 'password', 'connection_request' }
@@ -29,16 +28,17 @@ function house.is_own(key, device, id)
 end
 
 --[[
-  FCALL cwmp_rotate_1 1 cwmp:user:{NAME} ID TASK RPC refused
+  FCALL cwmp_rotate_1 1 cwmp:user:{NAME} ID TASK RPC taken
   FCALL cwmp_rotate_1 1 cwmp:user:{NAME} ID TASK RPC digest|basic MD5 SHA256 BASIC
-                      PASSWORD CONNECTION_REQUEST
+                      PASSWORD CONNECTION_REQUEST own|shared
 
-  The device ID has refused what the RPC set; or it is to have these, unless there
-  are some already.  What it answers:
+  The device ID has taken what the RPC set; or it is to have these, unless there
+  are some already.  shared: who asks has come as a user of many, and may not be
+  the device that has taken them.  What it answers:
 
     another     the record is not this device's alone
-    done        the device has proven to have those of this task
-    refused
+    done        the device has proven to have those of this task, or has taken them
+    taken       it has, and who asks is not told them
     next PASSWORD CONNECTION_REQUEST    to be set
 ]]
 function house.rotate(keys, args)
@@ -48,16 +48,18 @@ function house.rotate(keys, args)
                                  'next_password', 'next_connection_request' })
     if not house.is_own(key, u.device, id) then
         return { 'another' }
-    elseif how == 'refused' then
+    elseif how == 'taken' then
         if u.next == rpc then
-            call('HSET', key, 'next', 'refused')
+            call('HSET', key, 'next', 'taken')
         end
-        return { 'refused' }
+        return { 'done' }
     elseif u.task == task then
         return { 'done' }
     elseif u.next and u.next_password and u.next_connection_request then
-        call('HSET', key, 'next_task', task, 'next',
-             (u.next == rpc or u.next == 'refused') and rpc or 'doubt')
+        if u.next == 'taken' and args[10] == 'shared' then
+            return { 'taken' }
+        end
+        call('HSET', key, 'next_task', task, 'next', rpc)
         return { 'next', u.next_password, u.next_connection_request }
     end
     call('HDEL', key, unpack(house.NEXT))
@@ -87,14 +89,11 @@ function house.promote(key, by)
 end
 
 -- FCALL cwmp_proven_1 1 cwmp:user:{NAME} FIELD VALUE: a CPE has proven that it has
--- the password of which the record keeps this, as FIELD or as next_FIELD
+-- the password of which the record keeps this as next_FIELD
 function house.proven(keys, args)
     local key, by = keys[1], args[1]
-    local u = call('HMGET', key, 'next_' .. by, by, 'next')
-    if u[1] == args[2] then
+    if call('HGET', key, 'next_' .. by) == args[2] then
         house.promote(key, by)
-    elseif u[2] == args[2] and u[3] == 'refused' then
-        call('HDEL', key, unpack(house.NEXT))
     end
     return 'OK'
 end
