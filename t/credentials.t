@@ -105,6 +105,43 @@ subtest 'one user' => sub {
 };
 
 
+subtest 'a user whose credentials a device was given' => sub {
+    for (['task', 'were'], ['next', 'are being']) {
+        my ($field, $when) = @$_;
+        my $name = name();
+        stored("$name pw\n");
+        $redis->cmd('HSET', "cwmp:user:{$name}", $field, 'x', next_md5 => 'y');
+        my $before = record($name);
+        my $sum = `redis-cli -s $socket --pipe < @{[put('commands', (tool("$name new\n", "-r $REALM"))[0])]} 2>&1`;
+        like $sum, qr/ERR cwmp:user:\{$name\} is left as it is: .*cwmp-user -f/,
+            "which $when changed: it is said";
+        is_deeply record($name), $before, '... and nothing is done';
+        my ($done) = stored("$name new\n", "-r $REALM -f");
+        is $done, '0/1', '-f replaces it';
+        is_deeply [sort keys %{ record($name) }], ['md5', 'sha256'], '... whole';
+        is curl('--digest', $name, 'new', "C$n"), 200, '... and it is good';
+    }
+};
+
+
+subtest 'a user of first contact' => sub {
+    my $name = 'factory' . ++$n;
+    my $line = "$name pw 00D09E-Box-*\n";
+    my ($sum, $said, $code) = stored($line, "-r $REALM -1");
+    is "$sum $said$code", '0/1 0', '-1';
+    is record($name)->{first}, 1, 'is for first contact';
+    is record($name)->{device}, '00D09E-Box-*', '... of these';
+    ($sum, $said) = stored($line);
+    is $sum, '1/1', 'is left as it is without -1';
+    like $said, qr/line 1: is taken, and may come as each of these devices/,
+        '... which is warned of';
+    is record($name)->{first}, 1, '... nothing is lost';
+    is +(stored($line, "-r $REALM -1"))[0], '0/1', '-1 again';
+    is +(stored($line, "-r $REALM -f"))[0], '0/1', '-f';
+    is record($name)->{first}, undef, 'makes it one of many devices';
+};
+
+
 subtest 'digest, Basic, and both' => sub {
     my $name = name();
     stored("$name pw\n", "-r $REALM -k $dir/key");

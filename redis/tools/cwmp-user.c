@@ -24,7 +24,7 @@
 
 #define CWMP_USER_WORD    256       /* bytes; those of an ID */
 #define CWMP_USER_LINE    1024
-#define CWMP_USER_FIELDS  5
+#define CWMP_USER_FIELDS  6
 #define CWMP_USER_TEXT    2048      /* of a sealed password */
 
 
@@ -38,6 +38,8 @@ typedef struct {
     int              basic;         /* Basic alone: the password is no key */
     int              keep;          /* the password, sealed */
     int              removed;
+    int              force;
+    int              first;         /* for first contact only */
     int              cluster;
     size_t           line;
 } cwmp_user_t;
@@ -68,6 +70,11 @@ static const char  usage[] =
 "                      used instead of the password, as what digest needs can\n"
 "  -s, --sealed        keeps the password as well, sealed\n"
 "  -m, --made FILE     a PASSWORD of - is made up, and written to this new file\n"
+"  -1, --first         users of first contact: good for devices that have no\n"
+"                      user of their own\n"
+"  -f, --force         replaces also what RotateCredentials has given a device,\n"
+"                      which is locked out until it is told the new password,\n"
+"                      and a user of first contact\n"
 "  -d, --delete        takes the users away; a line needs a NAME only\n"
 "  -c, --cluster       Redis is a Cluster: writes for \"redis-cli -c\"\n"
 "  -p, --prefix NAME   prefix of the keys (cwmp)\n"
@@ -82,6 +89,8 @@ static const struct option  options[] = {
     { "basic", no_argument, NULL, 'b' },
     { "sealed", no_argument, NULL, 's' },
     { "made", required_argument, NULL, 'm' },
+    { "first", no_argument, NULL, '1' },
+    { "force", no_argument, NULL, 'f' },
     { "delete", no_argument, NULL, 'd' },
     { "cluster", no_argument, NULL, 'c' },
     { "prefix", required_argument, NULL, 'p' },
@@ -89,9 +98,22 @@ static const struct option  options[] = {
     { NULL, 0, NULL, 0 }
 };
 
-/* what an earlier password left must not go on being good */
-static const char  store[] = "redis.call('DEL',KEYS[1]) "
-                             "return redis.call('HSET',KEYS[1],unpack(ARGV))";
+/* what an earlier password left must not go on being good; but nobody else knows
+   the one that a device was given, and what was for first contact is not to be
+   more than that.  "first" is the last field */
+#define CWMP_USER_STORE                                                       \
+    "redis.call('DEL',KEYS[1]) return redis.call('HSET',KEYS[1],unpack(ARGV))"
+
+static const char  store_new[] =
+    "local g='RotateCredentials has given the device others' "
+    "for f,w in pairs{task=g,next=g,"
+    "first='it is for first contact (cwmp-user -1)'} do "
+    "if f~=ARGV[#ARGV-1] and redis.call('HEXISTS',KEYS[1],f)==1 then "
+    "return redis.error_reply('ERR '..KEYS[1]..' is left as it is: '..w..'; "
+    "cwmp-user -f replaces it') end end "
+    CWMP_USER_STORE;
+
+static const char  store_any[] = CWMP_USER_STORE;
 
 
 static int
@@ -374,7 +396,7 @@ sealed(const cwmp_user_t *u, cwmp_user_line_t *l)
 static const char *
 fields(const cwmp_user_t *u, cwmp_user_line_t *l)
 {
-    cwmp_str_t    prefix;
+    cwmp_str_t    prefix, yes = cwmp_string("1");
     cwmp_arena_t  arena = { from_line, l };
 
     l->n = 0;
@@ -415,6 +437,14 @@ fields(const cwmp_user_t *u, cwmp_user_line_t *l)
 
     if (l->device.len) {
         field(l, "device", l->device);
+    }
+
+    if (u->first) {
+        field(l, "first", yes);
+
+    } else if (l->device.len && l->device.data[l->device.len - 1] == '*') {
+        fail(u, "is taken, and may come as each of these devices, also as one "
+             "that has a user of its own: -1 is for first contact only");
     }
 
     return NULL;
@@ -473,7 +503,8 @@ write_command(const cwmp_user_t *u, const cwmp_user_line_t *l)
 
     } else {
         write("EVAL", 4);
-        write(store, sizeof(store) - 1);
+        write(u->force ? store_any : store_new,
+              (u->force ? sizeof(store_any) : sizeof(store_new)) - 1);
         write("1", 1);
     }
 
@@ -643,7 +674,7 @@ main(int argc, char **argv)
     int          c;
     cwmp_user_t  u = { .prefix = "cwmp", .realm = cwmp_string("cwmp") };
 
-    while ((c = getopt_long(argc, argv, "k:r:bsm:dcp:h", options, NULL))
+    while ((c = getopt_long(argc, argv, "k:r:bsm:1fdcp:h", options, NULL))
            != -1)
     {
         switch (c) {
@@ -667,6 +698,14 @@ main(int argc, char **argv)
 
         case 'm':
             u.made_file = optarg;
+            break;
+
+        case '1':
+            u.first = 1;
+            break;
+
+        case 'f':
+            u.force = 1;
             break;
 
         case 'd':
