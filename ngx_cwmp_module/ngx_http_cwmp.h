@@ -256,6 +256,7 @@ extern ngx_module_t  ngx_http_cwmp_module;
 
 /* ngx_http_cwmp_auth_conf.c: its directives */
 char *ngx_http_cwmp_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_cwmp_identity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_cwmp_secret_key(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 void ngx_http_cwmp_auth_merge(ngx_http_cwmp_loc_conf_t *prev,
@@ -397,6 +398,7 @@ ngx_int_t ngx_http_cwmp_verdict_args(ngx_http_cwmp_ctx_t *ctx,
 char *ngx_http_cwmp_serves(ngx_conf_t *cf, ngx_http_cwmp_loc_conf_t *clcf,
     ngx_http_handler_pt handler);
 char *ngx_http_cwmp_invalid(ngx_conf_t *cf, const char *use);
+char *ngx_http_cwmp_distinct(ngx_conf_t *cf);
 
 /* ngx_http_cwmp_reply.c: each finalizes the request, but for this: NULL then */
 ngx_chain_t *ngx_http_cwmp_write_rpc(ngx_http_cwmp_ctx_t *ctx, cwmp_ns_t ns,

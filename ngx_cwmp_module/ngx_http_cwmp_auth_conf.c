@@ -10,10 +10,19 @@
 
 
 static ngx_int_t ngx_http_cwmp_auth_in_clear(ngx_conf_t *cf);
+static ngx_uint_t ngx_http_cwmp_auth_is_typo(ngx_str_t *word);
+static char *ngx_http_cwmp_auth_realm(ngx_conf_t *cf, ngx_str_t *realm);
 
 
 /* in the order of NGX_HTTP_CWMP_AUTH_OFF, ... */
-static const char  *ngx_http_cwmp_auths[] = { "off", "digest", "basic" };
+static const struct {
+    const char  *name;
+    const char  *parameters;
+} ngx_http_cwmp_auths[] = {
+    { "off", "[REALM]" },
+    { "digest", "[REALM] [behind_tls] [without_qop]" },
+    { "basic", "[REALM] [behind_tls]" }
+};
 
 
 /* cwmp_auth off | (basic | digest [without_qop]) [REALM] [behind_tls]; */
@@ -24,7 +33,7 @@ ngx_http_cwmp_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_cwmp_loc_conf_t  *clcf = conf;
 
     ngx_str_t   *value;
-    ngx_uint_t   i, j;
+    ngx_uint_t   i;
 
     if (clcf->auth != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
@@ -33,7 +42,7 @@ ngx_http_cwmp_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     for (i = 0; i < 3; i++) {
-        if (ngx_strcmp(value[1].data, ngx_http_cwmp_auths[i]) == 0) {
+        if (ngx_strcmp(value[1].data, ngx_http_cwmp_auths[i].name) == 0) {
             clcf->auth = i;
         }
     }
@@ -49,7 +58,9 @@ ngx_http_cwmp_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 2; i < cf->args->nelts; i++) {
 
-        if (ngx_strcmp(value[i].data, "behind_tls") == 0) {
+        if (ngx_strcmp(value[i].data, "behind_tls") == 0
+            && clcf->auth != NGX_HTTP_CWMP_AUTH_OFF)
+        {
             clcf->behind_tls = 1;
 
         } else if (ngx_strcmp(value[i].data, "without_qop") == 0
@@ -57,33 +68,95 @@ ngx_http_cwmp_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         {
             clcf->without_qop = 1;
 
-        } else if (i == 2) {
+        } else if (i == 2 && !ngx_http_cwmp_auth_is_typo(&value[i])) {
             clcf->realm = value[i];
 
         } else {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter "
-                               "\"%V\" in \"cwmp_auth\": use [REALM] "
-                               "[behind_tls] [without_qop]", &value[i]);
+                               "\"%V\" in \"cwmp_auth %V\": use %s", &value[i],
+                               &value[1],
+                               ngx_http_cwmp_auths[clcf->auth].parameters);
             return NGX_CONF_ERROR;
         }
     }
 
-    if (clcf->realm.len == 0 || clcf->realm.len > NGX_HTTP_CWMP_REALM_MAX) {
+    if (ngx_http_cwmp_distinct(cf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_cwmp_auth_realm(cf, &clcf->realm);
+}
+
+
+/* a realm that nobody would choose: it makes all passwords wrong, silently */
+
+static ngx_uint_t
+ngx_http_cwmp_auth_is_typo(ngx_str_t *word)
+{
+    return ngx_strncasecmp(word->data, (u_char *) "realm", 5) == 0
+           || ngx_strncasecmp(word->data, (u_char *) "behind", 6) == 0
+           || ngx_strncasecmp(word->data, (u_char *) "without", 7) == 0
+           || strpbrk((char *) word->data, "$=") != NULL;
+}
+
+
+static char *
+ngx_http_cwmp_auth_realm(ngx_conf_t *cf, ngx_str_t *realm)
+{
+    u_char  *p;
+
+    if (realm->len == 0 || realm->len > NGX_HTTP_CWMP_REALM_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid realm \"%V\" in "
-                           "\"cwmp_auth\": use 1 to %d bytes", &clcf->realm,
+                           "\"cwmp_auth\": use 1 to %d bytes", realm,
                            NGX_HTTP_CWMP_REALM_MAX);
         return NGX_CONF_ERROR;
     }
 
-    for (j = 0; j < clcf->realm.len; j++) {
-        if (clcf->realm.data[j] < ' ' || clcf->realm.data[j] > '~'
-            || clcf->realm.data[j] == '"' || clcf->realm.data[j] == '\\')
-        {
+    for (p = realm->data; p < realm->data + realm->len; p++) {
+        if (*p < ' ' || *p > '~' || *p == '"' || *p == '\\') {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid realm \"%V\" in "
                                "\"cwmp_auth\": use printable ASCII without "
-                               "\" and \\", &clcf->realm);
+                               "\" and \\", realm);
             return NGX_CONF_ERROR;
         }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* cwmp_identity STRING; one without a variable must mean a device */
+
+char *
+ngx_http_cwmp_identity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_cwmp_loc_conf_t  *clcf = conf;
+
+    char        *rv;
+    ngx_str_t   *value;
+    cwmp_str_t   name;
+    u_char       any[CWMP_ID_MAX], id[CWMP_ID_MAX];
+
+    rv = ngx_http_set_complex_value_slot(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK || clcf->identity->lengths) {
+        return rv;
+    }
+
+    value = cf->args->elts;
+
+    name.len = ngx_min(value[1].len, CWMP_ID_MAX);
+    name.data = any;
+    ngx_memcpy(any, value[1].data, name.len);
+
+    if (name.len && any[name.len - 1] == '*') {
+        any[name.len - 1] = '0';        /* any that goes on */
+    }
+
+    if (value[1].len > CWMP_ID_MAX || cwmp_identity_of(&name, id) == 0) {
+        return ngx_http_cwmp_invalid(cf, "a variable, or a device's ID "
+                                     "(OUI-ProductClass-SerialNumber), or its "
+                                     "beginning and a \"*\"");
     }
 
     return NGX_CONF_OK;
@@ -156,7 +229,7 @@ ngx_http_cwmp_secret_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\", line %uz: %s; make "
                            "a key with openssl rand -hex 32", &value[1],
-                           cmcf->secret->line,
+                           ngx_max(cmcf->secret->line, 1),
                            rc == CWMP_REFUSED ? cmcf->secret->reason
                                               : "out of memory");
     }

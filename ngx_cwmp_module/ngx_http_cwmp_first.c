@@ -30,6 +30,10 @@ ngx_http_cwmp_first_contact(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return "is duplicate";
     }
 
+    if (ngx_http_cwmp_distinct(cf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
     value = cf->args->elts;
     every = 0;
 

@@ -101,7 +101,7 @@ static ngx_command_t  ngx_http_cwmp_commands[] = {
 
     { ngx_string("cwmp_identity"),
       NGX_HTTP_CWMP_ANY|NGX_CONF_TAKE1,
-      ngx_http_set_complex_value_slot,
+      ngx_http_cwmp_identity,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_cwmp_loc_conf_t, identity),
       NULL },
@@ -555,6 +555,36 @@ ngx_http_cwmp_invalid(ngx_conf_t *cf, const char *use)
                        &value[0], use);
 
     return NGX_CONF_ERROR;
+}
+
+
+/* of two parameters, "on", "rate=1/m", of one name one was not meant */
+
+char *
+ngx_http_cwmp_distinct(ngx_conf_t *cf)
+{
+    size_t      len;
+    u_char     *p;
+    ngx_str_t  *value, *one, *other;
+
+    value = cf->args->elts;
+
+    for (one = value + 1; one < value + cf->args->nelts; one++) {
+        p = (u_char *) ngx_strchr(one->data, '=');
+        len = p ? (size_t) (p + 1 - one->data) : one->len + 1;
+
+        for (other = value + 1; other < one; other++) {
+
+            if (ngx_strncmp(one->data, other->data, len) == 0) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "duplicate parameter "
+                                   "\"%V\" in \"%V\": \"%V\" stands there",
+                                   one, &value[0], other);
+                return NGX_CONF_ERROR;
+            }
+        }
+    }
+
+    return NGX_CONF_OK;
 }
 
 

@@ -85,6 +85,11 @@ ngx_http_cwmp_unknown(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    rv = ngx_http_cwmp_distinct(cf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
     for (i = 2; i < cf->args->nelts; i++) {
         rv = ngx_http_cwmp_unknown_parameter(cf, unknown, &value[i]);
         if (rv != NGX_CONF_OK) {

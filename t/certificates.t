@@ -329,6 +329,8 @@ subtest 'what cannot be meant' => sub {
         'cwmp_identity $nobody;' => qr/unknown "nobody" variable/,
         'cwmp_identity;' => qr/invalid number of arguments in "cwmp_identity"/,
         'cwmp_identity $remote_user; cwmp_identity x;' => qr/is duplicate/,
+        (map { ("cwmp_identity $_;" => qr/in "cwmp_identity": use a variable, or a device's ID/) }
+            q{''}, '00D09E', '00D09E*', '*', 'device_by_name', 'x' x 300),
     );
     for my $words (sort keys %wrong) {
         $c->node->{acs} = $words;

@@ -179,6 +179,7 @@ subtest 'a fleet is spread over the period' => sub {
 subtest 'nginx -t' => sub {
     for my $case (
         ['cwmp_first_contact inform=1s;', qr/invalid parameter "inform=1s" in "cwmp_first_contact": use inform=TIME, from 30s to 28d, and rotate; or off alone/],
+        ['cwmp_first_contact inform=1h inform=2h;', qr/duplicate parameter "inform=2h" in "cwmp_first_contact": "inform=1h" stands there/],
         ['cwmp_first_contact often;', qr/invalid parameter "often"/],
         ['cwmp_first_contact off rotate;', qr/invalid parameter "off"/],
         ['cwmp_first_contact rotate; cwmp_first_contact off;', qr/"cwmp_first_contact" directive is duplicate/],

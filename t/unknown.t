@@ -116,6 +116,7 @@ subtest 'CONFIG what nginx -t refuses' => sub {
          ['cwmp_unknown;', qr/invalid number of arguments/],
          ['cwmp_unknown refuse rate=1/m;', qr/"rate=1\/m" in "cwmp_unknown refuse": it lets none come/],
          ['cwmp_unknown accept; cwmp_unknown refuse;', qr/is duplicate/],
+         ['cwmp_unknown accept rate=3/m rate=4/m;', qr/duplicate parameter "rate=4\/m" in "cwmp_unknown": "rate=3\/m" stands there/],
          ['cwmp_unknown accept source=$nobody;', qr/unknown "nobody" variable/],
          map { ["cwmp_unknown accept $_;", qr/invalid parameter "\Q$_\E" in "cwmp_unknown": use rate=60\/m/] }
          'rate=10/s', 'rate=10', 'rate=0/m', 'rate=-1/m', 'rate=/m', 'rate=99999999999/m', 'total=x/m',
