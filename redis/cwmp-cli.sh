@@ -92,9 +92,11 @@ cli() {
 }
 
 # A call of a function, its answer in $answer; ends here when it fails.  $last is
-# its last argument, if set: it may be longer than a command line takes.
+# its last argument, if set: it may be longer than a command line takes.  $fcall
+# is FCALL_RO where it only reads.
+fcall=FCALL
 call() {
-    answer=$(printf %s "${last-}" | cli ${last+-x} FCALL "$@" 2>&1) || {
+    answer=$(printf %s "${last-}" | cli ${last+-x} $fcall "$@" 2>&1) || {
         case $answer in
         *'Function not found'*)
             answer="Redis has no function $1: start nginx with cwmp_redis,"

@@ -191,6 +191,26 @@ subtest 'in the queue, too' => sub {
     $d->redis->cmd('DEL', $d->key('live'), $d->key('queue'));
 };
 
+subtest 'what cwmp-seal opens of a queue' => sub {
+    my $d = device($t);
+    $d->give({ %{ $SETS[3][0] }, id => 'live', notBefore => 9e9 });
+    $d->session;
+    my $line = $d->redis->cmd('HGET', $d->key('live'), 'live');
+    like $line, qr/^\d+ \{.*"s1\./, 'is a line with a time before it';
+    my $said = tool("--key $dir/key --open " . $d->id, "$line\n");
+    like $said, qr/^\d+ \{.*"\Q$SECRET\E"/, '... that is opened';
+    is $? >> 8, 0, '... well';
+    for (["--key $dir/other --open " . $d->id, "$line\n", 'with another key'],
+         ["--key $dir/key --open 00D09E-Box-X", "$line\n", 'for another device'],
+         ["--key $dir/key --open " . $d->id, "x$line\n", 'in what is nothing known']) {
+        $said = tool($_->[0], $_->[1]);
+        is $? >> 8, 1, "not $_->[2]";
+        like $said, qr/^cwmp-seal: (the task|a line): /m, '... and says so';
+        unlike $said, qr/\Q$SECRET\E/, '... and is not';
+    }
+    $d->redis->cmd('DEL', $d->key('live'), $d->key('queue'));
+};
+
 subtest 'of a device that has proven itself' => sub {
     my $d = device($t);
     my $auth = CWMP::Auth->new(user => $d->id, password => 'pw');

@@ -88,7 +88,7 @@ subtest 'the tools' => sub {
     is tool("cwmp-tickets $dir/tickets0"), '1 ', 'a clock that goes back';
     like tool("cwmp-tickets --new $dir/tickets0"), qr/^2 .*is there/,
         'a seed is not overwritten';
-    like tool("cwmp-tickets $dir"), qr/^2 .*make it with --new/s, 'no seed';
+    like tool("cwmp-tickets $dir"), qr/^2 cwmp-tickets: no \S+seed: make it with --new/, 'no seed';
     make_path("$dir/cut");
     system("cut -c 1-20 $dir/tickets0/seed > $dir/cut/seed");
     like tool("cwmp-tickets $dir/cut"), qr/^2 .*seed is none/, 'a seed that was cut';
@@ -110,6 +110,8 @@ subtest 'the tools' => sub {
     is slurp("$dir/ocsp.der"), $before, '... changes nothing';
     $responder->end_with(2, 'TERM');
     local $ENV{OCSP_TIMEOUT} = 1;
+    like tool($staple . ' none.pem'), qr/^1 cwmp-staple: none\.pem cannot be read, or is no certificate$/,
+        'nor does a file that is not there';
     like tool($staple), qr/^1 cwmp-staple: http/, 'nor does a CA that is away';
     ok !-e "$dir/ocsp.der.part", 'nothing is left';
     delete $ca->{revoked};

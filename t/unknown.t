@@ -486,6 +486,17 @@ subtest 'ADMIN cwmp-device' => sub {
     like $list, qr/^\Q$id\E\t\d+\.\d+\t\d+\.\d+\t127\.0\.0\.1\tAcme \?+31m1\t4\.0\.2$/m,
         '... and what is kept of them, without what a terminal obeys';
 
+    my @kept = map { $redis->device_key($_->id) } @d[0, 1];
+    $redis->cmd('HSET', $kept[0], 'manufacturer', "a\nb\tc\e[31m");
+    $redis->cmd('RENAME', $kept[1], 'spoilt');
+    $redis->cmd('SET', $kept[1], 'x');
+    ($list) = tool('list', 'quarantine');
+    is_deeply [sort map { join ' ', (split /\t/, $_, -1)[0, 3, 4] } split /\n/, $list],
+        [sort "$id 127.0.0.1 a\\nb\\tc\\x1b[31m",
+              map { $d[$_]->id . ' 127.0.0.1 Acme ????31m' . ($_ + 1) } 2, 3],
+        'a device of which something was spoilt is one line still';
+    $redis->cmd('RENAME', 'spoilt', $kept[1]);
+
     is_deeply [tool('approve', $id)], ["$id: quarantine", 0], 'one is approved';
     my ($said, $failed) = tool('approve', device('/cwmp')->id, $id);
     is $failed, 1, 'one that nobody knows is not';

@@ -311,13 +311,42 @@ open_value(cwmp_seal_t *s, const char *line)
 }
 
 
+static int
+has_sealed(const char *line)
+{
+    const char  *p;
+
+    for (p = strstr(line, "s1."); p; p = strstr(p + 1, "s1.")) {
+        if (strspn(p + 3, "0123456789abcdef") == CWMP_SECRET_ID
+            && is_sealed(p))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 static void
 open_line(cwmp_seal_t *s, char *line)
 {
-    char  *blank, *clear;
+    char    *blank, *clear;
+    size_t   time;
 
-    if (*line == '{' && open_object(s, line)) {
-        return;
+    /* in live a task stands behind the time that it was queued */
+
+    time = strspn(line, "0123456789");
+    time = (time && line[time] == ' ') ? time + 1 : 0;
+
+    if (line[time] == '{') {
+        printf("%.*s", (int) time, line);
+
+        if (open_object(s, line + time)) {
+            return;
+        }
+
+        line += time;
     }
 
     if (is_sealed(line)) {
@@ -338,6 +367,10 @@ open_line(cwmp_seal_t *s, char *line)
         }
 
         s->bad = fail("a value", "does not open");
+
+    } else if (has_sealed(line)) {
+        s->bad = fail("a line", "has something sealed, and is none that can be "
+                      "opened: neither JSON nor a value behind its path");
     }
 
     puts(line);
