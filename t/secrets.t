@@ -255,6 +255,27 @@ subtest 'many tasks with long ids' => sub {
     nowhere($t, 'all of them');
 };
 
+subtest 'what a device asks for, and what it names' => sub {
+    for my $on ($t, $bare) {
+        my $d = device($on);
+        $d->inform;
+        $d->post(request('q', 'RequestDownload', '<FileType>1 Firmware</FileType>'
+            . '<FileTypeArg>' . join('', map { "<ArgStruct><Name>$_</Name><Value>$SECRET</Value></ArgStruct>" }
+                                     'Password', 'AuthToken') . '</FileTypeArg>'));
+        like everything($on), qr/"Name":"Password","Value":"\(hidden\)"/, 'an argument of RequestDownload';
+        $d->post(transfer_complete(key => "ftp://u:$SECRET\@h"));
+        ok $on->wait_log(qr{for no task that waits, CommandKey "ftp://\(hidden\)\@h"}), 'a CommandKey of nobody';
+        nowhere($on, 'both', ':params$');
+
+        $d = device($on);
+        $d->give({ %{ $SETS[0][0] }, id => 'named' });
+        $d->refuse($d->begin, 9003, ["Device.A.Password=$SECRET", 9007, 'x']);
+        my ($entry) = $d->redis->list('XRANGE', $d->key('results'), '-', '+');
+        like "@{ $entry->[1] }", qr/"ParameterName":"\(hidden\)"/, 'a name that is none';
+        nowhere($on, 'a fault', ':params$');
+    }
+};
+
 subtest 'a task that was sealed before' => sub {
     my $d = device($t);
     my $json = CWMP::Redis::task_json({ %{ $SETS[3][0] }, id => 'dl' });

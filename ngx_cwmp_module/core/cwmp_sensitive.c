@@ -17,25 +17,27 @@ static size_t cwmp_user_begins(const unsigned char *p, size_t start,
     size_t at);
 
 
-/* anywhere in the name; each has "pass", "key", "secret" or "cred" in it */
+/* anywhere in the name; each has "pas", "key", "sec", "cre" or "tok" in it */
 
 static const char  *cwmp_secret_words[] = {
     "password", "passwd", "passphrase", "secret", "presharedkey", "pskey",
     "wepkey", "wpakey", "wpskey", "privatekey", "prikey", "encryptionkey",
     "sharedkey", "securitykey", "radiuskey", "authkey", "initkey",
-    "clientkey", "appkey", "keyvalue", "privatecredential", NULL
+    "clientkey", "appkey", "keyvalue", "privatecredential", "passcode",
+    "networkkey", "accesskey", "wlankey", "wifikey", "token", NULL
 };
 
-/* at its end */
+/* at its end, or before a number there */
 
 static const char  *cwmp_secret_ends[] = {
-    "PIN", "Pin", "PUK", "Puk", "PSK", "Psk", "Pass", "Pwd", "PWD", NULL
+    "PIN", "Pin", "PUK", "Puk", "PSK", "Psk", "Pass", "Pwd", "PWD", "Psw",
+    "PSW", NULL
 };
 
-/* as the whole of it */
+/* as the whole of it, likewise */
 
 static const char  *cwmp_secret_wholes[] = {
-    "pin", "puk", "psk", "pass", "pwd", NULL
+    "pin", "puk", "psk", "pass", "pwd", "psw", NULL
 };
 
 /* at the end of what has such a word, and is no secret */
@@ -81,7 +83,9 @@ cwmp_may_be_secret(const unsigned char *p, size_t len)
             || (ch == 's' && (p[i + 1] | 0x20) == 'e'
                 && (p[i + 2] | 0x20) == 'c')
             || (ch == 'c' && (p[i + 1] | 0x20) == 'r'
-                && (p[i + 2] | 0x20) == 'e'))
+                && (p[i + 2] | 0x20) == 'e')
+            || (ch == 't' && (p[i + 1] | 0x20) == 'o'
+                && (p[i + 2] | 0x20) == 'k'))
         {
             return 1;
         }
@@ -91,11 +95,35 @@ cwmp_may_be_secret(const unsigned char *p, size_t len)
 }
 
 
+/* "…Challenge.1.Value": what an operator proves itself with, to the device */
+
+static int
+cwmp_is_challenge(const cwmp_str_t *path)
+{
+    size_t                len = path->len;
+    const unsigned char  *p = path->data;
+
+    static const char  value[] = ".Value", object[] = ".Challenge.";
+
+    if (len < sizeof(value) || memcmp(p + len - 6, value, 6) != 0) {
+        return 0;
+    }
+
+    for (len -= 6; len && p[len - 1] >= '0' && p[len - 1] <= '9'; len--) {
+        /* void */
+    }
+
+    return len >= sizeof(object) - 1
+           && memcmp(p + len + 1 - sizeof(object), object, sizeof(object) - 1)
+              == 0;
+}
+
+
 int
 cwmp_sensitive_name(const cwmp_str_t *path)
 {
     char                  lower[CWMP_LEAF_MAX + 1];
-    size_t                i, len, n;
+    size_t                i, len, n, digits;
     const char          **word;
     const unsigned char  *p;
 
@@ -107,15 +135,21 @@ cwmp_sensitive_name(const cwmp_str_t *path)
 
     p = path->data + path->len - len;
 
-    if (cwmp_ends_with((const char *) p, len, cwmp_secret_ends)) {
+    for (digits = 0; digits < len && p[len - 1 - digits] >= '0'
+                     && p[len - 1 - digits] <= '9'; digits++)
+    {
+        /* void */
+    }
+
+    if (cwmp_ends_with((const char *) p, len - digits, cwmp_secret_ends)) {
         return 1;
     }
 
-    if (!cwmp_may_be_secret(p, len) && len > 4) {
-        return 0;
+    if (!cwmp_may_be_secret(p, len) && len - digits > 4) {
+        return cwmp_is_challenge(path);
     }
 
-    for (i = 0, n = 0; i < len; i++) {
+    for (i = 0, n = 0; i < len - digits; i++) {
         if (p[i] >= 'A' && p[i] <= 'Z') {
             lower[n++] = (char) (p[i] | 0x20);
 

@@ -375,9 +375,10 @@ cwmp_result_list(cwmp_result_t *r, const cwmp_str_t *cell)
 
 static void
 cwmp_result_struct(cwmp_result_t *r, const cwmp_row_t *row,
-    const cwmp_arg_t *field, const cwmp_str_t *cell)
+    const cwmp_arg_t *fields, const cwmp_str_t *cell)
 {
-    int  first, top;
+    int                first, top;
+    const cwmp_arg_t  *field = fields;
 
     top = (field == row->arg->fields);
 
@@ -405,6 +406,12 @@ cwmp_result_struct(cwmp_result_t *r, const cwmp_row_t *row,
 
         if (field->type == CWMP_T_STRINGS) {
             cwmp_result_list(r, cell);
+
+        } else if (field > fields && field->type == CWMP_T_STRING && cell->len
+                   && strcmp(field[-1].name, "Name") == 0
+                   && cwmp_sensitive_name(&cell[-1]))
+        {
+            cwmp_json_literal(r, "\"" CWMP_HIDDEN "\"");
 
         } else {
             cwmp_json_leaf(r, field->type, cell);

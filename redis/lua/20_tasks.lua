@@ -57,27 +57,29 @@ end
 
 local several = {}                  -- (Lua takes 200 locals in a file)
 
--- What names of secrets have in them, in lower case and without _ and -: what C
+-- What names of secrets have in them, in lower case and without _, - and digits: what C
 -- knows as one (core/cwmp_sensitive.c) has one of these; a name that has one may
 -- be none.
 several.SENSITIVE = { 'pass', 'pwd', 'secret', 'psk', 'pin"', 'puk"', 'wepkey',
                       'wpakey', 'wpskey', 'presharedkey', 'privatekey',
                       'prikey', 'encryptionkey', 'sharedkey', 'securitykey',
                       'radiuskey', 'authkey', 'initkey', 'clientkey', 'appkey',
-                      'keyvalue', 'privatecredential', 'username"', '@' }
+                      'keyvalue', 'privatecredential', 'networkkey',
+                      'accesskey', 'wlankey', 'wifikey', 'token', 'psw',
+                      'challenge..value', 'username"', '@' }
 
 -- may this JSON have a secret?  (An escape may spell anything.)
 function several.is_sensitive(json)
     if #json > 4 * TASK_BYTES then          -- no task of ours
         return true
     end
-    local text = string.lower((string.gsub(json, '[_-]', '')))
+    local text = string.lower((string.gsub(json, '[_%d-]', '')))
     for _, word in ipairs(several.SENSITIVE) do
         if string.find(text, word, 1, true) then
             return true
         end
     end
-    return string.find(text, '\\u00[2-7]') ~= nil
+    return string.find(json, '\\u00[2-7]') ~= nil
 end
 
 -- of what TR-069's own fault texts are made
@@ -90,7 +92,7 @@ several.PLAIN = ' a access and arguments argument attempt authentication be '
     .. 'value values with within writable wrong '
 
 -- A fault of a task that has secrets, which its text may quote: it stays when no
--- word of it can be one.
+-- word of it can be one.  So does a name that looks like one.
 function several.hushed(json)
     local escaped = string.gsub(string.gsub(json, '\\\\', '\1'), '\\"', '\2')
     return (string.gsub(escaped, '"FaultString":"([^"]*)"', function(text)
@@ -101,6 +103,9 @@ function several.hushed(json)
                 return '"FaultString":"(hidden)"'
             end
         end
+    end):gsub('"ParameterName":"([^"]*)"', function(name)
+        return string.find(name, '[^%w%._:#{}%[%]*-]')
+               and '"ParameterName":"(hidden)"' or nil
     end):gsub('\2', '\\"'):gsub('\1', '\\\\'))
 end
 

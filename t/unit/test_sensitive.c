@@ -21,7 +21,12 @@ static const char  *secrets[] = {
     "DebugDyPass", "X_TP_PSK", "SFTPpassword", "Userpassword", "PriKey",
     "DefaultPreSharedKey", "Pskey", "PasswordHash", "X_ITBS_PasswordCrypto",
     "PASSWORD", "pass_word", "HexadecimalPassword", "KeyValue", "SharedKey",
-    "BatchTableSecretKey", "ADMINPASSWD", "Pass", "psk"
+    "BatchTableSecretKey", "ADMINPASSWD", "Pass", "psk",
+    "Device.Cellular.Interface.1.USIM.PIN1", "X_Puk2", "pin2", "SIPAuthPass1",
+    "Passcode", "X_AdminPsw", "X_WLANKey", "X_WifiKey2", "NetworkKey",
+    "Device.X.AccessKey", "AccessKeySecret", "X_AuthToken", "Token",
+    "Device.LocalAgent.ControllerTrust.Challenge.1.Value",
+    "Device.USPAgent.ControllerTrust.Challenge.12.Value"
 };
 
 static const char  *others[] = {
@@ -32,7 +37,9 @@ static const char  *others[] = {
     "Device.Password.Enable", "PasswordUserSelectable", "SecretForwarderEnable",
     "SecretNumberOfEntries", "X_TP_PSKType", "Spin", "Secret.", "FilterKey",
     "KeyIdentifier", "MarkingKey", "Device.Security.Certificate", "Keylife",
-    "AllowRootPasswordLogin", "X_HW_WPAand11iAuthenticationMode", "Screen"
+    "AllowRootPasswordLogin", "X_HW_WPAand11iAuthenticationMode", "Screen",
+    "Spin1", "Challenge.Value", "Device.X.1.Value", "Value", ".Value", "1",
+    "Device.XChallenge.1.Value", "ParameterKey1", "TokenType", "Stock", "Pass1x"
 };
 
 static const struct {
