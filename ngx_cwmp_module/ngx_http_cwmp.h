@@ -48,6 +48,8 @@
                                            as much as parsing, and */
 #define NGX_HTTP_CWMP_RANDOM_LEN  16    /* bytes of each: a token's */
 
+#define NGX_HTTP_CWMP_DELAYED     256
+
 /* how fast Redis answers: of this second, and what follows from those before */
 typedef struct {
     ngx_msec_t                  limit;      /* 0: it does not matter */
@@ -84,6 +86,8 @@ typedef struct {
     ngx_shm_zone_t             *attempts;   /* that failed; or NULL */
     ngx_shm_zone_t             *sources;    /* of new devices; or NULL */
     ngx_uint_t                  delayed;    /* answers to them, now */
+    uint32_t                    delayed_of[NGX_HTTP_CWMP_DELAYED];
+                                            /* ... to a source, by its hash */
     time_t                      told_at;    /* POSTs refused, as events */
     ngx_uint_t                  told;       /* in that second */
     ngx_uint_t                  untold;
@@ -284,8 +288,8 @@ ngx_cwmp_redis_cmd_t *ngx_http_cwmp_auth_look(ngx_http_cwmp_ctx_t *ctx,
     const char **error);
 ngx_uint_t ngx_http_cwmp_is_registered(redisReply *reply);
 
-/* ngx_http_cwmp_refused.c: counted, and told as an event */
-void ngx_http_cwmp_refused(ngx_http_cwmp_ctx_t *ctx,
+/* ngx_http_cwmp_refused.c: counted, and told as an event, 0: one too many */
+ngx_uint_t ngx_http_cwmp_refused(ngx_http_cwmp_ctx_t *ctx,
     ngx_http_cwmp_count_e which, const char *reason, const cwmp_str_t *claims);
 
 void ngx_http_cwmp_shown(ngx_str_t *shown, u_char *buf, const ngx_str_t *value);
@@ -334,6 +338,7 @@ void ngx_http_cwmp_take(ngx_http_cwmp_ctx_t *ctx);
 /* ngx_http_cwmp_coding.c: what its headers say of the body */
 ngx_int_t ngx_http_cwmp_coding(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_charset(ngx_http_cwmp_ctx_t *ctx);
+void ngx_http_cwmp_unwanted(ngx_http_request_t *r);
 
 /* ngx_http_cwmp_body.c */
 void ngx_http_cwmp_body(ngx_http_request_t *r);

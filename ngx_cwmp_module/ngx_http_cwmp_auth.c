@@ -13,6 +13,7 @@
 #include "ngx_http_cwmp_auth.h"
 
 
+static ngx_int_t ngx_http_cwmp_auth_ctx(ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_auth_begin(ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_auth_absent(ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_auth_ask(ngx_http_cwmp_auth_t *a);
@@ -30,6 +31,7 @@ static ngx_uint_t ngx_http_cwmp_anybody(ngx_http_cwmp_auth_t *a);
 ngx_int_t
 ngx_http_cwmp_access(ngx_http_request_t *r)
 {
+    ngx_int_t                  rc;
     ngx_http_cwmp_ctx_t       *ctx;
     ngx_http_cwmp_loc_conf_t  *conf;
 
@@ -46,6 +48,19 @@ ngx_http_cwmp_access(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    rc = ngx_http_cwmp_auth_ctx(ctx);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        ngx_http_cwmp_unwanted(r);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_auth_ctx(ngx_http_cwmp_ctx_t *ctx)
+{
     if (ctx->auth == NULL) {
         return ngx_http_cwmp_auth_begin(ctx);
     }
@@ -219,7 +234,7 @@ ngx_http_cwmp_auth_cleanup(void *data)
         a->cmd = NULL;
     }
 
-    a->main->delayed -= a->failed;
+    ngx_http_cwmp_auth_release(a);
 }
 
 

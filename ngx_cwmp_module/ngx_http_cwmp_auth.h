@@ -70,6 +70,7 @@ struct ngx_http_cwmp_auth_s {
     ngx_int_t                     rc;       /* of the look-up */
     uint64_t                      post;     /* random: no other has it */
     ngx_uint_t                    by;       /* what proves it */
+    uint32_t                     *delayed;  /* answers to its source */
     ngx_str_t                     refused;  /* that, when the CPE has refused
                                                the next one */
     unsigned                      stale:1;
@@ -99,5 +100,6 @@ void ngx_http_cwmp_auth_tell(ngx_http_cwmp_auth_t *a, const ngx_str_t *proof);
 /* ngx_http_cwmp_auth_delay.c */
 ngx_int_t ngx_http_cwmp_auth_failed(ngx_http_cwmp_ctx_t *ctx,
     const char *which);
+void ngx_http_cwmp_auth_release(ngx_http_cwmp_auth_t *a);
 
 #endif

@@ -37,7 +37,7 @@ enum {
 
 /* claims: a device, or NULL */
 
-void
+ngx_uint_t
 ngx_http_cwmp_refused(ngx_http_cwmp_ctx_t *ctx, ngx_http_cwmp_count_e which,
     const char *reason, const cwmp_str_t *claims)
 {
@@ -53,7 +53,7 @@ ngx_http_cwmp_refused(ngx_http_cwmp_ctx_t *ctx, ngx_http_cwmp_count_e which,
 
     if (ngx_http_cwmp_refused_many(cmcf)) {
         cmcf->untold++;
-        return;
+        return 0;
     }
 
     ngx_memcpy(argv, ngx_http_cwmp_refused_argv, sizeof(argv));
@@ -84,6 +84,8 @@ ngx_http_cwmp_refused(ngx_http_cwmp_ctx_t *ctx, ngx_http_cwmp_count_e which,
     {
         cmcf->untold = 0;
     }
+
+    return 1;
 }
 
 

@@ -300,6 +300,17 @@ subtest 'AUTH-07 Basic' => sub {
 };
 
 
+subtest 'a body that waits for 100' => sub {
+    my ($auth, $inform, $raw) = device();
+    $raw->send_raw("POST /cwmp HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+                   . "Expect: 100-continue\r\n\r\n");
+    my $answer = $raw->read_response({ interim => 1 });
+    is $answer->status, 401, 'is not asked for';
+    is $answer->header('Connection'), 'close',
+        'and what follows is not taken for it';
+};
+
+
 subtest 'an "if" in the location' => sub {
     my ($auth, $inform) = device();
     my @agent = (['User-Agent', 'x']);
