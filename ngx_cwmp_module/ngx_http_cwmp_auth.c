@@ -421,9 +421,8 @@ ngx_http_cwmp_auth_arg(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
 ngx_int_t
 ngx_http_cwmp_identified(ngx_http_cwmp_ctx_t *ctx)
 {
-    u_char      buf[NGX_HTTP_CWMP_SHOWN];
-    ngx_str_t   shown;
-    cwmp_str_t  name;
+    u_char     buf[NGX_HTTP_CWMP_SHOWN];
+    ngx_str_t  shown;
 
     if (ctx->conf->auth != NGX_HTTP_CWMP_AUTH_OFF
         && !ngx_http_cwmp_anybody(ctx->auth)
@@ -449,10 +448,7 @@ ngx_http_cwmp_identified(ngx_http_cwmp_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    name.data = ctx->identity.data;
-    name.len = ctx->identity.len;
-
-    if (!cwmp_identity_means(&name, &ctx->id)) {
+    if (!cwmp_identity_means((cwmp_str_t *) &ctx->identity, &ctx->id)) {
         ngx_http_cwmp_shown(&shown, buf, &ctx->identity);
         ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
                       "\"cwmp_identity\" is \"%V\": it informs as another "

@@ -90,7 +90,8 @@ ngx_http_cwmp_auth_digest(ngx_http_cwmp_auth_t *a, ngx_str_t *header)
         return ngx_http_cwmp_auth_unusable(a);
     }
 
-    a->user = *(ngx_str_t *) &fields[CWMP_DIGEST_USERNAME];
+    a->user.data = fields[CWMP_DIGEST_USERNAME].data;
+    a->user.len = fields[CWMP_DIGEST_USERNAME].len;
 
     return ngx_http_cwmp_auth_nonce(a, &fields[CWMP_DIGEST_NONCE]);
 }

@@ -31,8 +31,7 @@ static ngx_int_t ngx_http_cwmp_bind(ngx_http_cwmp_ctx_t *ctx);
 ngx_int_t
 ngx_http_cwmp_carried(ngx_http_cwmp_ctx_t *ctx)
 {
-    ngx_int_t   rc;
-    cwmp_str_t  name;
+    ngx_int_t  rc;
 
     rc = ngx_http_cwmp_session(ctx);
 
@@ -47,10 +46,7 @@ ngx_http_cwmp_carried(ngx_http_cwmp_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    name.data = ctx->identity.data;
-    name.len = ctx->identity.len;
-
-    if (cwmp_identity_means(&name, &ctx->id)) {
+    if (cwmp_identity_means((cwmp_str_t *) &ctx->identity, &ctx->id)) {
         return NGX_OK;
     }
 

@@ -61,18 +61,20 @@ static const char  usage[] =
 "usage: cwmp-user [options] < USERS | redis-cli --pipe\n"
 "\n"
 "USERS has a line for each: NAME PASSWORD [DEVICE], with TABs between them\n"
-"where one has a blank.  NAME is the device's ID (OUI-ProductClass-SerialNumber),\n"
-"unless DEVICE says whose it is: an ID, or OUI-ProductClass-* for all of these.\n"
+"where one has a blank.  NAME is the device's ID (OUI-ProductClass-\n"
+"SerialNumber), unless DEVICE says whose it is: an ID, or OUI-ProductClass-*\n"
+"for all of these.\n"
 "\n"
 "  -k, --key FILE      the key file of cwmp_secret_key: for Basic and -s\n"
 "  -r, --realm REALM   the realm of cwmp_auth (cwmp)\n"
-"  -b, --basic         for \"cwmp_auth basic\" alone: what is stored cannot be\n"
-"                      used instead of the password, as what digest needs can\n"
+"  -b, --basic         for \"cwmp_auth basic\" alone: what is stored cannot\n"
+"                      be used instead of the password, as digest's can\n"
 "  -s, --sealed        keeps the password as well, sealed\n"
-"  -m, --made FILE     a PASSWORD of - is made up, and written to this new file\n"
+"  -m, --made FILE     a PASSWORD of - is made up, and written to this file,\n"
+"                      which must be new\n"
 "  -1, --first         users of first contact: good for devices that have no\n"
 "                      user of their own\n"
-"  -f, --force         replaces also what RotateCredentials has given a device,\n"
+"  -f, --force         replaces also what RotateCredentials gave a device,\n"
 "                      which is locked out until it is told the new password,\n"
 "                      and a user of first contact\n"
 "  -d, --delete        takes the users away; a line needs a NAME only\n"
@@ -80,8 +82,8 @@ static const char  usage[] =
 "  -p, --prefix NAME   prefix of the keys (cwmp)\n"
 "  -h, --help          this text\n"
 "\n"
-"Exit code: 0 all lines were written, 1 some were not: which ones and why is on\n"
-"standard error.\n";
+"Exit code: 0 all lines were written, 1 some were not: which ones and why is\n"
+"on standard error.\n";
 
 static const struct option  options[] = {
     { "key", required_argument, NULL, 'k' },
@@ -98,9 +100,9 @@ static const struct option  options[] = {
     { NULL, 0, NULL, 0 }
 };
 
-/* what an earlier password left must not go on being good; but nobody else knows
-   the one that a device was given, and what was for first contact is not to be
-   more than that.  "first" is the last field */
+/* what an earlier password left must not go on being good; but nobody else
+   knows the one that a device was given, and what was for first contact is not
+   to be more than that.  "first" is the last field */
 #define CWMP_USER_STORE                                                       \
     "redis.call('DEL',KEYS[1]) return redis.call('HSET',KEYS[1],unpack(ARGV))"
 
