@@ -141,7 +141,7 @@ $(OUT)/nginx: Makefile $(OUT)/inputs
 
 TOOL_CFLAGS := -std=gnu11 -g $(if $(SANITIZED),-O1 $(san),-O2)
 
-$(OUT)/cwmp-user: redis/cwmp_keys.c \
+$(OUT)/cwmp-user: redis/cwmp_keys.c redis/tools/key.c redis/tools/key.h \
                   $(addprefix ngx_cwmp_module/core/cwmp_,digest.c identity.c \
                               secret.c user.c)
 
@@ -151,9 +151,10 @@ $(OUT)/cwmp-user: $(OUT)/%: redis/tools/%.c $(HDRS) Makefile
 	    -Ingx_cwmp_module/core -Iredis -o $@ $(filter %.c,$^) -lcrypto
 
 # takes a task apart, as the module does
-$(OUT)/cwmp-seal: redis/tools/cwmp-seal.c $(OUT)/unit/pure.a
+$(OUT)/cwmp-seal: redis/tools/cwmp-seal.c redis/tools/key.c \
+                  $(OUT)/unit/pure.a redis/tools/key.h
 	$(if $(V),,@)$(CC) $(TOOL_CFLAGS) -Wall -Wextra -Werror $(UNIT_INCS) \
-	    -o $@ $^ $(UNIT_LIBS)
+	    -o $@ $(filter-out %.h,$^) $(UNIT_LIBS)
 
 
 # C tests: t/unit/test_*.c with all that needs no nginx

@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include <jansson.h>
-#include <openssl/crypto.h>
 
 #include "cwmp_task.h"
+#include "key.h"
 
 #define CWMP_SEAL_DEPTH  16         /* of JSON that is opened */
 #define CWMP_SEAL_PATHS  2          /* lines before a value: path, type */
@@ -108,36 +108,6 @@ str(const char *s)
     text.len = strlen(s);
 
     return text;
-}
-
-
-static int
-read_key(cwmp_seal_t *s, const char *path)
-{
-    FILE    *f;
-    size_t   n;
-    char     text[4096];
-
-    f = fopen(path, "r");
-    n = f ? fread(text, 1, sizeof(text), f) : 0;
-
-    if (f == NULL || ferror(f)) {
-        perror(path);
-        return 1;
-    }
-
-    fclose(f);
-
-    if (n == sizeof(text)
-        || cwmp_secret_read(&s->secret, (unsigned char *) text, n) != CWMP_OK)
-    {
-        return fail(path, s->secret.reason ? s->secret.reason
-                                           : "is no key file");
-    }
-
-    OPENSSL_cleanse(text, sizeof(text));
-
-    return 0;
 }
 
 
@@ -440,7 +410,7 @@ main(int argc, char **argv)
         return 1;
     }
 
-    if (read_key(&s, key)) {
+    if (read_key("cwmp-seal", key, &s.secret)) {
         return 1;
     }
 

@@ -21,6 +21,7 @@
 #include "cwmp_identity.h"
 #include "cwmp_keys.h"
 #include "cwmp_user.h"
+#include "key.h"
 
 #define CWMP_USER_WORD    256       /* bytes; those of an ID */
 #define CWMP_USER_LINE    1024
@@ -589,39 +590,6 @@ take_all(cwmp_user_t *u)
 /* --- the command line ---------------------------------------------------- */
 
 static int
-read_keys(cwmp_user_t *u)
-{
-    FILE    *f;
-    size_t   n;
-    char     text[4096];
-
-    f = fopen(u->key_file, "r");
-    n = f ? fread(text, 1, sizeof(text), f) : 0;
-
-    if (f == NULL || ferror(f)) {
-        perror(u->key_file);
-        return 1;
-    }
-
-    fclose(f);
-
-    if (n < sizeof(text)
-        && cwmp_secret_read(&u->secret, (unsigned char *) text, n) == CWMP_OK)
-    {
-        OPENSSL_cleanse(text, sizeof(text));
-        return 0;
-    }
-
-    if (n < sizeof(text) && u->secret.reason) {
-        return fail(u, "%s, line %zu: %s", u->key_file, u->secret.line,
-                    u->secret.reason);
-    }
-
-    return fail(u, "%s is no key file", u->key_file);
-}
-
-
-static int
 make_file(cwmp_user_t *u)
 {
     int  fd;
@@ -666,7 +634,8 @@ check(cwmp_user_t *u)
         return fail(u, "-b and -s need the key file: -k FILE");
     }
 
-    return (u->key_file && read_keys(u)) || (u->made_file && make_file(u));
+    return (u->key_file && read_key("cwmp-user", u->key_file, &u->secret))
+           || (u->made_file && make_file(u));
 }
 
 
