@@ -364,6 +364,56 @@ subtest 'one look at Redis for a connection' => sub {
 };
 
 
+# XXH64, in wrapping arithmetic
+sub xxh64 {
+    use integer;
+    my ($text, $seed) = @_;
+    my @p = (-7046029288634856825, -4417276706812531889, 1609587929392839161,
+             -8796714831421723037, 2870177450012600261);
+    my $rotl = sub { ($_[0] << $_[1])
+                     | (($_[0] >> (64 - $_[1])) & ((1 << $_[1]) - 1)) };
+    my $round = sub { $rotl->($_[0] + $_[1] * $p[1], 31) * $p[0] };
+    my @v = ($seed + $p[0] + $p[1], $seed + $p[1], $seed, $seed - $p[0]);
+    my $h = $seed + $p[4];
+    my $rest = $text;
+    if (length $text >= 32) {
+        while (length $rest >= 32) {
+            my @lane = unpack 'q<4', substr $rest, 0, 32, '';
+            $v[$_] = $round->($v[$_], $lane[$_]) for 0 .. 3;
+        }
+        $h = $rotl->($v[0], 1) + $rotl->($v[1], 7) + $rotl->($v[2], 12)
+             + $rotl->($v[3], 18);
+        $h = ($h ^ $round->(0, $_)) * $p[0] + $p[3] for @v;
+    }
+    $h += length $text;
+    while (length $rest >= 8) {
+        $h ^= $round->(0, unpack 'q<', substr $rest, 0, 8, '');
+        $h = $rotl->($h, 27) * $p[0] + $p[3];
+    }
+    if (length $rest >= 4) {
+        $h ^= unpack('L<', substr $rest, 0, 4, '') * $p[0];
+        $h = $rotl->($h, 23) * $p[1] + $p[2];
+    }
+    $h = $rotl->($h ^ ($_ * $p[4]), 11) * $p[0] for unpack 'C*', $rest;
+    $h = ($h ^ (($h >> 33) & 0x7fffffff)) * $p[1];
+    $h = ($h ^ (($h >> 29) & 0x7ffffffff)) * $p[2];
+    return unpack 'H*', pack 'q>', $h ^ (($h >> 32) & 0xffffffff);
+}
+
+
+subtest 'what Redis has of a POST\'s digest' => sub {
+    my ($auth, $inform, $raw) = device();
+    is xxh64('', 0), 'ef46db3751d8e999', 'as others make it';
+    $raw->post($inform, headers => [$auth->answer($raw->post($inform))]);
+    my %session = $redis->list('HGETALL', "cwmp:{0}:$auth->{user}:session");
+    my %made = map {
+        $_ => xxh64($inform, unpack 'q<', CWMP::Auth::mac($key, $_))
+    } qw(seed iv seal);
+    like $session{d}, qr/^$made{seed}/, 'is made with a key for that alone';
+    unlike $session{d}, qr/^(?:$made{iv}|$made{seal})/, '... and no other';
+};
+
+
 subtest 'what the logs say' => sub {
     my ($auth, $inform, $raw) = device();
     my $last = sub { (split /\n/, slurp($t->prefix . '/logs/redis.log'))[-1] };
