@@ -26,7 +26,7 @@ typedef struct {
     ngx_str_t                    task;      /* as no other is called */
     ngx_str_t                    user;
     ngx_str_t                    key;       /* of the record */
-    unsigned                     shared:1;  /* it came as another user */
+    unsigned                     shared:1;  /* it came as another one */
 } ngx_http_cwmp_rotation_t;
 
 

@@ -152,6 +152,58 @@ subtest 'RotateCredentials' => sub {
         qr/$password/, '... without the password';
 };
 
+subtest 'many that wait' => sub {
+    for ([99, 1], [100, 0]) {
+        my ($many, $then) = @$_;
+        my $d = device();
+        $d->give(map({ { method => 'RotateCredentials', id => "w$_" } } 1 .. $many),
+                 { method => 'Reboot', id => 'next' });
+        at($d, $NONE);
+        my @sent = grep { asks_for($d->begin) eq 'Reboot' } 1 .. 9;     # sixteen are taken at once
+        is @sent, $then, "the one behind $many of them";
+    }
+};
+
+# What a node of library 7 calls: it says nothing of a key, and would send as text
+# whatever it is given.
+sub of_seven {
+    my ($d, $function, @post) = @_;
+    my $kind = shift @post;
+    my $said = $redis->cmd('FCALL', $function, 1, $d->key, $d->id,
+        $redis->cmd('HGET', $d->key('session'), 't'), 'seven.' . ++$n, "digest$n",
+        $kind, 30_000, 300_000, '256 100', @post);
+    return ref $said ? $said->[0] : $said;
+}
+
+for my $step (qw(cwmp_step_1 cwmp_step_2)) {
+    subtest "a node of library 7, $step" => sub {
+        my $d = device();
+        push_sealed($d, task('w', ParameterList => { $PATH => $SECRET }), 'a');
+        $d->give({ method => 'RotateCredentials', id => 'rotate' });
+        at($d, $HAS)->inform;
+        is of_seven($d, $step, 'empty'), 'end', 'is given neither';
+        my $r = $d->begin;
+        is asks_for($r), 'GetParameterValues', 'its type is read by another one';
+        is of_seven($d, $step, 'response', 'GetParameterValues', '{"ParameterList":[]}', '', '',
+                    $r->id, $PATH, 's'), 'end', 'the answer: it is not given the next RPC';
+        $r = $d->begin;
+        like $r->body, qr/>$SECRET</, 'which the other one sends';
+        is of_seven($d, $step, 'empty'), 'end', 'no answer: it is not given the same once more';
+        $r = $d->begin;
+        is asks_for($r), 'GetParameterValues', 'was it set?';
+        is of_seven($d, $step, 'response', 'GetParameterValues', '{"ParameterList":[]}', '', '',
+                    $r->id, $PATH, 's'), 'end', '... it does not compare';
+        is_deeply [map { $d->status($_) } qw(w rotate)], ['none', 'none'], 'both wait';
+
+        $d = device();
+        push_sealed($d, $KINDS{AddObject}, 'a');
+        $r = at($d, $HAS)->begin;
+        is of_seven($d, $step, 'response', 'AddObject', '{"InstanceNumber":17,"Status":0}', '0',
+                    '17', $r->id), 'end', 'nor the values of an object';
+        is $d->status('w'), 'lost', 'which are not set';
+    };
+}
+
 
 # --- a new key ------------------------------------------------------------------
 

@@ -102,6 +102,7 @@ local BOUND = {
     ahead = 5,                      -- seconds that a node's clock may be
     nonce = 600,                    -- for so many seconds
     clear = 1024,                   -- bytes of ids of tasks to be sealed
+    passed = 100,                   -- tasks that wait for a key, before others
     results = 7776000,              -- seconds that they are kept: 90 days
     refusals = 20,                  -- told at once of a partition, and one in
     refused = 60,                   -- so many seconds

@@ -57,9 +57,9 @@ end
 
 local several = {}                  -- (Lua takes 200 locals in a file)
 
--- What names of secrets have in them, in lower case and without _, - and digits: what C
--- knows as one (core/cwmp_sensitive.c) has one of these; a name that has one may
--- be none.
+-- What names of secrets have in them, in lower case and without _, - and digits:
+-- what C knows as one (core/cwmp_sensitive.c) has one of these; a name that has
+-- one may be none.
 several.SENSITIVE = { 'pass', 'pwd', 'secret', 'psk', 'pin"', 'puk"', 'wepkey',
                       'wpakey', 'wpskey', 'presharedkey', 'privatekey',
                       'prikey', 'encryptionkey', 'sharedkey', 'securitykey',
@@ -550,8 +550,8 @@ end
 -- The next task that may run: id, its score, task, JSON, when it was queued.
 local function pick(c)
     ripen(c)
-    local from, passed = 0, 0
-    while passed < INTAKE_BYTES do
+    local from, passed = 0, 0           -- those that wait for another node
+    while from < BOUND.passed and passed < INTAKE_BYTES do
         local head = call('ZRANGEBYSCORE', c.k[QUEUE], '-inf',
                           '(' .. string.format('%.0f', LATER), 'WITHSCORES',
                           'LIMIT', from, 1)
