@@ -286,7 +286,6 @@ ngx_http_cwmp_auth_proof(ngx_http_cwmp_auth_t *a)
     kept = &a->peer->credentials[a->by];
 
     if (ngx_http_cwmp_auth_proves(a, kept) == NGX_OK) {
-        ngx_http_cwmp_auth_old(a);
         return NGX_OK;
     }
 
@@ -328,8 +327,7 @@ ngx_http_cwmp_auth_device(ngx_http_cwmp_auth_t *a)
 
 /*
  * The step took the POST: what proved its user was not used before, so that its
- * connection may go on without.  An Inform is of a session after that in which
- * the new credentials were refused.
+ * connection may go on without.
  */
 
 void
@@ -345,11 +343,6 @@ ngx_http_cwmp_user_taken(ngx_http_cwmp_ctx_t *ctx)
 
     if (a->peer->known && ngx_http_cwmp_peer_is(a->peer, a->conf, &a->user)) {
         a->peer->proven = 1;
-    }
-
-    if (a->refused.len && ngx_http_cwmp_is_inform(ctx)) {
-        ngx_http_cwmp_auth_tell(a, &a->refused);
-        a->refused.len = 0;
     }
 }
 

@@ -71,8 +71,6 @@ struct ngx_http_cwmp_auth_s {
     uint64_t                      post;     /* random: no other has it */
     ngx_uint_t                    by;       /* what proves it */
     uint32_t                     *delayed;  /* answers to its source */
-    ngx_str_t                     refused;  /* that, when the CPE has refused
-                                               the next one */
     unsigned                      stale:1;
     unsigned                      asked:1;  /* the credentials are new */
     unsigned                      failed:1; /* and its answer waits */
@@ -93,9 +91,7 @@ ngx_uint_t ngx_http_cwmp_peer_is(ngx_http_cwmp_peer_t *peer,
 ngx_int_t ngx_http_cwmp_auth_take(ngx_http_cwmp_auth_t *a,
     redisReply *reply);
 ngx_uint_t ngx_http_cwmp_auth_anew(ngx_http_cwmp_auth_t *a);
-void ngx_http_cwmp_auth_old(ngx_http_cwmp_auth_t *a);
 void ngx_http_cwmp_auth_promote(ngx_http_cwmp_auth_t *a);
-void ngx_http_cwmp_auth_tell(ngx_http_cwmp_auth_t *a, const ngx_str_t *proof);
 
 /* ngx_http_cwmp_auth_delay.c */
 ngx_int_t ngx_http_cwmp_auth_failed(ngx_http_cwmp_ctx_t *ctx,

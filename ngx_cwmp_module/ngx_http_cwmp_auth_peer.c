@@ -13,6 +13,8 @@
                                            may have changed */
 
 
+static void ngx_http_cwmp_auth_tell(ngx_http_cwmp_auth_t *a,
+    const ngx_str_t *proof);
 static void ngx_http_cwmp_auth_told(void *data, redisReply *reply,
     const char *error);
 static void ngx_http_cwmp_peer_cleanup(void *data);
@@ -204,24 +206,6 @@ ngx_http_cwmp_auth_anew(ngx_http_cwmp_auth_t *a)
 }
 
 
-/* has it refused the new one?  Then an Inform says that it has this one */
-
-void
-ngx_http_cwmp_auth_old(ngx_http_cwmp_auth_t *a)
-{
-    ngx_str_t  *c = a->peer->credentials;
-
-    if (c[NGX_HTTP_CWMP_NEXT].len == sizeof("refused") - 1
-        && ngx_memcmp(c[NGX_HTTP_CWMP_NEXT].data, "refused",
-                      sizeof("refused") - 1)
-           == 0)
-    {
-        a->refused.data = ngx_pstrdup(a->request->pool, &c[a->by]);
-        a->refused.len = a->refused.data ? c[a->by].len : 0;
-    }
-}
-
-
 /* the CPE has the new ones: the only ones from now on, here at once */
 
 void
@@ -249,7 +233,7 @@ ngx_http_cwmp_auth_promote(ngx_http_cwmp_auth_t *a)
 
 /* tells the record what was proven; what is not heard is told again */
 
-void
+static void
 ngx_http_cwmp_auth_tell(ngx_http_cwmp_auth_t *a, const ngx_str_t *proof)
 {
     ngx_str_t    argv[6];
