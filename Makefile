@@ -16,8 +16,8 @@
 #             8; needs root; MATRIX='trixie-valkey8': some of these
 #   fuzz      each of t/fuzz/ for TIME seconds (60), TARGET=repair: that one
 #   mutate    whether the tests notice small changes; M=name: that one
-#   install   the module into MODULESDIR, what is for Redis into DATADIR, its
-#             tools into BINDIR
+#   install   the module into MODULESDIR, what is for Redis and the examples
+#             into DATADIR, tools into BINDIR
 #   clean     remove build/
 #
 #   NGINX_SRC=DIR   any nginx source tree instead: builds that nginx as well
@@ -105,7 +105,8 @@ INPUTS = $(CURDIR) $(SRCS) $(HDRS) $(HOW) $(NGINX_SRC) $(NGINX_CFLAGS) \
          $(NGINX_FLAGS) $(shell cat $(wildcard \
              $(NGINX_SRC)/src/core/nginx.h $(NGINX_SRC)/conf_flags) | cksum)
 
-build: $(OBJ)/Makefile $(filter $(OUT)/nginx,$(NGINX))
+build: $(OBJ)/Makefile $(filter $(OUT)/nginx,$(NGINX)) $(OUT)/cwmp-user \
+       $(OUT)/cwmp-seal
 	@$(MAKE) $(if $(V),,-s) -C $(NGINX_SRC) -f $(abspath $<) $(GOALS)
 ifneq ($(MODULE),)
 	@cmp -s $(OBJ)/$(notdir $(MODULE)) $(MODULE) \
@@ -134,6 +135,26 @@ endef
 $(OUT)/nginx: Makefile $(OUT)/inputs
 	$(file >$@,$(wrapper))
 	@chmod 755 $@
+
+
+# The tools that are programs: redis/tools/*.c, with what they need of core/
+
+TOOL_CFLAGS := -std=gnu11 -g $(if $(SANITIZED),-O1 $(san),-O2)
+
+$(OUT)/cwmp-user: redis/cwmp_keys.c redis/tools/key.c redis/tools/key.h \
+                  $(addprefix ngx_cwmp_module/core/cwmp_,digest.c identity.c \
+                              secret.c user.c)
+
+$(OUT)/cwmp-user: $(OUT)/%: redis/tools/%.c $(HDRS) Makefile
+	@mkdir -p $(@D)
+	$(if $(V),,@)$(CC) $(TOOL_CFLAGS) -Wall -Wextra -Werror \
+	    -Ingx_cwmp_module/core -Iredis -o $@ $(filter %.c,$^) -lcrypto
+
+# takes a task apart, as the module does
+$(OUT)/cwmp-seal: redis/tools/cwmp-seal.c redis/tools/key.c \
+                  $(OUT)/unit/pure.a redis/tools/key.h
+	$(if $(V),,@)$(CC) $(TOOL_CFLAGS) -Wall -Wextra -Werror $(UNIT_INCS) \
+	    -o $@ $(filter-out %.h,$^) $(UNIT_LIBS)
 
 
 # C tests: t/unit/test_*.c with all that needs no nginx
@@ -268,6 +289,8 @@ export TEST_NGINX_BINARY = $(abspath $(NGINX))
 export TEST_NGINX_MODULE = $(abspath $(MODULE))
 export TEST_UNIT_DIR = $(abspath $(OUT)/unit)
 export TEST_SWARM = $(abspath $(SWARM))
+export TEST_USER_TOOL = $(abspath $(OUT)/cwmp-user)
+export CWMP_SEAL = $(abspath $(OUT)/cwmp-seal)
 export TEST_CLOCK = $(abspath $(OUT)/bench/clock.so)
 export TEST_LIMITS = $(abspath $(OUT)/bench)
 ifneq ($(wildcard ../shared),)
@@ -332,6 +355,9 @@ install: build
 	chmod 644 $(DESTDIR)$(DATADIR)/cwmp.lua
 	install $(TOOLS) $(DESTDIR)$(DATADIR)
 	ln -sfr $(TOOLS:redis/%=$(DESTDIR)$(DATADIR)/%) $(DESTDIR)$(BINDIR)
+	install $(OUT)/cwmp-user $(OUT)/cwmp-seal docs/examples/cwmp-* $(DESTDIR)$(BINDIR)
+	install -d $(DESTDIR)$(DATADIR)/examples
+	install -m 644 docs/examples/*.conf $(DESTDIR)$(DATADIR)/examples
 
 clean:
 	rm -rf build

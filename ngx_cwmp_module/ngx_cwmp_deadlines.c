@@ -407,13 +407,52 @@ ngx_cwmp_deadlines_again(ngx_cwmp_deadlines_t *d, ngx_msec_t ms)
 }
 
 
+/* for a log: nothing that a terminal obeys, or a browser */
+
+void
+ngx_cwmp_make_plain(u_char *p, u_char *last)
+{
+    for ( /* void */ ; p < last; p++) {
+        if (*p < ' ' || *p > '~' || *p == '<' || *p == '>') {
+            *p = '?';
+        }
+    }
+}
+
+
+/* why this is no answer, for a log */
+
+const char *
+ngx_cwmp_why(redisReply *reply, const char *error)
+{
+    if (reply == NULL) {
+        return error;
+    }
+
+    return (reply->type == REDIS_REPLY_ERROR)
+           ? ngx_cwmp_plain_error(reply) : "Redis answered what is no answer";
+}
+
+
+/* an error of Redis, which may name a key that has a user's name in it */
+
+char *
+ngx_cwmp_plain_error(redisReply *reply)
+{
+    ngx_cwmp_make_plain((u_char *) reply->str,
+                        (u_char *) reply->str + reply->len);
+
+    return reply->str;
+}
+
+
 /* what a function wants an operator to know; may hold a task's words */
 
 void
 ngx_cwmp_log_notes(ngx_log_t *log, redisReply *notes)
 {
-    char    *p;
-    size_t   i;
+    size_t       i;
+    redisReply  *note;
 
     if (notes->type != REDIS_REPLY_ARRAY) {
         return;
@@ -421,16 +460,15 @@ ngx_cwmp_log_notes(ngx_log_t *log, redisReply *notes)
 
     for (i = 0; i < notes->elements; i++) {
 
-        if (notes->element[i]->type != REDIS_REPLY_STRING) {
+        note = notes->element[i];
+
+        if (note->type != REDIS_REPLY_STRING) {
             continue;
         }
 
-        for (p = notes->element[i]->str; *p; p++) {
-            if ((u_char) *p < 0x20 || (u_char) *p == 0x7f) {
-                *p = '?';
-            }
-        }
+        ngx_cwmp_make_plain((u_char *) note->str,
+                            (u_char *) note->str + note->len);
 
-        ngx_log_error(NGX_LOG_NOTICE, log, 0, "%s", notes->element[i]->str);
+        ngx_log_error(NGX_LOG_NOTICE, log, 0, "%s", note->str);
     }
 }

@@ -17,8 +17,8 @@ static ngx_int_t ngx_http_cwmp_request_args(ngx_http_cwmp_ctx_t *ctx,
 static u_char *ngx_http_cwmp_pack(u_char *p, u_char kind, size_t n);
 static ngx_int_t ngx_http_cwmp_arg_told(ngx_http_cwmp_ctx_t *ctx,
     ngx_array_t *args, ngx_uint_t retries);
-static ngx_int_t ngx_http_cwmp_arg_rows(ngx_http_cwmp_ctx_t *ctx,
-    ngx_array_t *args);
+static ngx_int_t ngx_http_cwmp_arg_list(ngx_array_t *args,
+    const ngx_array_t *list);
 
 
 #define NGX_HTTP_CWMP_TIMEOUT_MAX  3600000      /* whatever a CPE asks for */
@@ -159,8 +159,8 @@ ngx_http_cwmp_keys(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t n)
 
 /*
  * token, nonce, digest, kind, idle, outstanding; most RPCs of a session (0: no
- * more, Redis is slow), bytes of this POST and how many of its values were
- * repaired, words of one argument.
+ * more, Redis is slow), bytes of this POST, how many of its values were
+ * repaired, and s where there is a key to seal with, words of one argument.
  * The nonce is worker.connection.call: no other call has it, and POSTs of one
  * connection are known by its beginning.
  */
@@ -178,7 +178,7 @@ ngx_http_cwmp_common_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
     cmcf = ngx_http_get_module_main_conf(ctx->request, ngx_http_cwmp_module);
 
     p = ngx_pnalloc(args->pool, 2 * 16 + NGX_ATOMIC_T_LEN + 2);
-    most = ngx_pnalloc(args->pool, 2 * NGX_INT_T_LEN + 2 + NGX_OFF_T_LEN);
+    most = ngx_pnalloc(args->pool, 2 * NGX_INT_T_LEN + 4 + NGX_OFF_T_LEN);
 
     if (p == NULL || most == NULL) {
         return NGX_ERROR;
@@ -192,6 +192,10 @@ ngx_http_cwmp_common_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
 
     if (ctx->facts->repaired) {
         last = ngx_sprintf(last, " %uz", ctx->facts->repaired);
+    }
+
+    if (ngx_http_cwmp_key(ctx)) {
+        last = ngx_cpymem(last, " s", 2);
     }
 
     idle = conf->session_timeout;
@@ -539,7 +543,8 @@ ngx_http_cwmp_answer_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
         return NGX_ERROR;
     }
 
-    return ngx_http_cwmp_arg_rows(ctx, args);
+    return (ctx->rows && ctx->rows->nelts)
+           ? ngx_http_cwmp_arg_list(args, ctx->rows) : NGX_OK;
 }
 
 
@@ -570,20 +575,16 @@ ngx_http_cwmp_request_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
 
 
 static ngx_int_t
-ngx_http_cwmp_arg_rows(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
+ngx_http_cwmp_arg_list(ngx_array_t *args, const ngx_array_t *list)
 {
-    ngx_str_t  *rows;
+    ngx_str_t  *more;
 
-    if (ctx->rows == NULL || ctx->rows->nelts == 0) {
-        return NGX_OK;
-    }
-
-    rows = ngx_array_push_n(args, ctx->rows->nelts);
-    if (rows == NULL) {
+    more = ngx_array_push_n(args, list->nelts);
+    if (more == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_memcpy(rows, ctx->rows->elts, ctx->rows->nelts * sizeof(ngx_str_t));
+    ngx_memcpy(more, list->elts, list->nelts * sizeof(ngx_str_t));
 
     return NGX_OK;
 }
@@ -611,5 +612,9 @@ ngx_http_cwmp_verdict_args(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
         return NGX_ERROR;
     }
 
-    return ngx_http_cwmp_arg_str(args, id);
+    if (ngx_http_cwmp_arg_str(args, id) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return verdict->more ? ngx_http_cwmp_arg_list(args, verdict->more) : NGX_OK;
 }

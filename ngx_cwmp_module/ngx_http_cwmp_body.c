@@ -497,17 +497,21 @@ ngx_http_cwmp_go_on(ngx_http_cwmp_ctx_t *ctx, unsigned why)
 static void
 ngx_http_cwmp_tolerated(ngx_http_cwmp_ctx_t *ctx)
 {
+    u_char      buf[NGX_HTTP_CWMP_SHOWN];
     ngx_log_t  *log;
+    ngx_str_t   first;
 
     log = ctx->request->connection->log;
 
     if (ctx->facts->repaired) {
+        ngx_http_cwmp_shown(&first, buf, &ctx->repaired);
+
         ngx_log_error(NGX_LOG_INFO, log, 0, "%uz values were repaired: bytes "
                       "that are not UTF-8 or not allowed in XML, bare '&', "
                       "'<' or ']]>', or elements inside%s%V",
                       ctx->facts->repaired,
                       ctx->repaired.len ? ", the first in " : "",
-                      &ctx->repaired);
+                      &first);
     }
 
     if (ctx->long_names) {

@@ -16,16 +16,50 @@ typedef struct {
 } ngx_http_cwmp_bound_t;
 
 
+static ngx_int_t ngx_http_cwmp_session(ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_cookies(ngx_http_cwmp_ctx_t *ctx);
-static ngx_http_cwmp_bound_t *ngx_http_cwmp_bound(ngx_connection_t *c);
 static void ngx_http_cwmp_bound_cleanup(void *data);
 static ngx_int_t ngx_http_cwmp_bind(ngx_http_cwmp_ctx_t *ctx);
 
 
-/* who the POST claims to be from: NGX_OK, NGX_DECLINED or NGX_ERROR */
+/*
+ * Who the POST claims to be from: NGX_OK, NGX_DECLINED or NGX_ERROR.  A token
+ * of a device that "cwmp_identity" does not mean is none; whether that matters
+ * is known with the body: a CPE may have kept a cookie from before.
+ */
 
 ngx_int_t
 ngx_http_cwmp_carried(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_cwmp_session(ctx);
+
+    if (rc != NGX_OK || ctx->conf->identity == NULL) {
+        return rc;
+    }
+
+    if (ngx_http_complex_value(ctx->request, ctx->conf->identity,
+                               &ctx->identity)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (cwmp_identity_means((cwmp_str_t *) &ctx->identity, &ctx->id)) {
+        return NGX_OK;
+    }
+
+    ctx->foreign = ctx->id;
+    ctx->id.len = 0;
+    ctx->token.len = 0;
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_session(ngx_http_cwmp_ctx_t *ctx)
 {
     ngx_http_cwmp_bound_t  *bound;
 
@@ -37,7 +71,8 @@ ngx_http_cwmp_carried(ngx_http_cwmp_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
-    bound = ngx_http_cwmp_bound(ctx->request->connection);
+    bound = ngx_http_cwmp_of_connection(ctx->request->connection,
+                                        ngx_http_cwmp_bound_cleanup, 0);
 
     if (bound == NULL || bound->shared) {
         return NGX_DECLINED;
@@ -129,31 +164,20 @@ ngx_http_cwmp_carry(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *cookie)
 static ngx_int_t
 ngx_http_cwmp_bind(ngx_http_cwmp_ctx_t *ctx)
 {
-    ngx_pool_cleanup_t     *cln;
-    ngx_connection_t       *c;
     ngx_http_cwmp_bound_t  *bound;
 
-    c = ctx->request->connection;
-    bound = ngx_http_cwmp_bound(c);
-
+    bound = ngx_http_cwmp_of_connection(ctx->request->connection,
+                                        ngx_http_cwmp_bound_cleanup,
+                                        sizeof(ngx_http_cwmp_bound_t)
+                                        + ctx->id.len);
     if (bound == NULL) {
-        cln = ngx_pool_cleanup_add(c->pool, sizeof(ngx_http_cwmp_bound_t));
-        if (cln == NULL) {
-            return NGX_ERROR;
-        }
+        return NGX_ERROR;
+    }
 
-        bound = cln->data;
-        ngx_memzero(bound, sizeof(ngx_http_cwmp_bound_t));
-
-        bound->id.data = ngx_pnalloc(c->pool, ctx->id.len);
-        if (bound->id.data == NULL) {
-            return NGX_ERROR;
-        }
-
+    if (bound->id.len == 0) {
+        bound->id.data = (u_char *) (bound + 1);
         bound->id.len = ctx->id.len;
         ngx_memcpy(bound->id.data, ctx->id.data, ctx->id.len);
-
-        cln->handler = ngx_http_cwmp_bound_cleanup;
 
     } else if (bound->id.len != ctx->id.len
                || ngx_memcmp(bound->id.data, ctx->id.data, ctx->id.len) != 0)
@@ -167,24 +191,36 @@ ngx_http_cwmp_bind(ngx_http_cwmp_ctx_t *ctx)
 }
 
 
-static ngx_http_cwmp_bound_t *
-ngx_http_cwmp_bound(ngx_connection_t *c)
-{
-    ngx_pool_cleanup_t  *cln;
-
-    for (cln = c->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_http_cwmp_bound_cleanup) {
-            return cln->data;
-        }
-    }
-
-    return NULL;
-}
-
-
 /* only marks the entry as ours: its memory goes with the pool */
 
 static void
 ngx_http_cwmp_bound_cleanup(void *data)
 {
+}
+
+
+/* what it remembers, found by its cleanup; size: it is made, of zeros.  NULL:
+   there is none */
+
+void *
+ngx_http_cwmp_of_connection(ngx_connection_t *c, ngx_pool_cleanup_pt handler,
+    size_t size)
+{
+    ngx_pool_cleanup_t  *cln;
+
+    for (cln = c->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == handler) {
+            return cln->data;
+        }
+    }
+
+    cln = size ? ngx_pool_cleanup_add(c->pool, size) : NULL;
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(cln->data, size);
+    cln->handler = handler;
+
+    return cln->data;
 }

@@ -76,14 +76,7 @@ ngx_http_cwmp_coding_unknown(ngx_http_cwmp_ctx_t *ctx)
 
     r = ctx->request;
 
-    if (r->headers_in.expect) {
-
-        /* no 100 for a body that is not wanted: whether it comes all the same
-           nobody knows, so no request can follow it */
-
-        r->expect_tested = 1;
-        r->keepalive = 0;
-    }
+    ngx_http_cwmp_unwanted(r);
 
     if (ngx_http_cwmp_add_header(r, "Accept-Encoding", &ours) != NGX_OK
         || ngx_http_discard_request_body(r) != NGX_OK)
@@ -131,4 +124,17 @@ ngx_http_cwmp_charset(ngx_http_cwmp_ctx_t *ctx)
     }
 
     cwmp_envelope_charset(ctx->envelope, name, p - name);
+}
+
+
+/* no 100 for a body that is not wanted: whether it comes all the same nobody
+   knows, so no request can follow it */
+
+void
+ngx_http_cwmp_unwanted(ngx_http_request_t *r)
+{
+    if (r->headers_in.expect) {
+        r->expect_tested = 1;
+        r->keepalive = 0;
+    }
 }

@@ -16,8 +16,6 @@ struct ngx_http_cwmp_held_s {
 };
 
 
-static ngx_int_t ngx_http_cwmp_hold_key(ngx_http_cwmp_ctx_t *ctx,
-    ngx_str_t *key);
 static void ngx_http_cwmp_hold_done(void *data, const char *error);
 static void ngx_http_cwmp_unsent(ngx_http_cwmp_ctx_t *ctx,
     const cwmp_str_t *id, const char *error);
@@ -27,16 +25,37 @@ void
 ngx_http_cwmp_hold(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
     ngx_chain_t *envelope)
 {
+    ngx_str_t    key;
+    cwmp_str_t  *device = &ctx->keys[0];
+
+    key.len = device->len + sizeof(":running") - 1;
+
+    key.data = ngx_pnalloc(ctx->request->pool, key.len);
+    if (key.data == NULL) {
+        ngx_http_cwmp_unsent(ctx, id, "out of memory");
+        return;
+    }
+
+    ngx_memcpy(ngx_cpymem(key.data, device->data, device->len), ":running",
+               sizeof(":running") - 1);
+
+    ngx_http_cwmp_hold_until(ctx, id, envelope, "cwmp_hold_1", &key);
+}
+
+
+/* until replicas have what this function writes of that key, and all before */
+
+void
+ngx_http_cwmp_hold_until(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
+    ngx_chain_t *envelope, const char *function, const ngx_str_t *key)
+{
     ngx_str_t              argv[5];
     const char            *error;
     ngx_http_cwmp_held_t  *held;
 
-    error = "out of memory";
-
     held = ngx_palloc(ctx->request->pool, sizeof(ngx_http_cwmp_held_t));
-
-    if (held == NULL || ngx_http_cwmp_hold_key(ctx, &argv[3]) != NGX_OK) {
-        ngx_http_cwmp_unsent(ctx, id, error);
+    if (held == NULL) {
+        ngx_http_cwmp_unsent(ctx, id, "out of memory");
         return;
     }
 
@@ -46,8 +65,10 @@ ngx_http_cwmp_hold(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
     held->envelope = envelope;
 
     ngx_str_set(&argv[0], "FCALL");
-    ngx_str_set(&argv[1], "cwmp_hold_1");
+    argv[1].data = (u_char *) function;
+    argv[1].len = ngx_strlen(function);
     ngx_str_set(&argv[2], "1");
+    argv[3] = *key;
     argv[4].data = id->data;
     argv[4].len = id->len;
 
@@ -70,25 +91,6 @@ ngx_http_cwmp_unhold(ngx_http_cwmp_ctx_t *ctx)
 {
     ngx_cwmp_redis_unhold(&ctx->held->hold);
     ctx->held = NULL;
-}
-
-
-static ngx_int_t
-ngx_http_cwmp_hold_key(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *key)
-{
-    cwmp_str_t  *device = &ctx->keys[0];
-
-    key->len = device->len + sizeof(":running") - 1;
-
-    key->data = ngx_pnalloc(ctx->request->pool, key->len);
-    if (key->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(ngx_cpymem(key->data, device->data, device->len), ":running",
-               sizeof(":running") - 1);
-
-    return NGX_OK;
 }
 
 
@@ -138,6 +140,7 @@ ngx_http_cwmp_unsent(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
     verdict.what.data = (u_char *) error;
     verdict.what.len = ngx_strlen(error);
     verdict.reason = "";
+    verdict.more = NULL;
 
     ngx_http_cwmp_verdict(ctx, id, &verdict);
 }

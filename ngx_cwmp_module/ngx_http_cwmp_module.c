@@ -21,6 +21,10 @@ static char *ngx_http_cwmp_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_http_cwmp_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
+static void ngx_http_cwmp_merge_values(ngx_http_cwmp_loc_conf_t *prev,
+    ngx_http_cwmp_loc_conf_t *conf);
+static ngx_int_t ngx_http_cwmp_acs_needs(ngx_conf_t *cf,
+    ngx_http_cwmp_loc_conf_t *conf);
 static char *ngx_http_cwmp_acs(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_cwmp_redis(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -88,6 +92,41 @@ static ngx_command_t  ngx_http_cwmp_commands[] = {
       0,
       NULL },
 
+    { ngx_string("cwmp_auth"),
+      NGX_HTTP_CWMP_ANY|NGX_CONF_1MORE,
+      ngx_http_cwmp_auth,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("cwmp_identity"),
+      NGX_HTTP_CWMP_ANY|NGX_CONF_TAKE1,
+      ngx_http_cwmp_identity,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_cwmp_loc_conf_t, identity),
+      NULL },
+
+    { ngx_string("cwmp_unknown"),
+      NGX_HTTP_CWMP_ANY|NGX_CONF_1MORE,
+      ngx_http_cwmp_unknown,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("cwmp_first_contact"),
+      NGX_HTTP_CWMP_ANY|NGX_CONF_1MORE,
+      ngx_http_cwmp_first_contact,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("cwmp_secret_key"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_cwmp_secret_key,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("cwmp_overload"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_cwmp_overload,
@@ -98,6 +137,13 @@ static ngx_command_t  ngx_http_cwmp_commands[] = {
     { ngx_string("cwmp_ready"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
       ngx_http_cwmp_ready,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("cwmp_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_cwmp_metrics,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -152,8 +198,28 @@ static ngx_int_t
 ngx_http_cwmp_postconfiguration(ngx_conf_t *cf)
 {
     ngx_uint_t                  i;
+    ngx_http_handler_pt        *h;
     ngx_http_cwmp_redis_t     **redis;
+    ngx_http_core_main_conf_t  *core;
     ngx_http_cwmp_main_conf_t  *cmcf;
+
+    core = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    h = ngx_array_push(&core->phases[NGX_HTTP_ACCESS_PHASE].handlers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* asked last: who is denied by address guesses no passwords */
+
+    h = core->phases[NGX_HTTP_ACCESS_PHASE].handlers.elts;
+    ngx_memmove(h + 1, h, (core->phases[NGX_HTTP_ACCESS_PHASE].handlers.nelts
+                           - 1) * sizeof(ngx_http_handler_pt));
+    *h = ngx_http_cwmp_access;
+
+    if (ngx_http_cwmp_auth_listeners(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_cwmp_module);
     redis = cmcf->redis.elts;
@@ -221,6 +287,8 @@ ngx_http_cwmp_create_loc_conf(ngx_conf_t *cf)
     clcf->max_envelope = NGX_CONF_UNSET_SIZE;
     clcf->max_rpcs = NGX_CONF_UNSET_UINT;
     clcf->fallback = NGX_CONF_UNSET_UINT;
+    clcf->auth = NGX_CONF_UNSET_UINT;
+    clcf->unknown.mode = NGX_CONF_UNSET_UINT;
 
     return clcf;
 }
@@ -234,18 +302,31 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     ngx_http_core_loc_conf_t  *core;
 
-    ngx_conf_merge_ptr_value(conf->redis, prev->redis, NULL);
-    ngx_conf_merge_msec_value(conf->session_timeout, prev->session_timeout,
-                              30000);
-    ngx_conf_merge_msec_value(conf->outstanding_timeout,
-                              prev->outstanding_timeout, 300000);
-    ngx_conf_merge_size_value(conf->max_envelope, prev->max_envelope,
-                              32 * 1024 * 1024);
-    ngx_conf_merge_uint_value(conf->max_rpcs, prev->max_rpcs, 256);
-    ngx_conf_merge_uint_value(conf->fallback, prev->fallback,
-                              NGX_HTTP_CWMP_FALLBACK_OFF);
+    core = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    /* "if" and "limit_except": the handler is that of the location around */
+
+    if (core->noname && prev->serves.len) {
+        *conf = *prev;
+
+        if (conf->acs) {
+            core->client_max_body_size = conf->max_envelope;
+        }
+
+        return NGX_CONF_OK;
+    }
+
+    ngx_http_cwmp_merge_values(prev, conf);
 
     if (conf->serves.len == 0) {
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_http_cwmp_metrics_zone(cf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->alone) {
         return NGX_CONF_OK;
     }
 
@@ -257,6 +338,62 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return NGX_CONF_ERROR;
     }
 
+    return (!conf->acs || ngx_http_cwmp_acs_needs(cf, conf) == NGX_OK)
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static void
+ngx_http_cwmp_merge_values(ngx_http_cwmp_loc_conf_t *prev,
+    ngx_http_cwmp_loc_conf_t *conf)
+{
+    ngx_conf_merge_ptr_value(conf->redis, prev->redis, NULL);
+    ngx_conf_merge_msec_value(conf->session_timeout, prev->session_timeout,
+                              30000);
+    ngx_conf_merge_msec_value(conf->outstanding_timeout,
+                              prev->outstanding_timeout, 300000);
+    ngx_conf_merge_size_value(conf->max_envelope, prev->max_envelope,
+                              32 * 1024 * 1024);
+    ngx_conf_merge_uint_value(conf->max_rpcs, prev->max_rpcs, 256);
+    ngx_conf_merge_uint_value(conf->fallback, prev->fallback,
+                              NGX_HTTP_CWMP_FALLBACK_OFF);
+
+    ngx_http_cwmp_auth_merge(prev, conf);
+    ngx_http_cwmp_unknown_merge(&prev->unknown, &conf->unknown);
+
+    if (conf->first_contact.data == NULL) {
+        conf->first_contact = prev->first_contact;
+        conf->rotates = prev->rotates;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_acs_needs(ngx_conf_t *cf, ngx_http_cwmp_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t   *core;
+    ngx_http_cwmp_main_conf_t  *cmcf;
+
+    if (ngx_http_cwmp_auth_needs(cf, conf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_cwmp_module);
+
+    if (conf->rotates && cmcf->secret == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"cwmp_first_contact "
+                           "rotate\" makes passwords, which are stored sealed: "
+                           "make a key with (umask 77; openssl rand -hex 32 > "
+                           "FILE), and say cwmp_secret_key FILE; in http");
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_cwmp_attempts_zone(cf, "cwmp_unknown", &cmcf->sources)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     conf->limits = cwmp_default_limits;
     conf->limits.bytes = conf->max_envelope;
 
@@ -265,13 +402,17 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     core = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     core->client_max_body_size = conf->max_envelope;
 
-    return NGX_CONF_OK;
+    return NGX_OK;
 }
 
 
 static char *
 ngx_http_cwmp_acs(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
+    ngx_http_cwmp_loc_conf_t  *clcf = conf;
+
+    clcf->acs = 1;
+
     return ngx_http_cwmp_serves(cf, conf, ngx_http_cwmp_handler);
 }
 
@@ -414,6 +555,36 @@ ngx_http_cwmp_invalid(ngx_conf_t *cf, const char *use)
                        &value[0], use);
 
     return NGX_CONF_ERROR;
+}
+
+
+/* of two parameters, "on", "rate=1/m", of one name one was not meant */
+
+char *
+ngx_http_cwmp_distinct(ngx_conf_t *cf)
+{
+    size_t      len;
+    u_char     *p;
+    ngx_str_t  *value, *one, *other;
+
+    value = cf->args->elts;
+
+    for (one = value + 1; one < value + cf->args->nelts; one++) {
+        p = (u_char *) ngx_strchr(one->data, '=');
+        len = p ? (size_t) (p + 1 - one->data) : one->len + 1;
+
+        for (other = value + 1; other < one; other++) {
+
+            if (ngx_strncmp(one->data, other->data, len) == 0) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "duplicate parameter "
+                                   "\"%V\" in \"%V\": \"%V\" stands there",
+                                   one, &value[0], other);
+                return NGX_CONF_ERROR;
+            }
+        }
+    }
+
+    return NGX_CONF_OK;
 }
 
 

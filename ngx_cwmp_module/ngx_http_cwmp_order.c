@@ -44,8 +44,16 @@ ngx_http_cwmp_order(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 
     ns = ngx_http_cwmp_spoken(ctx, &spoken, &order);
     order.root = ctx->style.root;
+    order.credentials = NULL;
+    order.secret = ngx_http_cwmp_key(ctx);
+    order.id = ctx->id;
 
     rc = cwmp_task_rpc(&ctx->arena, &order, &rpc);
+
+    if (rc == CWMP_OK && rpc.clear && ctx->calls < NGX_HTTP_CWMP_CALLS) {
+        ngx_http_cwmp_seal_order(ctx, &id, &order.json);
+        return;
+    }
 
     if (rc == CWMP_REFUSED || (rc == CWMP_OK && (rpc.done || rpc.split.len))) {
         ngx_http_cwmp_judge(ctx, &id, &rpc);
@@ -55,6 +63,11 @@ ngx_http_cwmp_order(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
     if (rc != CWMP_OK) {
         ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
                                   "out of memory");
+        return;
+    }
+
+    if (rpc.credentials) {
+        ngx_http_cwmp_rotate(ctx, &id, ns, &order);
         return;
     }
 
@@ -171,7 +184,7 @@ ngx_http_cwmp_judge(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
     verdict.reason = rpc->reason ? rpc->reason : "";
 
     if (rpc->reason) {
-        verdict.is = "rejected";
+        verdict.is = rpc->waits ? "waits" : "rejected";
         verdict.what = rpc->field;
 
     } else if (rpc->split.len) {
@@ -182,6 +195,8 @@ ngx_http_cwmp_judge(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
         verdict.is = "done";
         verdict.what = verified;
     }
+
+    verdict.more = NULL;
 
     ngx_http_cwmp_verdict(ctx, id, &verdict);
 }

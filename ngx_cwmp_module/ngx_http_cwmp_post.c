@@ -8,7 +8,7 @@
 #include <openssl/rand.h>
 
 
-static ngx_http_cwmp_ctx_t *ngx_http_cwmp_create_ctx(ngx_http_request_t *r);
+static ngx_int_t ngx_http_cwmp_begin(ngx_http_cwmp_ctx_t *ctx);
 static void *ngx_http_cwmp_alloc(void *owner, size_t size);
 static void ngx_http_cwmp_cleanup(void *data);
 static ngx_int_t ngx_http_cwmp_headers(ngx_http_cwmp_ctx_t *ctx);
@@ -56,9 +56,15 @@ ngx_http_cwmp_handler(ngx_http_request_t *r)
         return NGX_HTTP_BAD_REQUEST;
     }
 
-    ctx = ngx_http_cwmp_create_ctx(r);
-    if (ctx == NULL) {
+    ctx = ngx_http_cwmp_get_ctx(r);
+    if (ctx == NULL || ngx_http_cwmp_begin(ctx) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->conf->auth != NGX_HTTP_CWMP_AUTH_OFF && ctx->auth == NULL) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "\"cwmp_auth\" was "
+                      "not asked: a subrequest is no CPE's POST");
+        return NGX_HTTP_FORBIDDEN;
     }
 
     rc = ngx_http_cwmp_coding(ctx);
@@ -85,11 +91,18 @@ ngx_http_cwmp_handler(ngx_http_request_t *r)
 }
 
 
-static ngx_http_cwmp_ctx_t *
-ngx_http_cwmp_create_ctx(ngx_http_request_t *r)
+/* what a POST is, to its end */
+
+ngx_http_cwmp_ctx_t *
+ngx_http_cwmp_get_ctx(ngx_http_request_t *r)
 {
     ngx_http_cleanup_t   *cln;
     ngx_http_cwmp_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_cwmp_module);
+    if (ctx) {
+        return ctx;
+    }
 
     ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_cwmp_ctx_t));
     if (ctx == NULL) {
@@ -109,17 +122,6 @@ ngx_http_cwmp_create_ctx(ngx_http_request_t *r)
     cln->handler = ngx_http_cwmp_cleanup;
     cln->data = ctx;
 
-    ctx->envelope = cwmp_envelope_create(&ctx->arena, &ctx->conf->limits,
-                                         ngx_http_cwmp_row, ctx);
-    if (ctx->envelope == NULL) {
-        return NULL;
-    }
-
-    ctx->facts = cwmp_envelope_facts(ctx->envelope);
-    cwmp_result_init(&ctx->result, &ctx->arena);
-    XXH64_reset(&ctx->digest, 0);
-    XXH64_reset(&ctx->informed, 0);
-
     if (r->log_handler != ngx_http_cwmp_log_error) {
         ngx_http_cwmp_log_next = r->log_handler;
         r->log_handler = ngx_http_cwmp_log_error;
@@ -128,6 +130,26 @@ ngx_http_cwmp_create_ctx(ngx_http_request_t *r)
     ngx_http_set_ctx(r, ctx, ngx_http_cwmp_module);
 
     return ctx;
+}
+
+
+/* its body may be read */
+
+static ngx_int_t
+ngx_http_cwmp_begin(ngx_http_cwmp_ctx_t *ctx)
+{
+    ctx->envelope = cwmp_envelope_create(&ctx->arena, &ctx->conf->limits,
+                                         ngx_http_cwmp_row, ctx);
+    if (ctx->envelope == NULL) {
+        return NGX_ERROR;
+    }
+
+    ctx->facts = cwmp_envelope_facts(ctx->envelope);
+    cwmp_result_init(&ctx->result, &ctx->arena);
+    XXH64_reset(&ctx->digest, ngx_http_cwmp_seed(ctx));
+    XXH64_reset(&ctx->informed, 0);
+
+    return NGX_OK;
 }
 
 
@@ -199,7 +221,10 @@ ngx_http_cwmp_take(ngx_http_cwmp_ctx_t *ctx)
 
     ngx_http_cwmp_disown(ctx);
 
-    if (!ngx_http_cwmp_is_inform(ctx) && ctx->id.len == 0) {
+    if (ctx->id.len == 0 && ngx_http_cwmp_unproven(ctx)) {
+        ngx_http_cwmp_auth_refuse(ctx, 0);
+
+    } else if (!ngx_http_cwmp_is_inform(ctx) && ctx->id.len == 0) {
         ngx_http_cwmp_no_session(ctx);
 
     } else if (ngx_http_cwmp_headers(ctx) != NGX_OK) {
@@ -223,7 +248,9 @@ ngx_http_cwmp_take(ngx_http_cwmp_ctx_t *ctx)
 static ngx_int_t
 ngx_http_cwmp_headers(ngx_http_cwmp_ctx_t *ctx)
 {
+    u_char               buf[NGX_HTTP_CWMP_SHOWN];
     ngx_log_t           *log;
+    ngx_str_t            header;
     const cwmp_facts_t  *facts;
 
     facts = ctx->facts;
@@ -238,8 +265,10 @@ ngx_http_cwmp_headers(ngx_http_cwmp_ctx_t *ctx)
         return NGX_OK;
     }
 
+    ngx_http_cwmp_shown(&header, buf, (ngx_str_t *) &facts->not_understood);
+
     ngx_log_error(NGX_LOG_NOTICE, log, 0, "header \"%V\" must be understood "
-                  "and is not: %s", (ngx_str_t *) &facts->not_understood,
+                  "and is not: %s", &header,
                   facts->kind == CWMP_REQUEST ? "refused" : "ignored");
 
     if (facts->kind != CWMP_REQUEST) {
@@ -277,6 +306,11 @@ ngx_http_cwmp_open(ngx_http_cwmp_ctx_t *ctx)
         return;
     }
 
+    if (rc == CWMP_OK && ngx_http_cwmp_identified(ctx) != NGX_OK) {
+        ngx_http_cwmp_reply_denied(ctx);
+        return;
+    }
+
     cwmp_version_choose(ctx->facts, &ctx->cwmp);
 
     if (rc == CWMP_OK && ctx->cwmp.version == CWMP_VERSION_NONE) {
@@ -287,13 +321,15 @@ ngx_http_cwmp_open(ngx_http_cwmp_ctx_t *ctx)
         return;
     }
 
-    if (rc != CWMP_OK || ngx_http_cwmp_inform(ctx) != NGX_OK) {
+    if (rc != CWMP_OK || ngx_http_cwmp_seal_rows(ctx) != NGX_OK
+        || ngx_http_cwmp_inform(ctx) != NGX_OK)
+    {
         ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
                                   "out of memory");
         return;
     }
 
-    ngx_http_cwmp_step(ctx);
+    ngx_http_cwmp_registered(ctx);
 }
 
 
@@ -308,10 +344,26 @@ ngx_http_cwmp_is_inform(ngx_http_cwmp_ctx_t *ctx)
 static ngx_int_t
 ngx_http_cwmp_token(ngx_http_cwmp_ctx_t *ctx, u_char *token)
 {
+    u_char                      random[NGX_HTTP_CWMP_RANDOM_LEN];
     ngx_http_cwmp_main_conf_t  *cmcf;
 
     cmcf = ngx_http_get_module_main_conf(ctx->request, ngx_http_cwmp_module);
 
+    if (ngx_http_cwmp_random(cmcf, random) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    cwmp_token_encode(random, token);
+
+    return NGX_OK;
+}
+
+
+/* bytes that nobody gets once more */
+
+ngx_int_t
+ngx_http_cwmp_random(ngx_http_cwmp_main_conf_t *cmcf, u_char *p)
+{
     if (cmcf->nrandom == 0) {
         if (RAND_bytes((u_char *) cmcf->random, sizeof(cmcf->random)) != 1) {
             return NGX_ERROR;
@@ -321,8 +373,8 @@ ngx_http_cwmp_token(ngx_http_cwmp_ctx_t *ctx, u_char *token)
     }
 
     cmcf->nrandom--;
-    cwmp_token_encode(cmcf->random[cmcf->nrandom], token);
-    ngx_memzero(cmcf->random[cmcf->nrandom], sizeof(cmcf->random[0]));
+    ngx_memcpy(p, cmcf->random[cmcf->nrandom], NGX_HTTP_CWMP_RANDOM_LEN);
+    ngx_memzero(cmcf->random[cmcf->nrandom], NGX_HTTP_CWMP_RANDOM_LEN);
 
     return NGX_OK;
 }
@@ -378,6 +430,16 @@ ngx_http_cwmp_inform(ngx_http_cwmp_ctx_t *ctx)
 void
 ngx_http_cwmp_no_session(ngx_http_cwmp_ctx_t *ctx)
 {
+    if (ctx->foreign.len) {
+        ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
+                      "goes on with a session of %V, which \"cwmp_identity\" "
+                      "does not mean", (ngx_str_t *) &ctx->foreign);
+        ngx_http_cwmp_refused(ctx, NGX_HTTP_CWMP_COUNT_IDENTITY, "identity",
+                              &ctx->foreign);
+        ngx_http_cwmp_reply_denied(ctx);
+        return;
+    }
+
     if (ctx->facts->kind == CWMP_EMPTY && ctx->facts->method.len == 0) {
         ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
                       "empty POST without a session: nothing to do");

@@ -66,6 +66,8 @@ ngx_http_cwmp_reply_inform(ngx_http_cwmp_ctx_t *ctx)
 void
 ngx_http_cwmp_reply_answer(ngx_http_cwmp_ctx_t *ctx)
 {
+    u_char               buf[NGX_HTTP_CWMP_SHOWN];
+    ngx_str_t            method;
     cwmp_out_t           out;
     const cwmp_rpc_t    *rpc;
     ngx_http_cwmp_out_t  data;
@@ -73,9 +75,10 @@ ngx_http_cwmp_reply_answer(ngx_http_cwmp_ctx_t *ctx)
     rpc = ctx->facts->rpc;
 
     if (rpc == NULL || !(rpc->from & CWMP_FROM_CPE)) {
+        ngx_http_cwmp_shown(&method, buf, (ngx_str_t *) &ctx->facts->method);
+
         ngx_log_error(NGX_LOG_INFO, ctx->request->connection->log, 0,
-                      "%*s is not served: fault 8000", ctx->facts->method.len,
-                      ctx->facts->method.data);
+                      "%V is not served: fault 8000", &method);
 
         ngx_http_cwmp_reply_fault(ctx, 8000);
         return;
@@ -152,6 +155,15 @@ ngx_http_cwmp_reply_empty(ngx_http_cwmp_ctx_t *ctx)
     ngx_http_finalize_request(r, rc == NGX_ERROR || rc > NGX_OK
                                  ? rc : ngx_http_send_special(r,
                                                               NGX_HTTP_LAST));
+}
+
+
+void
+ngx_http_cwmp_reply_denied(ngx_http_cwmp_ctx_t *ctx)
+{
+    ctx->request->keepalive = 0;
+
+    ngx_http_cwmp_reply_error(ctx, NGX_HTTP_FORBIDDEN, "refused");
 }
 
 

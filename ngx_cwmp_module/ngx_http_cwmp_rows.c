@@ -7,6 +7,8 @@
 #include "ngx_http_cwmp.h"
 
 
+static cwmp_rc_t ngx_http_cwmp_answered(ngx_http_cwmp_ctx_t *ctx,
+    const cwmp_row_t *row, int values);
 static cwmp_rc_t ngx_http_cwmp_event(ngx_http_cwmp_ctx_t *ctx,
     const cwmp_row_t *row);
 static cwmp_rc_t ngx_http_cwmp_informed(ngx_http_cwmp_ctx_t *ctx,
@@ -64,8 +66,7 @@ ngx_http_cwmp_row(void *data, const cwmp_row_t *row)
 {
     ngx_http_cwmp_ctx_t  *ctx = data;
 
-    int        values;
-    cwmp_rc_t  rc;
+    int  values;
 
     values = row->arg->type == CWMP_T_STRUCTS && row->arg->fields[0].name
              && row->arg->fields[1].type == CWMP_T_VALUE;
@@ -81,12 +82,43 @@ ngx_http_cwmp_row(void *data, const cwmp_row_t *row)
         return CWMP_OK;                     /* about to be refused */
     }
 
-    rc = values ? ngx_http_cwmp_keep(ctx, row) : CWMP_OK;
-    if (rc != CWMP_OK) {
-        return rc;
+    return ngx_http_cwmp_answered(ctx, row, values);
+}
+
+
+/* secrets are kept sealed, and shown so or not at all */
+
+static cwmp_rc_t
+ngx_http_cwmp_answered(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row,
+    int values)
+{
+    cwmp_rc_t    rc;
+    cwmp_row_t   kept, shown;
+
+    if (values && ctx->rows_pool == NULL
+        && ngx_http_cwmp_begin_rows(ctx) != NGX_OK)
+    {
+        return CWMP_ERROR;
     }
 
-    return cwmp_result_row(&ctx->result, row);
+    if (!values
+        || !ngx_http_cwmp_is_secret(&row->cells[0], &row->cells[1]))
+    {
+        rc = values ? ngx_http_cwmp_keep(ctx, row) : CWMP_OK;
+
+        return rc == CWMP_OK ? cwmp_result_row(&ctx->result, row) : rc;
+    }
+
+    kept = *row;
+    shown = *row;
+
+    if (ngx_http_cwmp_hide(ctx, &kept, &shown) != NGX_OK) {
+        return CWMP_ERROR;
+    }
+
+    rc = ngx_http_cwmp_keep(ctx, &kept);
+
+    return rc == CWMP_OK ? cwmp_result_row(&ctx->result, &shown) : rc;
 }
 
 
@@ -151,7 +183,7 @@ ngx_http_cwmp_informed(ngx_http_cwmp_ctx_t *ctx, const cwmp_row_t *row)
     XXH64_update(&ctx->informed, "=", 1);
     XXH64_update(&ctx->informed, row->type.data, row->type.len);
     XXH64_update(&ctx->informed, "=", 1);
-    XXH64_update(&ctx->informed, row->cells[1].data, row->cells[1].len);
+    ngx_http_cwmp_digest_value(ctx, &ctx->informed, name, &row->cells[1]);
     XXH64_update(&ctx->informed, "\n", 1);
 
     if (dot && ngx_http_cwmp_fact(ctx, row, dot) != CWMP_OK) {

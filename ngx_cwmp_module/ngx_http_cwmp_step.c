@@ -30,6 +30,10 @@ static void ngx_http_cwmp_verb_unknown(ngx_http_cwmp_ctx_t *ctx,
     redisReply *reply);
 static void ngx_http_cwmp_verb_later(ngx_http_cwmp_ctx_t *ctx,
     redisReply *reply);
+static void ngx_http_cwmp_verb_stale(ngx_http_cwmp_ctx_t *ctx,
+    redisReply *reply);
+static void ngx_http_cwmp_verb_denied(ngx_http_cwmp_ctx_t *ctx,
+    redisReply *reply);
 
 
 static const struct {
@@ -39,15 +43,23 @@ static const struct {
     void        (*alone)(ngx_http_cwmp_ctx_t *ctx);     /* nothing but a verb */
     int           request;          /* of a request only, and of which */
     int           inform;
+    int           taken;            /* the POST is, as its user's */
 } ngx_http_cwmp_verbs[] = {
-    { "inform", 3, ngx_http_cwmp_verb_inform, ngx_http_cwmp_reply_inform, 1, 1 },
-    { "answer", 2, ngx_http_cwmp_verb_answer, NULL, 1, 0 },
-    { "rpc", 9, ngx_http_cwmp_order, NULL, 0, 0 },
-    { "end", 2, ngx_http_cwmp_verb_end, ngx_http_cwmp_end, 0, 0 },
-    { "unknown", 2, ngx_http_cwmp_verb_unknown, NULL, 0, 0 },
-    { "later", 2, ngx_http_cwmp_verb_later, NULL, 1, 1 }
+    { "inform", 3, ngx_http_cwmp_verb_inform, ngx_http_cwmp_reply_inform, 1, 1,
+      1 },
+    { "answer", 2, ngx_http_cwmp_verb_answer, NULL, 1, 0, 1 },
+    { "bare", 2, ngx_http_cwmp_verb_answer, NULL, 1, 0, 0 },
+    { "rpc", 9, ngx_http_cwmp_order, NULL, 0, 0, 1 },
+    { "seal", 2, ngx_http_cwmp_seal, NULL, 0, 0, 1 },
+    { "end", 2, ngx_http_cwmp_verb_end, ngx_http_cwmp_end, 0, 0, 1 },
+    { "unknown", 2, ngx_http_cwmp_verb_unknown, NULL, 0, 0, 0 },
+    { "later", 2, ngx_http_cwmp_verb_later, NULL, 1, 1, 0 },
+    { "stale", 2, ngx_http_cwmp_verb_stale, NULL, 0, 0, 0 },
+    { "denied", 2, ngx_http_cwmp_verb_denied, NULL, 0, 0, 0 }
 };
 
+
+/* who it is, where that is asked, is the last argument */
 
 static ngx_int_t
 ngx_http_cwmp_send(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
@@ -56,6 +68,10 @@ ngx_http_cwmp_send(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
     const char  *error;
 
     error = "out of memory";
+
+    if (args && ctx->auth && ngx_http_cwmp_auth_arg(ctx, args) != NGX_OK) {
+        args = NULL;
+    }
 
     *cmd = args ? ngx_cwmp_redis_send(ctx->conf->redis->client, args->elts,
                                       args->nelts, handler, data, &error)
@@ -81,6 +97,7 @@ ngx_http_cwmp_send(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args,
 void
 ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx)
 {
+    ngx_uint_t    who;
     ngx_array_t  *args;
 
     ctx->waits = (ngx_http_cwmp_unconfirmed(ctx) != 0);
@@ -89,9 +106,16 @@ ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx)
         return;
     }
 
-    args = ngx_http_cwmp_call(ctx, ctx->request->pool, "cwmp_step_2");
+    who = ctx->auth || ngx_http_cwmp_is_inform(ctx);
 
-    if (args && ngx_http_cwmp_step_args(ctx, args) != NGX_OK) {
+    args = ngx_http_cwmp_call(ctx, ctx->request->pool,
+                              who ? "cwmp_step_3" : "cwmp_step_2");
+
+    if (args
+        && (ngx_http_cwmp_step_args(ctx, args) != NGX_OK
+            || (who && ngx_http_cwmp_unknown_arg(ctx, args) != NGX_OK)
+            || (who && !ctx->auth && ngx_http_cwmp_arg(args, "", 0) != NGX_OK)))
+    {
         args = NULL;
     }
 
@@ -115,7 +139,8 @@ ngx_http_cwmp_chunk(ngx_http_cwmp_ctx_t *ctx)
     ngx_array_t            *args;
     ngx_http_cwmp_chunk_t  *chunk;
 
-    args = ngx_http_cwmp_call(ctx, ctx->rows_pool, "cwmp_chunk_3");
+    args = ngx_http_cwmp_call(ctx, ctx->rows_pool,
+                              ctx->auth ? "cwmp_chunk_4" : "cwmp_chunk_3");
 
     if (args
         && (ngx_http_cwmp_arg(args, ctx->token.data, ctx->token.len) != NGX_OK
@@ -168,7 +193,8 @@ ngx_http_cwmp_unconfirmed(ngx_http_cwmp_ctx_t *ctx)
 
 /*
  * An answer, or what may have become one, did not come to its end, which its
- * task's result may have to say one day.  Nobody waits for the reply: the POST is over.
+ * task's result may have to say one day.  Nobody waits for the reply: the POST
+ * is over.
  */
 
 void
@@ -181,11 +207,13 @@ ngx_http_cwmp_broke(ngx_http_cwmp_ctx_t *ctx, const char *why)
         return;
     }
 
-    args = ngx_http_cwmp_call(ctx, ctx->request->pool, "cwmp_broke_1");
+    args = ngx_http_cwmp_call(ctx, ctx->request->pool,
+                              ctx->auth ? "cwmp_broke_2" : "cwmp_broke_1");
 
     if (args
         && ngx_http_cwmp_arg(args, ctx->token.data, ctx->token.len) == NGX_OK
-        && ngx_http_cwmp_arg(args, why, ngx_strlen(why)) == NGX_OK)
+        && ngx_http_cwmp_arg(args, why, ngx_strlen(why)) == NGX_OK
+        && (!ctx->auth || ngx_http_cwmp_auth_arg(ctx, args) == NGX_OK))
     {
         (void) ngx_cwmp_redis_send(ctx->conf->redis->client, args->elts,
                                    args->nelts, ngx_http_cwmp_broke_done, NULL,
@@ -297,9 +325,9 @@ ngx_http_cwmp_chunk_done(void *data, redisReply *reply, const char *error)
     if (ngx_http_cwmp_check(ctx, reply, error) == NGX_OK) {
 
         if (reply->elements
-            && ngx_strcmp(reply->element[0]->str, "unknown") == 0)
+            && ngx_strcmp(reply->element[0]->str, "more") != 0)
         {
-            ngx_http_cwmp_verb_unknown(ctx, reply);
+            ngx_http_cwmp_verb(ctx, reply);
 
         } else if (ctx->waits) {
             ngx_http_cwmp_step(ctx);
@@ -339,7 +367,8 @@ ngx_http_cwmp_check(ngx_http_cwmp_ctx_t *ctx, redisReply *reply,
 
     } else if (reply->type == REDIS_REPLY_ERROR) {
         ngx_log_error(NGX_LOG_ERR, log, 0,
-                      "session cannot go on, Redis answered: %s", reply->str);
+                      "session cannot go on, Redis answered: %s",
+                      ngx_cwmp_plain_error(reply));
 
     } else {
         ngx_log_error(NGX_LOG_ERR, log, 0,
@@ -372,6 +401,10 @@ ngx_http_cwmp_verb(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
                        != ngx_http_cwmp_is_inform(ctx))))
         {
             continue;
+        }
+
+        if (ngx_http_cwmp_verbs[i].taken) {
+            ngx_http_cwmp_user_taken(ctx);
         }
 
         if (reply->str && ngx_http_cwmp_verbs[i].alone) {
@@ -453,6 +486,10 @@ ngx_http_cwmp_verb_inform(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
         return;
     }
 
+    if (reply->elements > 4) {
+        ngx_http_cwmp_unknown_came(ctx);
+    }
+
     ngx_http_cwmp_style(ctx, reply, 3);
     ngx_http_cwmp_reply_inform(ctx);
 }
@@ -505,10 +542,56 @@ ngx_http_cwmp_verb_unknown(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 static void
 ngx_http_cwmp_verb_later(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 {
+    if (reply->elements > 2) {
+        ngx_http_cwmp_unknown_refused(ctx, reply->element[2]->str);
+    }
+
     ctx->request->keepalive = 0;
 
     ngx_http_cwmp_reply_error(ctx, NGX_HTTP_SERVICE_UNAVAILABLE,
                               "too many sessions: try again later");
+}
+
+
+/* the CPE proves itself once more, and sends the same again */
+
+static void
+ngx_http_cwmp_verb_stale(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
+{
+    ngx_http_cwmp_count(ngx_http_get_module_main_conf(ctx->request,
+                                                      ngx_http_cwmp_module),
+                        NGX_HTTP_CWMP_COUNT_REPLAYED);
+    ngx_http_cwmp_auth_refuse(ctx, 1);
+}
+
+
+/* on a connection that many share, it may be none of the user that was proven
+   there: then it says so */
+
+static void
+ngx_http_cwmp_verb_denied(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
+{
+    u_char     buf[NGX_HTTP_CWMP_SHOWN];
+    ngx_str_t  user;
+
+    if (reply->elements > 2) {
+        ngx_http_cwmp_unknown_refused(ctx, reply->element[2]->str);
+        ngx_http_cwmp_reply_denied(ctx);
+        return;
+    }
+
+    if (ngx_http_cwmp_unproven(ctx)) {
+        ngx_http_cwmp_auth_refuse(ctx, 0);
+        return;
+    }
+
+    ngx_http_cwmp_shown(&user, buf, &ctx->user);
+    ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
+                  "user \"%V\" goes on with a session of another user", &user);
+
+    ngx_http_cwmp_refused(ctx, NGX_HTTP_CWMP_COUNT_OTHER_SESSION, "session",
+                          &ctx->id);
+    ngx_http_cwmp_reply_denied(ctx);
 }
 
 
@@ -520,9 +603,13 @@ ngx_http_cwmp_verdict(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
 {
     ngx_array_t  *args;
 
-    args = ngx_http_cwmp_call(ctx, ctx->request->pool, "cwmp_step_2");
+    args = ngx_http_cwmp_call(ctx, ctx->request->pool,
+                              ctx->auth ? "cwmp_step_3" : "cwmp_step_2");
 
-    if (args && ngx_http_cwmp_verdict_args(ctx, args, id, verdict) != NGX_OK) {
+    if (args
+        && (ngx_http_cwmp_verdict_args(ctx, args, id, verdict) != NGX_OK
+            || (ctx->auth && ngx_http_cwmp_arg(args, "", 0) != NGX_OK)))
+    {
         args = NULL;
     }
 

@@ -95,8 +95,10 @@ ngx_http_cwmp_var_session(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *value)
 static void
 ngx_http_cwmp_var_method(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *value)
 {
-    value->data = ctx->facts->method.data;
-    value->len = ctx->facts->method.len;
+    if (ctx->facts) {                   /* it may be refused before */
+        value->data = ctx->facts->method.data;
+        value->len = ctx->facts->method.len;
+    }
 }
 
 
@@ -207,7 +209,7 @@ ngx_http_cwmp_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 }
 
 
-/* milliseconds that this POST waited for Redis, as seconds like $request_time */
+/* milliseconds that this POST waited for Redis, as $request_time has them */
 
 static ngx_int_t
 ngx_http_cwmp_variable_time(ngx_http_request_t *r,
@@ -218,7 +220,7 @@ ngx_http_cwmp_variable_time(ngx_http_request_t *r,
 
     ctx = ngx_http_get_module_ctx(r, ngx_http_cwmp_module);
 
-    if (ctx == NULL || ctx->calls == 0) {
+    if (ctx == NULL || (ctx->calls == 0 && !ctx->asked)) {
         v->not_found = 1;
         return NGX_OK;
     }

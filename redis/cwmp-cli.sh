@@ -21,7 +21,7 @@ options='  -s SOCKET      Redis'"'"' unix socket; else $REDIS_SOCKET, else run/r
 
 socket=${REDIS_SOCKET-} host=${REDIS_HOST-} port=${REDIS_PORT-}
 user='' db='' cluster='' tls='' prefix=cwmp rest=''
-dry='' forget='' wake='' new='' wait=''
+dry='' forget='' wake='' new='' wait='' all='' secret_key=''
 unset last                              # it may be in the environment
 left=$#
 
@@ -34,14 +34,14 @@ while [ "$left" -gt 0 ]; do
         continue
     fi
     case $word in
-    --forget|--dry-run|--wake|--new|--wait)
+    --forget|--dry-run|--wake|--new|--wait|--all|--key)
         case " ${own-} " in
         *" $word "*) ;;
         *) fail "unknown option $word; see --help" ;;
         esac ;;
     esac
     case $word in
-    -s|-h|-p|-a|-n|--user|--prefix|--forget|--wait)
+    -s|-h|-p|-a|-n|--user|--prefix|--forget|--wait|--key)
         [ "$left" -gt 0 ] || fail "$word needs a value; see --help"
         value=$1
         [ -n "$value" ] || fail "$word has an empty value; see --help"
@@ -60,7 +60,9 @@ while [ "$left" -gt 0 ]; do
     --dry-run) dry=dry ;;
     --wake) wake=1 ;;
     --new) new=1 ;;
+    --all) all=1 ;;
     --wait) wait=$value ;;
+    --key) secret_key=$value ;;
     -c) cluster=1 ;;
     --tls) tls=1 ;;
     --help) printf '%s\n\n%s\n' "$usage" "$options"; exit 0 ;;
@@ -90,9 +92,11 @@ cli() {
 }
 
 # A call of a function, its answer in $answer; ends here when it fails.  $last is
-# its last argument, if set: it may be longer than a command line takes.
+# its last argument, if set: it may be longer than a command line takes.  $fcall
+# is FCALL_RO where it only reads.
+fcall=FCALL
 call() {
-    answer=$(printf %s "${last-}" | cli ${last+-x} FCALL "$@" 2>&1) || {
+    answer=$(printf %s "${last-}" | cli ${last+-x} $fcall "$@" 2>&1) || {
         case $answer in
         *'Function not found'*)
             answer="Redis has no function $1: start nginx with cwmp_redis,"

@@ -209,3 +209,11 @@ cwmp_keys(cwmp_arena_t *arena, const cwmp_str_t *prefix, unsigned partitions,
     return cwmp_key(arena, &head, "index:first", &cwmp_nobody, "",
                     &keys[CWMP_KEYS - 1]);
 }
+
+
+cwmp_rc_t
+cwmp_user_key(cwmp_arena_t *arena, const cwmp_str_t *prefix,
+    const cwmp_str_t *name, cwmp_str_t *key)
+{
+    return cwmp_key(arena, prefix, ":user:{", name, "}", key);
+}

@@ -9,7 +9,8 @@
 #include "cwmp_types.h"
 
 
-/* of a device, of its partition, of its model, and one more; the order is that of redis/lua */
+/* of a device, of its partition, of its model, and one more; the order is that
+   of redis/lua */
 #define CWMP_DEVICE_KEYS     9
 #define CWMP_PARTITION_KEYS  6
 #define CWMP_KEYS            (CWMP_DEVICE_KEYS + CWMP_PARTITION_KEYS + 2)
@@ -32,5 +33,9 @@ cwmp_rc_t cwmp_device_key(cwmp_arena_t *arena, const cwmp_str_t *prefix,
 /* "prefix:{partition}:name" */
 cwmp_rc_t cwmp_partition_key(cwmp_arena_t *arena, const cwmp_str_t *prefix,
     unsigned partition, const char *name, cwmp_str_t *key);
+
+/* "prefix:user:{name}", the record of a user of HTTP authentication */
+cwmp_rc_t cwmp_user_key(cwmp_arena_t *arena, const cwmp_str_t *prefix,
+    const cwmp_str_t *name, cwmp_str_t *key);
 
 #endif

@@ -420,8 +420,9 @@ ngx_cwmp_redis_stopped(ngx_cwmp_redis_t *redis, redisReply *reply)
     redis->stop_at = ngx_current_msec;
 
     ngx_log_error(NGX_LOG_ERR, redis->parent, 0,
-                  "Redis at %V refuses what writes, CPEs get 503 and come back, "
-                  "tasks are kept; %s", ngx_cwmp_redis_name(redis), stop[i].why);
+                  "Redis at %V refuses what writes, CPEs get 503 and come "
+                  "back, tasks are kept; %s", ngx_cwmp_redis_name(redis),
+                  stop[i].why);
 }
 
 

@@ -6,8 +6,9 @@
  *       at first FCALL cwmp_meta_1 of its primary, too
  *   SENTINEL GET-MASTER-ADDR-BY-NAME name           of any Sentinel
  *
- * Of the master it is asked all the time: one that is replaced, and lives, takes
- * commands for seconds until the Sentinels tell it, and all that is undone.
+ * Of the master it is asked all the time: one that is replaced, and lives,
+ * takes commands for seconds until the Sentinels tell it, and all that is
+ * undone.
  *
  * To ask another kind of service, add its question to ngx_cwmp_redis_who().
  */

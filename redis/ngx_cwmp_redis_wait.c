@@ -12,8 +12,8 @@
  *
  * What comes while a WAIT is under way is thereby answered, and waits, at
  * once.  Replication is one stream: with these writes, replicas have all that
- * their primary wrote before.  A WAIT ends with its connection: on another one it
- * would have nothing to wait for, and be content.
+ * their primary wrote before.  A WAIT ends with its connection: on another one
+ * it would have nothing to wait for, and be content.
  */
 
 #include "ngx_cwmp_redis_int.h"

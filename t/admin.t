@@ -69,6 +69,21 @@ subtest 'the permissions of the docs' => sub {
     like $desk->('FCALL', 'cwmp_step_1', 1, 'x'), qr/NOPERM|permission/,
         'a session cannot be played';
 
+    like $desk->('HGETALL', 'cwmp:user:{me}'), qr/NOPERM|permission/, 'credentials are not read';
+    like $desk->('HSET', 'cwmp:user:{me}', 'first', 1), qr/NOPERM|permission/, '... nor written';
+
+    $redis->cmd(acl_of('redis.md', 'help'));
+    my $help = CWMP::Redis->new(path => $redis->{path});
+    $help->cmd('AUTH', 'help', 'h1');
+    $d->inform;
+    my @keys = (map({ $d->key($_) } qw(params results live queue running waiting)),
+                $d->key, 'cwmp:{0}:index:seen', 'cwmp:{0}:events',
+                map { "cwmp:{0}:00D09E-Box-$_" } qw(n on ion session xsession));
+    unlike $help->try('EXISTS', $_), qr/NOPERM|permission/, "a help desk reads $_" for @keys;
+    like $help->try('HGET', $d->key('session'), 't'), qr/NOPERM|permission/, '... but no cookie';
+    is_deeply [($help->list('FCALL_RO', 'cwmp_find', 1, 'cwmp:{0}:index:seen', '{}', 9))[1]],
+        [$d->id], '... and finds devices';
+
     $redis->cmd(acl_of('redis.md', 'house'));
     $redis->cmd('ACL', 'LOG', 'RESET');
     my $house = sub {
@@ -86,6 +101,10 @@ subtest 'the permissions of the docs' => sub {
     $redis->cmd('ZREM', 'cwmp:{0}:index:seen', $new->id);
     like $house->('cwmp-reconcile'), qr/, 1 found$/, 'a pass';
     is $house->('cwmp-reconcile', '--forget', 'off'), '', 'settings';
+    is $house->('cwmp-device', 'announce', '00D09E-Box-H'), '00D09E-Box-H: announced', 'announce';
+    like $house->('cwmp-device', 'list', 'announced'), qr/^00D09E-Box-H\t/, 'a list';
+    is $house->('cwmp-device', 'approve', '--all'), '', 'approve';
+    is $house->('cwmp-device', 'deny', '00D09E-Box-H'), '00D09E-Box-H: announced', 'deny';
     is $house->('cwmp-device', 'delete', $d->id), '', 'delete';
     is_deeply [$redis->list('ACL', 'LOG')], [], 'Redis notes nothing';
 

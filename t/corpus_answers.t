@@ -99,6 +99,11 @@ sub same_response {
     return same_json($raw, $told, "$name: the result is what it told")
         if !$list;
 
+    # a secret is not shown
+    for my $row (@$list) {
+        $row->{Value} = '(hidden)' if length $row->{Value}
+            && $row->{Name} =~ /(?:Password|PassPhrase|PreSharedKey)$/i;
+    }
     my $kept = @{ $got->{ParameterList} };
     is $got->{count}, @$list, "$name: all of its rows were seen";
     cmp_ok length $raw, '>', 60_000, "$name: the result has its beginning";

@@ -24,7 +24,10 @@ my $GET = '{"method":"GetParameterValues","ParameterNames":["Device.X"],"id":"g"
 my $dir = File::Temp->newdir('cwmp-cluster-XXXXXX', TMPDIR => 1);
 my $set = CWMP::RedisCluster->new(dir => $dir);
 my $t = CWMP::Test->new(redis => 0, redis_server => $set,
-                        redis_options => 'partitions=16');
+                        redis_options => 'partitions=16', server => <<'CONF');
+    location /quarantine { cwmp_unknown quarantine; cwmp_acs; }
+    location /few { cwmp_unknown quarantine total=16/m; cwmp_acs; }
+CONF
 my $redis = $t->redis;
 my ($server) = $set->servers;
 
@@ -142,6 +145,40 @@ subtest 'a pass by itself' => sub {
     $redis->cmd('HSET', "${base}reconcile", 'next', 1);
     ok wait_for(sub { defined $redis->cmd('ZSCORE', "${base}index:first",
                                           $id{S5}) }, 15), 'mends it';
+};
+
+
+sub informs {
+    my ($where, $id) = @_;
+    return $t->raw(0, url => $t->url(0, $where))
+             ->post(inform(serial => $id =~ s/.*-//r))->status;
+}
+
+
+subtest 'devices that nobody announced' => sub {
+    my @new = map { "00D09E-Box-N$_" } 1 .. 8;
+    is_deeply [map { informs('/quarantine', $_) } @new], [(200) x 8], 'come into quarantine';
+    is_deeply [map { join ' ', keys_of($_) } @new],
+        [map { $redis->device_key($_) } @new], '... of which nothing else is kept';
+    is_deeply [sort map { /^(\S+)\t/ } split /\n/, tool('cwmp-device', '-c', 'list', 'quarantine')],
+        \@new, 'they are listed, of all partitions';
+    is tool('cwmp-device', '-c', 'deny', $new[0]), "$new[0]: quarantine", 'one is denied';
+    is tool('cwmp-device', '-c', 'approve', @new[1, 2]), "$new[1]: quarantine\n$new[2]: quarantine",
+        'two are approved';
+    is_deeply [sort split /\n/, tool('cwmp-device', '-c', 'approve', '--all')],
+        [map { "$_: quarantine" } @new[3 .. 7]], '... and all others';
+    is_deeply [map { informs('/quarantine', $_) } @new], [403, (200) x 7], 'so they come';
+    like tool('cwmp-reconcile', '-c'), qr/^\d+ devices in 16 partitions, 0 found$/m, 'all is in order';
+
+    # each partition has its share of total=
+    my $in = $redis->partition($new[0]);
+    my @same = grep { $redis->partition($_) == $in } map { "00D09E-Box-P$_" } 1 .. 100;
+    my ($other) = grep { $redis->partition($_) != $in } map { "00D09E-Box-P$_" } 1 .. 100;
+    wait_for(sub { ${ $set->client->cmd('TIME') }[0] % 60 < 50 }, 60);
+    $redis->cmd('DEL', "cwmp:{$_}:unknown") for 0 .. 15;
+    is_deeply [map { informs('/few', $_) } @same[0, 1], $other], [200, 503, 200],
+        'one in a minute, of 16 for all 16 of them';
+    $t->expect_log(qr/is the last one that nobody announced to come in this minute/, 2);
 };
 
 

@@ -53,6 +53,11 @@ subtest 'make install' => sub {
         like `cd / && '$dest/usr/bin/$name' --help 2>&1`,
             qr/^usage: $name .*-s SOCKET/s, "$name --help";
     }
+    for my $tool (qw(cwmp-user cwmp-seal cwmp-tickets cwmp-staple)) {
+        like `'$dest/usr/bin/$tool' --help 2>&1`, qr/^ *(?:usage: )?$tool .*\n\z/ms,
+            "$tool --help";
+    }
+    ok -s "$dest/usr/share/cwmp/examples/tls-modern.conf", 'the examples';
     my $socket = $redis->socket;
     my $push = "$dest/usr/bin/cwmp-push -s $socket --new";
     is `$push A-1 '{"method":"Reboot","id":"r1"}' 2>&1`, "r1\n",

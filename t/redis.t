@@ -335,7 +335,8 @@ sub redis_at { return 'unix:' . $_[0]->redis_server->socket }
 
 
 subtest 'PASSWORD' => sub {
-    my $t = CWMP::Test->new(redis => { password => 'geheim' });
+    my $t = CWMP::Test->new(redis => { password => 'geheim' },
+                            server => 'cwmp_auth off;');
     gets_through($t, 'P1', 'PASSWORD right');
 
     $t->redis->cmd(qw(ACL SETUSER acs on >wort ~* &* +@all));

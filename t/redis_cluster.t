@@ -14,6 +14,7 @@ use IO::Socket::INET;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+use CWMP::Auth;
 use CWMP::Raw ':build';
 use CWMP::RedisCluster;
 use CWMP::Test qw(wait_for free_port);
@@ -73,6 +74,36 @@ subtest 'sessions of many devices' => sub {
     is $cluster->owner('cwmp:meta')->client->cmd('HGET', 'cwmp:meta',
                                                  'partitions'), 64,
         'there are 64 partitions when nothing else is said';
+    $t->finish;
+};
+
+
+# A user's record and its device are in slots of their own.
+subtest 'authentication' => sub {
+    my $dir = File::Temp->newdir('cwmp-key-XXXXXX', TMPDIR => 1);
+    CWMP::Auth::key_file("$dir/key");
+    my ($t, $cluster) = with_cluster(nodes => 2,
+        http => "cwmp_secret_key $dir/key;", server => 'cwmp_auth digest x;');
+    my $redis = $cluster->client;
+    my %auth = map { ($_ => CWMP::Auth->new(user => id_of($_), password => 'pw')
+                            ->store($redis, realm => 'x')) }
+               my @serial = spread($cluster);
+
+    for my $s (@serial) {
+        my $raw = $t->raw;
+        $auth{$s}->challenge($raw->post(''));
+        is $raw->post(inform(serial => $s), headers => [$auth{$s}->header])
+               ->status, 200, "AUTH-02 $s";
+        is $t->raw(1)->post('', cookie => $raw->cookie,
+                            headers => [$auth{$s}->header])->status, 204, '... goes on';
+        is $raw->post(inform(serial => 'Other'), headers => [$auth{$s}->header])
+               ->status, 403, 'AUTH-09 not as another device';
+        my $events = 'cwmp:{' . partition_of($cluster, $s) . '}:events';
+        ok wait_for(sub { grep { "@{ $_->[1] }" =~ /^type auth failure device 00D09E-Box-$s / }
+            primary_of($cluster, $s)->client->list('XRANGE', $events, '-', '+') }),
+            '... which is told where the user is';
+    }
+    $t->expect_log(qr/informs as another device/);
     $t->finish;
 };
 

@@ -19,7 +19,7 @@ use CWMP::RedisProxy;
 use CWMP::Test qw(wait_for);
 
 my $RULES = 'Device.NAT.PortMapping.';
-my $STEP = qr/ cwmp_step_2 /;
+my $STEP = qr/ cwmp_step_\d /;
 
 
 sub tasks {

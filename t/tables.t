@@ -32,8 +32,16 @@ my @keys_says = ask('test_keys');
 
     ok(@rpcs >= 9, 'TABLES the RPCs that can be sent are known');
 
-    same([sort keys %row], [sort @rpcs],
-         'TABLES each RPC that can be sent has its row in the state table');
+    # what is no RPC says as what it is sent
+
+    my @tasks = block($task, qr/\bcwmp_tasks\[\] = \{/, qr/^\};/m)
+                =~ /^    \{ "(\w+)"/mg;
+    my %sent = map { ($_ => $row{$_} =~ /\brpc = '(\w+)'/) } @tasks;
+
+    same([sort keys %row], [sort @rpcs, @tasks],
+         'TABLES each task that can be sent has its row in the state table');
+    same([grep { my $rpc = $_; !grep { $_ eq $rpc } @rpcs } values %sent], [],
+         'TABLES ... and those that are no RPC are sent as one');
 
     for my $rpc (sort keys %row) {
         my ($lost) = $row{$rpc} =~ /\blost = '(\w+)'/;
@@ -124,6 +132,8 @@ my @keys_says = ask('test_keys');
     my %named = map { $_ => 1 } $lua =~ /\bphase [=~]?= '(\w+)'/g;
     my %c = map { $_ => 1 } block($task, qr/\bcwmp_phases\[\] = \{/, qr/^\};/m)
                             =~ /^    \{ "(\w+)"/mg;
+    $c{$_} = 1 for slurp('ngx_cwmp_module/ngx_http_cwmp_rotate.c')
+                   =~ /\bphase\.data, "(\w+)"/g;
 
     same([sort keys %c], [sort keys %lua],
          'TABLES each phase of the state table is built');

@@ -19,9 +19,11 @@
 
 struct cwmp_digest_algorithm_s {
     const char      *name;
-    const EVP_MD  *(*md)(void);
+    const char      *hash;          /* as OpenSSL names it */
     size_t           hex;           /* characters of its digest */
     unsigned         session;       /* the secret is bound to the nonces */
+    EVP_MD          *md;            /* kept from its first use on: to find it
+                                       costs as much as a digest */
 };
 
 
@@ -44,7 +46,7 @@ static cwmp_rc_t cwmp_digest_refuse(cwmp_digest_t *d, const char *field,
 static void cwmp_digest_blanks(cwmp_digest_reader_t *r);
 static int cwmp_digest_is(const cwmp_str_t *s, const char *name);
 static int cwmp_digest_is_hex(const cwmp_str_t *s);
-static cwmp_rc_t cwmp_digest_hash(const cwmp_digest_algorithm_t *a,
+static cwmp_rc_t cwmp_digest_hash(cwmp_digest_algorithm_t *a,
     const cwmp_str_t **parts, size_t n, unsigned char *buf, cwmp_str_t *out);
 
 
@@ -68,12 +70,12 @@ static const struct {
 
 /* the first is meant when none is named */
 
-static const cwmp_digest_algorithm_t  cwmp_digest_algorithms[] = {
-    { "MD5", EVP_md5, 32, 0 },
-    { "MD5-sess", EVP_md5, 32, 1 },
-    { "SHA-256", EVP_sha256, 64, 0 },
-    { "SHA-256-sess", EVP_sha256, 64, 1 },
-    { NULL, NULL, 0, 0 }
+static cwmp_digest_algorithm_t  cwmp_digest_algorithms[] = {
+    { "MD5", "MD5", 32, 0, NULL },
+    { "MD5-sess", "MD5", 32, 1, NULL },
+    { "SHA-256", "SHA256", 64, 0, NULL },
+    { "SHA-256-sess", "SHA256", 64, 1, NULL },
+    { NULL, NULL, 0, 0, NULL }
 };
 
 
@@ -251,8 +253,8 @@ cwmp_digest_unescape(cwmp_arena_t *arena, cwmp_str_t *value)
 static cwmp_rc_t
 cwmp_digest_complete(cwmp_digest_t *d)
 {
-    size_t                          i;
-    const cwmp_digest_algorithm_t  *a;
+    size_t                    i;
+    cwmp_digest_algorithm_t  *a;
 
     for (i = 0; i < CWMP_DIGEST_FIELDS; i++) {
         if (cwmp_digest_names[i].needed && !(d->given & (1u << i))) {
@@ -459,7 +461,7 @@ cwmp_digest_check(const cwmp_digest_t *d, const cwmp_str_t *method,
    is told to have no MD5 */
 
 static cwmp_rc_t
-cwmp_digest_hash(const cwmp_digest_algorithm_t *a, const cwmp_str_t **parts,
+cwmp_digest_hash(cwmp_digest_algorithm_t *a, const cwmp_str_t **parts,
     size_t n, unsigned char *buf, cwmp_str_t *out)
 {
     int             good;
@@ -469,12 +471,16 @@ cwmp_digest_hash(const cwmp_digest_algorithm_t *a, const cwmp_str_t **parts,
 
     static const char  hex[] = "0123456789abcdef";
 
-    ctx = EVP_MD_CTX_new();
+    if (a->md == NULL) {
+        a->md = EVP_MD_fetch(NULL, a->hash, NULL);
+    }
+
+    ctx = a->md ? EVP_MD_CTX_new() : NULL;
     if (ctx == NULL) {
         return CWMP_ERROR;
     }
 
-    good = EVP_DigestInit_ex(ctx, a->md(), NULL);
+    good = EVP_DigestInit_ex(ctx, a->md, NULL);
 
     for (i = 0; good && i < n; i++) {
         good = (i == 0 || EVP_DigestUpdate(ctx, ":", 1))
@@ -496,4 +502,33 @@ cwmp_digest_hash(const cwmp_digest_algorithm_t *a, const cwmp_str_t **parts,
     out->len = a->hex;
 
     return CWMP_OK;
+}
+
+
+int
+cwmp_digest_is_md5(const cwmp_digest_t *d)
+{
+    return strcmp(d->algorithm->hash, "MD5") == 0;
+}
+
+
+cwmp_rc_t
+cwmp_digest_of(cwmp_digest_t *d, const char *algorithm,
+    const cwmp_str_t *username, const cwmp_str_t *realm)
+{
+    cwmp_digest_algorithm_t  *a;
+
+    memset(d, 0, sizeof(cwmp_digest_t));
+
+    d->fields[CWMP_DIGEST_USERNAME] = *username;
+    d->fields[CWMP_DIGEST_REALM] = *realm;
+
+    for (a = cwmp_digest_algorithms; a->name; a++) {
+        if (algorithm == NULL || strcmp(a->name, algorithm) == 0) {
+            d->algorithm = a;
+            return CWMP_OK;
+        }
+    }
+
+    return CWMP_REFUSED;
 }

@@ -36,7 +36,7 @@ typedef struct {
     cwmp_str_t                       fields[CWMP_DIGEST_FIELDS];
     unsigned                         given;     /* bits of those sent */
     uint32_t                         count;     /* nc's number; without qop 0 */
-    const cwmp_digest_algorithm_t   *algorithm;
+    cwmp_digest_algorithm_t         *algorithm;
     char                             reason[96];
 } cwmp_digest_t;
 
@@ -51,6 +51,11 @@ typedef struct {
 cwmp_rc_t cwmp_digest_parse(cwmp_arena_t *arena, const unsigned char *p,
     size_t len, cwmp_digest_t *d);
 
+/* as if a header had said these: for cwmp_digest_secret().  NULL algorithm:
+   MD5.  REFUSED: one that is not served */
+cwmp_rc_t cwmp_digest_of(cwmp_digest_t *d, const char *algorithm,
+    const cwmp_str_t *username, const cwmp_str_t *realm);
+
 /*
  * H(username:realm:password) by the header's algorithm, in hex, as it may be
  * kept instead of the password; into buf, of CWMP_DIGEST_HEX bytes.
@@ -62,6 +67,9 @@ cwmp_rc_t cwmp_digest_secret(const cwmp_digest_t *d,
 cwmp_rc_t cwmp_digest_response(const cwmp_digest_t *d,
     const cwmp_str_t *method, const cwmp_str_t *secret, unsigned char *buf,
     cwmp_str_t *response);
+
+/* of the algorithms that keep an MD5 of the password, or of SHA-256 */
+int cwmp_digest_is_md5(const cwmp_digest_t *d);
 
 /* OK: the header's response is that one.  Takes the same time wherever they
    differ.  REFUSED: it is not */

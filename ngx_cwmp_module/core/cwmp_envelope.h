@@ -55,8 +55,9 @@ typedef struct {
 /*
  * One completed row of an array: cells in the order of arg->fields, those of
  * a struct among them in its place (cwmp_cells()), a list of texts as one cell
- * (CWMP_MAX_FIELDS); or one cell for a STRINGS array.  Valid during the call only.  type is the local
- * name of xsi:type of the CWMP_T_VALUE cell ("string" when there was none).
+ * (CWMP_MAX_FIELDS); or one cell for a STRINGS array.  Valid during the call
+ * only.  type is the local name of xsi:type of the CWMP_T_VALUE cell ("string"
+ * when there was none).
  */
 typedef struct {
     const cwmp_arg_t   *arg;        /* ParameterList, Event, MethodList, ...;

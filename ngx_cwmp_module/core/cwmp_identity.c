@@ -16,6 +16,8 @@
 
 static cwmp_rc_t cwmp_identity_check(const cwmp_str_t *oui,
     const cwmp_str_t *class, const cwmp_str_t *serial, const char **reason);
+static void cwmp_identity_fold(const unsigned char *p, size_t len,
+    unsigned char *to);
 static size_t cwmp_characters(const cwmp_str_t *s);
 static unsigned char *cwmp_encode(unsigned char *p, const cwmp_str_t *s,
     int upper);
@@ -108,6 +110,79 @@ cwmp_identity_oui(cwmp_str_t *oui, unsigned char six[CWMP_OUI_MAX])
     if (n == CWMP_OUI_MAX || n == 2 * CWMP_OUI_MAX) {
         oui->data = six;
         oui->len = CWMP_OUI_MAX;
+    }
+}
+
+
+int
+cwmp_identity_means(const cwmp_str_t *name, const cwmp_str_t *id)
+{
+    size_t         len;
+    unsigned char  folded[CWMP_ID_MAX];
+
+    len = name->len;
+
+    if (len == 0 || len > CWMP_ID_MAX) {
+        return 0;
+    }
+
+    if (name->data[len - 1] == '*') {
+        len--;
+
+        if (len <= CWMP_OUI_MAX || id->len < len) {
+            return 0;
+        }
+
+    } else if (len != id->len) {
+        return 0;
+    }
+
+    cwmp_identity_fold(name->data, len, folded);
+
+    return memcmp(folded, id->data, len) == 0;
+}
+
+
+size_t
+cwmp_identity_of(const cwmp_str_t *name, unsigned char *id)
+{
+    if (name->len > CWMP_ID_MAX) {
+        return 0;
+    }
+
+    cwmp_identity_fold(name->data, name->len, id);
+
+    return cwmp_identity_valid(id, name->len) ? name->len : 0;
+}
+
+
+/* letters of the OUI, and the digits of %XX, to upper case */
+
+static void
+cwmp_identity_fold(const unsigned char *p, size_t len, unsigned char *to)
+{
+    size_t         i, upper;
+    unsigned char  c;
+
+    for (i = 0, upper = CWMP_OUI_MAX; i < len; i++) {
+        c = p[i];
+
+        if (upper) {
+            upper--;
+
+            if (c >= 'a' && c <= 'z') {
+                c -= 'a' - 'A';
+            }
+        }
+
+        if (c == '%') {
+            upper = 2;
+
+        } else if (c == '-') {          /* the end of a short OUI, too */
+            upper = 0;
+        }
+
+        to[i] = c;
     }
 }
 

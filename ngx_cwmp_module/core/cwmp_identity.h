@@ -9,7 +9,7 @@
 #include "cwmp_types.h"
 
 #define CWMP_OUI_MAX     6
-#define CWMP_ID_MAX      256        /* bytes of an ID; longer ones are refused */
+#define CWMP_ID_MAX      256        /* bytes of an ID; more are refused */
 #define CWMP_TOKEN_LEN   22         /* 128 bits in base64url, no padding */
 #define CWMP_COOKIE_NAME "cwmp"
 
@@ -28,6 +28,17 @@ cwmp_rc_t cwmp_identity(cwmp_arena_t *arena, const cwmp_str_t *oui,
 /* some write an OUI as the beginning of a MAC address, or all of one (D20):
    then oui becomes its six digits, else it stays; six must live as long */
 void cwmp_identity_oui(cwmp_str_t *oui, unsigned char six[CWMP_OUI_MAX]);
+
+/*
+ * Does a name, as people and CPEs write it, mean this device?  The OUI and the
+ * digits of %XX in either case; a name that ends in '*' means all whose ID
+ * begins so, but at least an OUI and its '-'.
+ */
+int cwmp_identity_means(const cwmp_str_t *name, const cwmp_str_t *id);
+
+/* the one ID that a name means, into id, of CWMP_ID_MAX bytes, and its length;
+   0: it means none, or many.  name may be in id */
+size_t cwmp_identity_of(const cwmp_str_t *name, unsigned char *id);
 
 /* is this an ID that cwmp_identity() could have built? (charset, length) */
 int cwmp_identity_valid(const unsigned char *p, size_t len);

@@ -51,7 +51,7 @@ cwmp_mend_closed(cwmp_repair_t *r, const unsigned char *p,
         return -1;
     }
 
-    return memchr(p + 1, '<', n - 1) == NULL;   /* just long: others refuse it */
+    return memchr(p + 1, '<', n - 1) == NULL;   /* long: others refuse it */
 }
 
 

@@ -1,9 +1,9 @@
 /*
  * What libxml2 would refuse or drop, mended before it sees it: characters that
  * XML forbids become U+FFFD, bytes that are no UTF-8 are read as Latin-1, a
- * bare '&', '<' or "]]>" is text, an attribute given twice is given once.  Nothing
- * that a CPE sent in an element's text is lost.  A document that is right
- * passes unchanged, and uncopied.  Pure.
+ * bare '&', '<' or "]]>" is text, an attribute given twice is given once.
+ * Nothing that a CPE sent in an element's text is lost.  A document that is
+ * right passes unchanged, and uncopied.  Pure.
  *
  * What was mended must be found again when the text comes out of libxml2, so
  * it carries marks: three noncharacters of Unicode that no CPE has a use for.

@@ -32,7 +32,7 @@ typedef enum {
 
 
 #define CWMP_REPEATED   0x01        /* repeated elements, not a SOAP array */
-#define CWMP_OPTIONAL   0x02        /* left out of the envelope when not given */
+#define CWMP_OPTIONAL   0x02        /* left out of the envelope if not given */
 #define CWMP_NONEMPTY   0x04        /* an array of at least one item, or a
                                        string of at least one character */
 #define CWMP_PATH_DOT   0x08        /* a path that must end with a dot */
@@ -52,7 +52,7 @@ typedef enum {
                                        its root is mended (received text); a
                                        device may want its root for the empty
                                        one */
-#define CWMP_INSTANCE   0x1000      /* with PATH_DOT: an instance of an object */
+#define CWMP_INSTANCE   0x1000      /* with PATH_DOT: an object's instance */
 #define CWMP_CUT        0x2000      /* for people: cut where it is too long,
                                        not refused (received text) */
 #define CWMP_WILDCARD   0x4000      /* with NAME: a "*" may be for instances, if

@@ -25,7 +25,7 @@ typedef enum {
 
 
 typedef struct {
-    const cwmp_arg_t  *arg;         /* of the array; NULL: there is no pattern */
+    const cwmp_arg_t  *arg;         /* of the array; NULL: no pattern */
     unsigned           nholes;
     struct {
         unsigned       markup;      /* bytes in front of it */

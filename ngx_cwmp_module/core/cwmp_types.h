@@ -36,7 +36,7 @@ typedef struct {
 typedef enum {
     CWMP_OK = 0,
     CWMP_ERROR = -1,                /* out of memory: nothing else */
-    CWMP_REFUSED = -2               /* the input is at fault; a reason is left */
+    CWMP_REFUSED = -2               /* the input is at fault; why is left */
 } cwmp_rc_t;
 
 

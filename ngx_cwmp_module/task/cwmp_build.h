@@ -22,6 +22,7 @@ typedef struct {
 } cwmp_cut_t;
 
 
+#define CWMP_TASK_DEPTH  4          /* of what a task can hold */
 #define CWMP_DIFFER_MAX  1024
 #define CWMP_REASON_MAX  (CWMP_DIFFER_MAX + 256)
 
@@ -50,14 +51,21 @@ typedef cwmp_rc_t (*cwmp_build_pt)(cwmp_build_t *b, const cwmp_rpc_t *rpc);
 int cwmp_build_is_phase(const cwmp_build_t *b, const char *phase);
 cwmp_rc_t cwmp_build_plain(cwmp_build_t *b, const cwmp_rpc_t *rpc);
 
+/* cwmp_conceal.c: what is sealed, in b->task */
+cwmp_rc_t cwmp_build_open(cwmp_build_t *b);
+
 /* cwmp_phase.c */
 char *cwmp_build_instance(cwmp_build_t *b, const char *instance);
+cwmp_node_t *cwmp_build_rpc(cwmp_build_t *b, const char *name, size_t items);
 cwmp_rc_t cwmp_phase_types(cwmp_build_t *b, const cwmp_rpc_t *rpc);
 cwmp_rc_t cwmp_phase_read(cwmp_build_t *b, const cwmp_rpc_t *rpc);
 cwmp_rc_t cwmp_phase_confirmed(cwmp_build_t *b, const cwmp_rpc_t *rpc);
 cwmp_rc_t cwmp_phase_set(cwmp_build_t *b, const cwmp_rpc_t *rpc);
 cwmp_rc_t cwmp_phase_names(cwmp_build_t *b, const cwmp_rpc_t *rpc);
 cwmp_rc_t cwmp_phase_level(cwmp_build_t *b, const cwmp_rpc_t *rpc);
+
+/* cwmp_rotate.c */
+cwmp_rc_t cwmp_rotate(cwmp_build_t *b, const cwmp_rpc_t *rpc);
 
 /* cwmp_build.c: arguments by their rows.  path is the field's name for a
    message; node NULL in cwmp_build_values() only checks */

@@ -77,7 +77,7 @@ cwmp_build_target(cwmp_build_t *b, const char **prefix)
 
 /* an RPC that is not the task's own; items of its first argument, if any */
 
-static cwmp_node_t *
+cwmp_node_t *
 cwmp_build_rpc(cwmp_build_t *b, const char *name, size_t items)
 {
     cwmp_node_t  *args;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "cwmp_sensitive.h"
 #include "cwmp_value.h"
 #include "cwmp_result.h"
 
@@ -198,6 +199,50 @@ cwmp_json_string(cwmp_result_t *r, const cwmp_str_t *s)
 }
 
 
+/* the same, without the users of URLs in it */
+
+static void
+cwmp_json_text(cwmp_result_t *r, const cwmp_str_t *s)
+{
+    size_t           from, len, n, hidden = sizeof(CWMP_HIDDEN) - 1;
+    cwmp_str_t       text, rest = *s;
+    unsigned char   *p;
+
+    for (n = 0; cwmp_sensitive_url(&rest, &from, &len); n++) {
+        rest.data += from + len;
+        rest.len -= from + len;
+    }
+
+    if (n == 0) {
+        cwmp_json_string(r, s);
+        return;
+    }
+
+    p = cwmp_alloc(r->arena, s->len + n * hidden);
+
+    if (p == NULL) {
+        r->failed = 1;
+        return;
+    }
+
+    text.data = p;
+    rest = *s;
+
+    while (cwmp_sensitive_url(&rest, &from, &len)) {
+        memcpy(p, rest.data, from);
+        memcpy(p + from, CWMP_HIDDEN, hidden);
+        p += from + hidden;
+        rest.data += from + len;
+        rest.len -= from + len;
+    }
+
+    memcpy(p, rest.data, rest.len);
+    text.len = p + rest.len - text.data;
+
+    cwmp_json_string(r, &text);
+}
+
+
 static void
 cwmp_json_name(cwmp_result_t *r, const char *name)
 {
@@ -276,7 +321,7 @@ cwmp_json_leaf(cwmp_result_t *r, cwmp_type_t type, const cwmp_str_t *s)
         return;
     }
 
-    cwmp_json_string(r, s);
+    cwmp_json_text(r, s);
 }
 
 
@@ -330,9 +375,10 @@ cwmp_result_list(cwmp_result_t *r, const cwmp_str_t *cell)
 
 static void
 cwmp_result_struct(cwmp_result_t *r, const cwmp_row_t *row,
-    const cwmp_arg_t *field, const cwmp_str_t *cell)
+    const cwmp_arg_t *fields, const cwmp_str_t *cell)
 {
-    int  first, top;
+    int                first, top;
+    const cwmp_arg_t  *field = fields;
 
     top = (field == row->arg->fields);
 
@@ -360,6 +406,12 @@ cwmp_result_struct(cwmp_result_t *r, const cwmp_row_t *row,
 
         if (field->type == CWMP_T_STRINGS) {
             cwmp_result_list(r, cell);
+
+        } else if (field > fields && field->type == CWMP_T_STRING && cell->len
+                   && strcmp(field[-1].name, "Name") == 0
+                   && cwmp_sensitive_name(&cell[-1]))
+        {
+            cwmp_json_literal(r, "\"" CWMP_HIDDEN "\"");
 
         } else {
             cwmp_json_leaf(r, field->type, cell);
@@ -626,7 +678,7 @@ cwmp_json_fault(cwmp_result_t *r, const cwmp_result_t *rows,
     snprintf(code, sizeof(code), "{\"FaultCode\":%u", facts->fault_code);
     cwmp_json_add(r, code, strlen(code));
     cwmp_json_literal(r, ",\"FaultString\":");
-    cwmp_json_string(r, &facts->fault_text);
+    cwmp_json_text(r, &facts->fault_text);
 
     if (rows->list) {
         cwmp_json_literal(r, ",");

@@ -16,6 +16,8 @@
 
 
 static cwmp_rc_t cwmp_build_known(cwmp_build_t *b);
+static cwmp_rc_t cwmp_build_members(cwmp_build_t *b, const cwmp_arg_t *args,
+    const char *values);
 static const cwmp_rpc_t *cwmp_build_own(cwmp_build_t *b);
 static cwmp_rc_t cwmp_build_whole(cwmp_build_t *b, const cwmp_rpc_t *rpc);
 static cwmp_rc_t cwmp_build_split(cwmp_build_t *b, const cwmp_rpc_t *rpc);
@@ -36,6 +38,17 @@ static const struct {
     { "compare", cwmp_build_whole },
     { "check", cwmp_build_whole }
 };
+
+
+/* tasks that are no RPC of their name; these have no fields but ours */
+static const struct {
+    const char        *method;
+    cwmp_build_pt      build;
+} cwmp_tasks[] = {
+    { "RotateCredentials", cwmp_rotate }
+};
+
+static const cwmp_arg_t  cwmp_no_args[] = { { 0 } };
 
 
 /* fields that are ours, of any task (redis/lua checks them) */
@@ -99,7 +112,24 @@ cwmp_build_phase(const cwmp_build_t *b)
 }
 
 
-#define CWMP_TASK_DEPTH  4          /* of what a task can hold */
+/* NULL: its method is an RPC */
+
+static cwmp_build_pt
+cwmp_build_no_rpc(const cwmp_build_t *b)
+{
+    size_t       i;
+    const char  *method;
+
+    method = json_string_value(json_object_get(b->task, "method"));
+
+    for (i = 0; method && i < sizeof(cwmp_tasks) / sizeof(cwmp_tasks[0]); i++) {
+        if (strcmp(method, cwmp_tasks[i].method) == 0) {
+            return cwmp_tasks[i].build;
+        }
+    }
+
+    return NULL;
+}
 
 
 /* where a number is that JSON has and 64 bits have not; NULL: nowhere */
@@ -144,7 +174,8 @@ cwmp_build_too_big(cwmp_build_t *b, json_t *v, int depth)
 static cwmp_rc_t
 cwmp_build_no_json(cwmp_build_t *b, const json_error_t *error)
 {
-    char  *field;
+    char        *field;
+    const char  *near;
 
     switch (json_error_code(error)) {
 
@@ -171,7 +202,16 @@ cwmp_build_no_json(cwmp_build_t *b, const json_error_t *error)
         break;
     }
 
-    return cwmp_build_refuse(b, "task", "%s", error->text);
+    /* without what is near: it may be a secret */
+
+    near = strstr(error->text, " near ");
+
+    if (near == NULL) {
+        near = error->text + strlen(error->text);
+    }
+
+    return cwmp_build_refuse(b, "task", "%.*s", (int) (near - error->text),
+                             error->text);
 }
 
 
@@ -181,6 +221,7 @@ cwmp_task_rpc(cwmp_arena_t *arena, const cwmp_order_t *order,
 {
     json_error_t       error;
     cwmp_build_t       b;
+    cwmp_build_pt      build;
     const cwmp_rpc_t  *rpc;
 
     memset(out, 0, sizeof(cwmp_task_rpc_t));
@@ -202,11 +243,17 @@ cwmp_task_rpc(cwmp_arena_t *arena, const cwmp_order_t *order,
     }
 
     rpc = NULL;
+    build = cwmp_build_no_rpc(&b);
 
     if (cwmp_build_known(&b) != CWMP_OK) {
         b.rc = CWMP_ERROR;
 
-    } else {
+    } else if (build) {
+        if (cwmp_build_members(&b, cwmp_no_args, NULL) == CWMP_OK) {
+            build(&b, NULL);
+        }
+
+    } else if (cwmp_build_open(&b) == CWMP_OK) {
         rpc = cwmp_build_own(&b);
     }
 
@@ -248,10 +295,11 @@ cwmp_build_known(cwmp_build_t *b)
 }
 
 
-/* every member of the task must be ours or one of the RPC's arguments */
+/* every member of the task must be ours, one of the RPC's arguments, or this */
 
 static cwmp_rc_t
-cwmp_build_members(cwmp_build_t *b, const cwmp_rpc_t *rpc)
+cwmp_build_members(cwmp_build_t *b, const cwmp_arg_t *args,
+    const char *values)
 {
     json_t      *v;
     const char  *name, **f;
@@ -260,12 +308,11 @@ cwmp_build_members(cwmp_build_t *b, const cwmp_rpc_t *rpc)
 
         for (f = cwmp_task_fields; *f && strcmp(*f, name); f++) { /* void */ }
 
-        if (*f || (!strcmp(name, "values") && !strcmp(rpc->name, "AddObject")))
-        {
+        if (*f || (values && !strcmp(name, values))) {
             continue;
         }
 
-        if (!cwmp_build_is_field(rpc->request, name)) {
+        if (!cwmp_build_is_field(args, name)) {
             return cwmp_build_refuse(b, name, "is no field of this task");
         }
     }
@@ -323,7 +370,10 @@ cwmp_build_own(cwmp_build_t *b)
         return NULL;
     }
 
-    if (cwmp_build_members(b, rpc) != CWMP_OK) {
+    if (cwmp_build_members(b, rpc->request,
+                           strcmp(rpc->name, "AddObject") ? NULL : "values")
+        != CWMP_OK)
+    {
         return NULL;
     }
 

@@ -193,6 +193,29 @@ cwmp_build_differs(cwmp_build_t *b, const char *path)
 }
 
 
+/* what the device has, as it told it: what is secret is kept sealed */
+
+static cwmp_str_t
+cwmp_build_told(cwmp_build_t *b, const char *path, const cwmp_known_t *known)
+{
+    cwmp_str_t   field, name, value;
+    const char  *reason;
+
+    field.data = (unsigned char *) path;
+    field.len = strlen(path);
+
+    if (b->order->secret && cwmp_secret_is_sealed(&known->value)
+        && cwmp_secret_name(b->arena, &b->order->id, &field, &name) == CWMP_OK
+        && cwmp_secret_open(b->order->secret, b->arena, &name, &known->value,
+                            &value, &reason) == CWMP_OK)
+    {
+        return value;
+    }
+
+    return known->value;
+}
+
+
 /*
  * Does the device have this value? (phases compare, check, confirmed)  A text
  * that was set and reads as empty may be a password, which is never told
@@ -204,7 +227,7 @@ cwmp_build_compare(cwmp_build_t *b, const char *path, cwmp_value_type_t type,
     const cwmp_known_t *known, const cwmp_str_t *text)
 {
     size_t       len;
-    cwmp_str_t   have;
+    cwmp_str_t   have, told;
     const char  *wrong;
 
     if (!b->out->done && b->ndiffer == 0) {
@@ -220,16 +243,17 @@ cwmp_build_compare(cwmp_build_t *b, const char *path, cwmp_value_type_t type,
     wrong = "";
 
     if (known) {
+        told = cwmp_build_told(b, path, known);
+
         have.data = cwmp_alloc(b->arena,
-                               (known->value.len > 40 ? known->value.len : 40)
-                               + 1);
+                               (told.len > 40 ? told.len : 40) + 1);
         if (have.data == NULL) {
             b->rc = CWMP_ERROR;
             return;
         }
 
-        wrong = cwmp_value_canonical(type, known->value.data, known->value.len,
-                                     have.data, &len);
+        wrong = cwmp_value_canonical(type, told.data, told.len, have.data,
+                                     &len);
 
         if (wrong == NULL && (len != text->len
                               || memcmp(have.data, text->data, len) != 0))

@@ -10,6 +10,7 @@
     inform TOKEN STYLE  send an InformResponse and this session's token
     answer STYLE      answer the CPE's request
     rpc ...           send this RPC (see rpc_reply)
+    seal ...          seal these tasks, and come again (several.to_seal)
     end               nothing to send: 204
     unknown           no such session, or the token is another session's
     later             it informs without end: 503
@@ -37,7 +38,7 @@
   never shrinks, also where two changes meet: t/cwmp.lua.sum lists them all.
 ]]
 
-local VERSION = 7
+local VERSION = 8
 
 
 -- positions in KEYS, the same for every function that works on a device
@@ -97,10 +98,21 @@ local BOUND = {
     least = 8,                      -- names in a read
     none = 1e9,                     -- no bound
     seen = 900,                     -- seconds that the index of them is behind
+    nonces = 32,                    -- of a device, of which counts are known,
+    ahead = 5,                      -- seconds that a node's clock may be
+    nonce = 600,                    -- for so many seconds
+    clear = 1024,                   -- bytes of ids of tasks to be sealed
+    passed = 100,                   -- tasks that wait for a key, before others
     results = 7776000,              -- seconds that they are kept: 90 days
+    refusals = 20,                  -- told at once of a partition, and one in
+    refused = 60,                   -- so many seconds
     near = 5,                       -- seconds between Informs that count as
     burst = 1000,                   -- one upon the other: so many in
     window = 900,                   -- so many seconds
+    strangers = 10000,              -- devices in quarantine, of a partition
+    quarantine = 604800,            -- seconds of silence that end it: 7 days
+    held = 64,                      -- bytes of what such a one says of itself
+    told = 10,                      -- refusals in a minute that are told
 }
 
 -- bands of the queue's scores; all of them exact in a double
@@ -118,10 +130,11 @@ local URGENT, LATER, AFTER = -1e12, 1e15, 2e15
   closes: the session ends after its response (the CPE acts after the session)
   cancels: its CommandKey is that of other tasks, which its response ends
   wild: its names may have wildcards, if the device takes them
+  rpc: what is sent, where that is another; what it sets is kept elsewhere
 
   "again" besides reads: SetParameterAttributes says what is to be, so that the
   second time changes nothing; nor does it to cancel what is cancelled, or to
-  hand in a voucher of the same serial number.
+  hand in a voucher of the same serial number, or to set the same passwords.
 ]]
 local METHODS = {
     GetRPCMethods      = { lost = 'again', lists = true },
@@ -152,6 +165,7 @@ local METHODS = {
     GetParameterAttributes = { lost = 'again', wild = true },
     SetVouchers        = { lost = 'again' },
     GetOptions         = { lost = 'again' },
+    RotateCredentials  = { lost = 'again', rpc = 'SetParameterValues' },
 }
 
 --[[
@@ -329,22 +343,26 @@ local function check_kinds(c, kinds)
 end
 
 -- A number that is none any more, after an error: which one a hand has spoilt.
+-- Redis counts with whole ones of 64 bits only.
 local function check_numbers(c)
-    local numbers = { 'first', 'seen', 'gen', 'order', 'bytes', 'packed',
-                      'moved' }
-    local function check(key, field)
+    local whole = { 'gen', 'order', 'bytes', 'packed', 'reads', 'moved',
+                    'indexed' }
+    local function check(key, field, is)
         local value = call('HGET', key, field)
-        if value and not tonumber(value) then
+        if value and not (#value <= 18 and string.find(value, is)) then
             error({ err = 'ERR ' .. key .. ': field ' .. field
                           .. ' is no number: delete it' })
         end
     end
-    for _, field in ipairs(numbers) do
-        check(c.k[DEVICE], field)
+    for _, field in ipairs(whole) do
+        check(c.k[DEVICE], field, '^%-?%d+$')
+    end
+    for _, field in ipairs({ 'first', 'seen', 'bootstrap' }) do
+        check(c.k[DEVICE], field, '^%d+%.?%d*$')
     end
     for _, field in ipairs(call('HKEYS', c.k[LIVE])) do
         if string.find(field, '^=[avs] ') then
-            check(c.k[LIVE], field)
+            check(c.k[LIVE], field, '^%d+$')
         end
     end
 end
@@ -413,6 +431,7 @@ function context(keys, id)
     end
     return setmetatable({ k = keys, id = id, notes = {}, q = '',
                           generation = false, free = false, none = false,
+                          state = false, new = false, rule = false,
                           second = nil, us = nil, when = nil }, TIME)
 end
 

@@ -57,6 +57,73 @@ end
 
 local several = {}                  -- (Lua takes 200 locals in a file)
 
+-- What names of secrets have in them, in lower case and without _, - and digits:
+-- what C knows as one (core/cwmp_sensitive.c) has one of these; a name that has
+-- one may be none.
+several.SENSITIVE = { 'pass', 'pwd', 'secret', 'psk', 'pin"', 'puk"', 'wepkey',
+                      'wpakey', 'wpskey', 'presharedkey', 'privatekey',
+                      'prikey', 'encryptionkey', 'sharedkey', 'securitykey',
+                      'radiuskey', 'authkey', 'initkey', 'clientkey', 'appkey',
+                      'keyvalue', 'privatecredential', 'networkkey',
+                      'accesskey', 'wlankey', 'wifikey', 'token', 'psw',
+                      'challenge..value', 'username"', '@' }
+
+-- may this JSON have a secret?  (An escape may spell anything.)
+function several.is_sensitive(json)
+    if #json > 4 * TASK_BYTES then          -- no task of ours
+        return true
+    end
+    local text = string.lower((string.gsub(json, '[_%d-]', '')))
+    for _, word in ipairs(several.SENSITIVE) do
+        if string.find(text, word, 1, true) then
+            return true
+        end
+    end
+    return string.find(json, '\\u00[2-7]') ~= nil
+end
+
+-- of what TR-069's own fault texts are made
+several.PLAIN = ' a access and arguments argument attempt authentication be '
+    .. 'cannot complete contact corrupted denied download error exceeded '
+    .. 'failed failure file for group in incorrect internal invalid is join '
+    .. 'method multicast name no non nonwritable not notification of only or '
+    .. 'parameter parameters protocol read rejected request resources server '
+    .. 'set supported the to transfer type unable unknown unsupported upload '
+    .. 'value values with within writable wrong '
+
+-- A fault of a task that has secrets, which its text may quote: it stays when no
+-- word of it can be one.  So does a name that looks like one.
+function several.hushed(json)
+    local escaped = string.gsub(string.gsub(json, '\\\\', '\1'), '\\"', '\2')
+    return (string.gsub(escaped, '"FaultString":"([^"]*)"', function(text)
+        for word in string.gmatch(text, '[^%s.,:;/-]+') do
+            if not string.find(several.PLAIN, ' ' .. string.lower(word) .. ' ',
+                               1, true)
+            then
+                return '"FaultString":"(hidden)"'
+            end
+        end
+    end):gsub('"ParameterName":"([^"]*)"', function(name)
+        return string.find(name, '[^%w%._:#{}%[%]*-]')
+               and '"ParameterName":"(hidden)"' or nil
+    end):gsub('\2', '\\"'):gsub('\1', '\\\\'))
+end
+
+-- Tasks that may lie in live as they were pushed: a node with a key seals what is
+-- secret in them in the next step.  Those that there is no room for it seals
+-- when it sends them.
+function several.is_clear(c, id, json)
+    if c.seals == false or string.find(json, '"s1%.%x+%.%x')
+       or not several.is_sensitive(json)
+    then
+        return
+    end
+    local list = call('HGET', c.k[DEVICE], 'clear') or ''
+    if #list < BOUND.clear then
+        call('HSET', c.k[DEVICE], 'clear', list .. ' ' .. id)
+    end
+end
+
 -- results are kept by number and by age
 
 function several.trim(c)
@@ -165,20 +232,29 @@ function several.drop(c, id, task)
     end
 end
 
+-- does it matter whether it was done, once it will not be sent again?
+function several.changes(method)
+    local m = METHODS[method] or {}
+    return m.lost ~= 'again' or m.rpc ~= nil
+end
+
 -- the one end of a task that was accepted
 local function finish(c, id, status, more)
-    local task, _, queued = load_task(c, id)
+    local task, json, queued = load_task(c, id)
     if not task then
         return several.vanished(c, id)
     end
     more = more or {}
+    if more.fault and several.is_sensitive(json) then
+        more.fault = several.hushed(more.fault)
+    end
     local changed = false
     if not more.response then
         more.response, changed = several.so_far(c, id, task.method)
     end
     -- sent before, no answer, and not a mere read: who knows what it did
     if (status == 'expired' or status == 'cancelled') and not more.answered
-       and (METHODS[task.method] or {}).lost ~= 'again'
+       and several.changes(task.method)
        and (changed or more.sent
             or call('HGET', c.k[LIVE], '=u ' .. id) == '1')
     then
@@ -329,6 +405,7 @@ local function accept(c, task, json)
         return nil, 'CommandKey', 'a task of this CommandKey lives'
     end
     call('HSET', c.k[LIVE], id, c.now .. ' ' .. json)
+    several.is_clear(c, id, json)
     call('HDEL', c.k[DEVICE], 'free')
     call('HDEL', c.k[SESSION], 'f')
     c.free = false
@@ -364,7 +441,8 @@ local function reject(c, json, task, field, reason)
     end
     write_result(c, { id = id or made, method = method,
                       status = 'rejected', fault = reason_json(reason, field),
-                      response = shown(json, 200) })
+                      response = several.is_sensitive(string.sub(json, 1, 1000))
+                                 and '"(hidden)"' or shown(json, 200) })
     note(c, 'task ' .. (id or made) .. ' rejected: ' .. field .. ': '
             .. reason)
 end
@@ -441,13 +519,42 @@ local function release(c, codes)
     return found
 end
 
+-- Only a node that has the key can send what is sealed, and make new credentials:
+-- others leave such a task where it is.
+function several.needs_key(task, json)
+    return METHODS[task.method].rpc ~= nil
+           or string.find(json, '"s1%.%x%x%x%x%x%x%x%x%.%x') ~= nil
+end
+
+-- The session's field z: " ID ID", the tasks that wait for a node with the key, or
+-- another one; each is told once.
+function several.waits_for_key(c, id, why)
+    local list = call('HGET', c.k[SESSION], 'z') or ''
+    if string.find(list .. ' ', ' ' .. id .. ' ', 1, true) then
+        return true
+    end
+    if why and #list < BOUND.clear then
+        call('HSET', c.k[SESSION], 'z', list .. ' ' .. id)
+        note(c, 'task ' .. id .. ' waits for another node: ' .. why)
+    end
+    return why ~= nil
+end
+
+function several.must_wait(c, id, task, json)
+    return several.needs_key(task, json)
+           and several.waits_for_key(c, id, not c.seals
+               and 'it needs the key of cwmp_secret_key, which this one has not'
+               or nil)
+end
+
 -- The next task that may run: id, its score, task, JSON, when it was queued.
 local function pick(c)
     ripen(c)
-    while true do
+    local from, passed = 0, 0           -- those that wait for another node
+    while from < BOUND.passed and passed < INTAKE_BYTES do
         local head = call('ZRANGEBYSCORE', c.k[QUEUE], '-inf',
                           '(' .. string.format('%.0f', LATER), 'WITHSCORES',
-                          'LIMIT', 0, 1)
+                          'LIMIT', from, 1)
         if not head[1] then
             return nil
         end
@@ -463,6 +570,8 @@ local function pick(c)
             end
             c.expired = (c.expired or 0) + #json
             finish(c, head[1], 'expired')
+        elseif several.must_wait(c, head[1], task, json) then
+            from, passed = from + 1, passed + #json
         else
             return head[1], head[2], task, json, queued
         end

@@ -25,16 +25,25 @@
     confirmed  that was read: was it set?
     names    a part of a read
     level    GetParameterNames of what is right below a path
+    taken    new passwords were: their record is told, and no RPC sent
 ]]
 local RUN = { 'id', 'method', 'rpc', 'attempts', 'sent', 'phase', 'instance',
               'key', 'before', 'gen', 'score', 'came', 'full', 'broke',
               'early', 'parts', 'strayed', 'takes', 'made' }
 
+-- a whole number that Lua and Redis have exactly
+function several.is_whole(text)
+    return text and #text <= 16 and string.find(text, '^%-?%d+$') ~= nil
+end
+
 function several.is_running(run)
-    return METHODS[run.method] ~= nil and tonumber(run.attempts) ~= nil
-           and tonumber(run.sent) ~= nil and tonumber(run.score) ~= nil
+    local m = METHODS[run.method]
+    return m ~= nil and several.is_whole(run.attempts)
+           and several.is_whole(run.sent) and several.is_whole(run.score)
            and run.rpc and run.phase and run.instance and run.key and run.before
-           and string.find(run.gen or '-', '^%d*$') ~= nil
+           and (several.is_whole(run.gen)
+                or run.gen == '' and not m.reads and m.lost ~= 'verify')
+           and several.is_whole(run.came or '0')
 end
 
 -- The RPC outstanding; a damaged entry ends here, before anything relies on it.
@@ -67,6 +76,11 @@ local function untyped(list)
         end
     end
     return names
+end
+
+-- the method of the RPC that is outstanding
+function several.sent_as(run)
+    return several.rpc[run.phase] or METHODS[run.method].rpc or run.method
 end
 
 -- flat: name, type letter and (for compare) value as last read
@@ -106,7 +120,8 @@ end
   rpc, notes, RPC's ID, phase and part, instance, key, task's id, JSON, how it
   is spoken to (namespace, version, 1 when it says that it can do it, style),
   name, type letter, value, name, type letter, value, ... (names and level: the
-  names that are asked for)
+  names that are asked for; RotateCredentials: the root object and what no other
+  task is called; the user of its own with which the device came last)
 ]]
 local function rpc_reply(c, s, run, task, json)
     local can = ',' .. (call('HGET', c.k[DEVICE], 'methods') or '') .. ','
@@ -115,6 +130,14 @@ local function rpc_reply(c, s, run, task, json)
                     run.instance or '', run.key, run.id, json, s.v
                     .. (listed and ' 1' or ' 0') .. ' ' .. (s.y or '') }
     local asks = run.phase == 'names' or run.phase == 'level'
+    if METHODS[run.method].rpc then
+        reply[#reply + 1] = call('HGET', c.k[DEVICE], 'root') or 'Device'
+        reply[#reply + 1] = ''
+        reply[#reply + 1] = run.id .. ' ' .. select(3, load_task(c, run.id))
+        reply[#reply + 1] = call('HGET', c.k[DEVICE], 'own') or ''
+        reply[#reply + 1] = ''
+        reply[#reply + 1] = ''
+    end
     if asks then
         for _, name in ipairs(several.names_of(run.work.left[1], task)) do
             reply[#reply + 1] = name
@@ -173,6 +196,9 @@ local function send(c, s, run, task, json, typed)
        and lacks_types(c, run, task)
     then
         run.phase = 'types'
+    end
+    if not run.queued and several.must_wait(c, run.id, task, json) then
+        return several.leave(c, s, run, task)
     end
     s.c = (tonumber(s.c) or 0) + 1
     run.sent, run.came, run.full, run.broke, run.early = c.now, '0', '', '', ''
@@ -261,7 +287,8 @@ function several.resume(c, s, run, task)
 end
 
 -- RPCs at most (0: the node defers work), bytes of the POST ('' from older nodes), values repaired in it
-several.counts_of = remembered('^(%d+) ?(%d*) ?(%d*)')
+-- (also: s, the node has a key)
+several.counts_of = remembered('^(%d+) ?(%d*) ?(%d*) ?(s?)')
 
 -- how many values of an Inform are not quite what was sent, for an event
 function several.repaired(n)
@@ -293,6 +320,51 @@ function several.may_send(c, s)
     return not why, why
 end
 
+-- What the node is to seal before anything else, and give back by a verdict; nil
+-- when there is nothing.
+function several.to_seal(c)
+    local list = c.seals and call('HGET', c.k[DEVICE], 'clear')
+    local reply, size = { 'seal', c.notes }, 0
+    for id in string.gmatch(list or '', '%S+') do
+        local entry = size < INTAKE_BYTES and call('HGET', c.k[LIVE], id)
+        local queued, json = string.match(entry or '', '^(%d+) (.*)$')
+        if queued then
+            reply[#reply + 1] = id .. ' ' .. queued
+            reply[#reply + 1] = json
+            size = size + #json
+        end
+    end
+    if list and size == 0 then
+        call('HDEL', c.k[DEVICE], 'clear')
+    end
+    return size > 0 and reply or nil
+end
+
+-- args from first: a task's id, and when it was queued; its JSON with all secrets
+-- sealed, or nothing where there is none
+function several.sealed(c, args, first)
+    local list = (call('HGET', c.k[DEVICE], 'clear') or '') .. ' '
+    for i = first, #args - 1, 2 do
+        local id, queued = string.match(args[i], '^(%S+) ?(%d*)$')
+        local was = id and call('HGET', c.k[LIVE], id)
+        local time = string.match(was or '', '^%d+')
+        if time and args[i + 1] ~= '' and (queued == '' or queued == time) then
+            call('HSET', c.k[LIVE], id, time .. ' ' .. args[i + 1])
+        end
+        local at, to = string.find(list, ' ' .. (id or '') .. ' ', 1, true)
+        if at then
+            list = string.sub(list, 1, at) .. string.sub(list, to + 1)
+        end
+    end
+    c.last = nil
+    list = string.match(list, '^(.-)%s*$')
+    if list == '' then
+        call('HDEL', c.k[DEVICE], 'clear')
+    else
+        call('HSET', c.k[DEVICE], 'clear', list)
+    end
+end
+
 local next_task
 
 -- the next task of the queue, or the end of the session
@@ -318,6 +390,10 @@ function next_task(c, s)
         if id or not more then
             break
         end
+    end
+    local seal = several.to_seal(c)
+    if seal then
+        return seal
     end
     if not id then
         return close(c, s)
@@ -515,8 +591,11 @@ local function lose(c, why)
     event(c, 'session', 'state', 'lost', 'task', run.id, 'reason', why)
     note(c, 'session ended with an RPC outstanding (' .. why .. '): task '
             .. run.id)
-    if METHODS[run.method].lost ~= 'again' and not several.early[run.phase] then
-        return end_early(c, run) or await(c, run, task, false)
+    if end_early(c, run) then
+        return
+    elseif METHODS[run.method].lost ~= 'again' and not several.early[run.phase]
+    then
+        return await(c, run, task, false)
     end
     -- what only reads is repeated; a half-made object is not made twice
     if run.instance ~= '' then

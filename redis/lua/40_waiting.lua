@@ -207,8 +207,8 @@ local function accepted_last(c, name, key)
         last = w.answered and w or last
     end
     if last then
-        note(c, name .. ' with CommandKey ' .. shown(key, 64) .. ' is taken '
-                .. 'for that of task ' .. last.id .. ': quirk commandKey')
+        note(c, name .. ' with CommandKey '
+                .. shown(several.shown_key(key), 64) .. ' is taken for that of task ' .. last.id .. ': quirk commandKey')
     end
     return last
 end
@@ -246,6 +246,11 @@ function several.is_told(c, name, key, json)
     return false
 end
 
+-- A CommandKey that no task has, for people: it may be a URL with a user.
+function several.shown_key(key)
+    return (string.gsub(key, '(://)[^%s/?#\'"<>]+@', '%1(hidden)@'))
+end
+
 -- What the ACS asked for is over: CommandKey, FaultCode, JSON of the whole.  It
 -- is told, by tell(), once.
 local function completed(c, name, key, code, json, tell)
@@ -264,7 +269,7 @@ local function completed(c, name, key, code, json, tell)
                 { [code == '0' and 'response' or 'fault'] = json })
     elseif early == false then
         note(c, name .. (known and ' told again' or ' for no task that waits')
-                .. ', CommandKey ' .. quote(key))
+                .. ', CommandKey ' .. quote(several.shown_key(key)))
     end
 end
 
@@ -289,13 +294,14 @@ end
 local REQUESTS = {
     TransferComplete = function(c, key, code, json)
         completed(c, 'TransferComplete', key, code, json, function()
-            event(c, 'transfer', 'commandkey', key, 'fault', code)
+            event(c, 'transfer', 'commandkey', several.shown_key(key), 'fault',
+                  code)
         end)
     end,
     DUStateChangeComplete = function(c, key, code, json)
         completed(c, 'DUStateChangeComplete', key, code, json, function()
-            event(c, 'dustate', 'commandkey', key, 'fault', code, 'request',
-                  told(json))
+            event(c, 'dustate', 'commandkey', several.shown_key(key), 'fault',
+                  code, 'request', told(json))
         end)
     end,
     AutonomousTransferComplete = function(c, _, code, json)

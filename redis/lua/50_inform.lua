@@ -10,6 +10,11 @@ local DEV = { 'first', 'manufacturer', 'oui', 'class', 'serial', 'root',
               'cwmp', 'informed', 'gen', 'keeps', 'lastkey', 'events',
               'retries', 'methods', 'quirks', 'quirksof', 'badurl' }
 
+-- what is looked at in each Inform, and where it has a user as well
+local KNOWN = { 'is', 'informed', 'events', 'indexed', 'free', 'seen', 'burst' }
+local KNOWN_USER = { 'is', 'informed', 'events', 'indexed', 'free', 'seen',
+                     'burst', 'own' }
+
 -- what a reset makes untrue; :params as well
 local RESET = { 'parameterkey', 'keeps', 'lastkey', 'methods', 'url', 'badurl',
                 'informed', 'sweep', 'bytes', 'full', 'packed' }
@@ -274,9 +279,17 @@ local function contact(c, f, set)
         set[#set + 1] = 'burst'
         set[#set + 1] = f.known.burst
     end
+    if c.auth and f.known[8] ~= c.user and several.has_own(c) then
+        set[#set + 1] = 'own'
+        set[#set + 1] = c.user
+    end
     if f.free and not f.known[5] then
         set[#set + 1] = 'free'
         set[#set + 1] = '1'
+    end
+    if c.nonces then
+        set[#set + 1] = 'nonces'
+        set[#set + 1] = c.nonces
     end
     return set
 end
@@ -341,6 +354,9 @@ end
 
 -- what the Inform says of the device; only what changed is written
 local function device(c, f, args)
+    if c.state then
+        several.set_state(c, nil)
+    end
     local is = digest_of(c, f, args)
     local d = is and not f.resets and same_device(c, f, args, is)
     if d then
@@ -405,7 +421,8 @@ local function device(c, f, args)
     if f.version ~= '' and f.version ~= d.version then
         index(c, SOFTWARE, d.version, f.version)
     end
-    if not d.first then
+    f.new = not d.first
+    if f.new then
         call('UNLINK', c.k[PARAMS])     -- of a record that was lost
         call('ZADD', c.k[FIRST] or string.gsub(c.k[SEEN], 'seen$', 'first'),
              c.when, c.id)
@@ -434,6 +451,16 @@ local FORCED = { RootDataModelVersion = true, DeviceSummary = true,
   were not known, and those that need not be in it; but if it is told again, the
   former only.  All when there is none of these.  nil: nothing is new.
 ]]
+-- what may be read of a value by those who read events
+function several.told_value(name, value)
+    local text = string.sub(value, 2)
+    local leaf = string.match(name, '[^.]*$')
+    return text ~= '' and not string.find(text, '^s1%.%x+%.%x+$')
+           and (several.is_sensitive(leaf .. '"')
+                or string.find(text, '://[^/]*@'))
+           and '"(hidden)"' or quote(text)
+end
+
 local function new_values(c, f, again)
     local args, first = several.parameters_of(f)
     local news, all = { size = 0 }, { size = 0 }
@@ -450,7 +477,7 @@ local function new_values(c, f, again)
     local _, values = stored(c.k[PARAMS], names)
     for i, name in ipairs(names) do
         local now = args[first + 2 * i - 1]
-        local pair = quote(name) .. ':' .. quote(string.sub(now, 2))
+        local pair = quote(name) .. ':' .. several.told_value(name, now)
         add(all, pair)
         if values[i] ~= now or not again
            and not FORCED[string.match(name, '^[^.]*%.(.*)$') or '']
@@ -517,7 +544,7 @@ local function inform_facts(c, args)
                 clock = string.sub(args[at + 2], #count + 2), at = at + 3,
                 last = last, first = last + 1, events = nil, resets = nil,
                 light = last > at + 2, values = nil, parameters = args,
-                told = nil, is = nil, known = nil, free = nil }
+                told = nil, is = nil, known = nil, free = nil, new = nil }
     if c.packed then
         f.told, f.is, f.parameters = args[11], args[12], args[last + 1]
     end
@@ -550,24 +577,34 @@ end
 ]]
 function inform(c, args)
     local k, token, nonce, digest = c.k, args[2], args[3], args[4]
-    local known = call('HMGET', k[DEVICE], 'is', 'informed', 'events',
-                       'indexed', 'free', 'seen', 'burst')
+    local known = call('HMGET', k[DEVICE], unpack(c.auth and KNOWN_USER or KNOWN))
+    local rule = c.auth and several.outgrown(c)
+                 or not known[6] and several.unknown(c, args)
+    if rule then
+        return rule
+    end
     -- of most devices there is nothing of all this
     local quirks = k[QUIRKS] or k[TASKS]
     local rest = known[5] and call('EXISTS', k[SESSION], k[TASKS], quirks)
                  or call('EXISTS', k[SESSION], k[TASKS], quirks, k[LIVE])
     local old = rest > 0 and load_session(c)
+    local refused = several.refusal(c, true)
+    if refused then
+        return refused
+    end
     if old and (old.n == nonce or old.d == digest and old.a == 'inform'
-                                  and old.r == '0')
+                                  and old.r == '0' and several.is_own(c))
     then
         if old.n ~= nonce then
             old.r = '1'
         end
+        several.spend(c)
         old.idle = args[6]
         save(c, old, nonce, old.d)
         return { 'inform', c.notes, old.t, old.y or '' }
     end
     if too_often(c, known) then
+        several.spend(c)
         return { 'later', c.notes }
     end
     if rest > 0 then
@@ -578,7 +615,8 @@ function inform(c, args)
     local f = inform_facts(c, args)
     local carries = rest > 0 and call('EXISTS', k[TASKS], k[LIVE]) > 0
     f.known, f.free = known, not carries
-    local awake = false
+    local counts, awake = several.counts_of(args[8]), false
+    c.seals = counts[4] == 's'
     if carries then
         check_keys(c)
         tell_all(f, args)
@@ -594,7 +632,6 @@ function inform(c, args)
         c.generation = '0'
     end
 
-    local counts = several.counts_of(args[8])
     local light, d = not awake and is_light(c, f), nil
     if light then
         c.q = call('HGET', c.k[DEVICE], 'quirks') or ''
@@ -614,6 +651,9 @@ function inform(c, args)
         end
     end
 
+    if c.rule and (f.new or f.resets and not light) then
+        carries = several.first.contact(c, f.root) or carries
+    end
     if carries then
         lose(c, 'a new Inform')
         if not light then
@@ -625,6 +665,9 @@ function inform(c, args)
          .. args[6] .. ' ' .. args[9], 'n', nonce, 'd', digest,
          'b', counts[2] ~= '' and counts[2] or '0', 'o', c.second .. '000',
          'f', carries and '' or '1')
+    if c.user then
+        call('HSET', k[SESSION], 'u', c.user)
+    end
     local style = ''
     if c.q ~= '' then
         tell_all(f, args)
@@ -632,7 +675,7 @@ function inform(c, args)
         call('HSET', k[SESSION], 'q', c.q, 'y', style)
     end
     call('PEXPIRE', k[SESSION], args[6])
-    return { 'inform', c.notes, token, style }
+    return { 'inform', c.notes, token, style, c.new or nil }
 end
 
 end

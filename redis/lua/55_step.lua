@@ -224,7 +224,7 @@ local function is_stray(c, s, args, run, id, method)
     end
     if not several.is_given_up(c, id) then
         local fits = method == nil
-                     or method == (several.rpc[run.phase] or run.method)
+                     or method == several.sent_as(run)
         local again = METHODS[run.method].lost == 'again'
                       or several.early[run.phase]
         if ignored > 0 or run.strayed ~= id
@@ -310,10 +310,21 @@ local function remember_methods(c, json)
     call('HSET', c.k[DEVICE], 'methods', table.concat(names, ','))
 end
 
+-- New passwords were taken: their record is to know it, and is another slot's;
+-- then the caller's verdict ends the task.
+function several.credentials_taken(c, s, run, task, json, response)
+    run.phase, run.early = 'taken', 'done ' .. response
+    call('HSET', c.k[RUNNING], 'phase', run.phase, 'early', run.early)
+    return rpc_reply(c, s, run, task, json)
+end
+
 local function done(c, s, run, task, json, r)
     local m = METHODS[run.method]
-    if m.lost == 'verify' then
+    if m.lost == 'verify' or m.rpc then
         changed(c, run, task)
+    end
+    if m.rpc and c.seals then
+        return several.credentials_taken(c, s, run, task, json, r.json)
     end
     local adds = run.method == 'AddObject' and run.phase == ''
     if adds and r.instance == '' then
@@ -387,7 +398,7 @@ local function on_response(c, s, args)
     if not task then
         return next_task(c, s)
     end
-    local want = several.rpc[run.phase] or run.method
+    local want = several.sent_as(run)
     if r.method ~= want then
         call('DEL', c.k[RUNNING])
         give_up(c, run, 'invalid response: ' .. r.method .. 'Response to '
@@ -433,6 +444,10 @@ local function on_fault(c, s, args)
     end
     if less then
         return less
+    elseif METHODS[run.method].rpc then
+        -- a device may quote the passwords that it refuses
+        args[9] = string.gsub(args[9], string.rep('[a-km-np-z2-9]', 20),
+                              '(hidden)')
     end
     if run.phase == 'verify' or run.phase == 'confirm' then
         settle(c, s, run, 'lost', { fault = reason_json(
@@ -500,6 +515,10 @@ end
 function several.on_known(c, s, run, task, json, response)
     if several.early[run.phase] then        -- types: nothing is left to read
         return next_phase(c, s, run, task, json)
+    elseif METHODS[run.method].rpc then
+        settle(c, s, run, 'done', { response = string.match(run.early or '',
+                                                '^done (.*)$') or response })
+        return next_task(c, s)
     end
     local confirmed = run.phase == 'confirmed'
     if run.instance ~= '' then
@@ -511,6 +530,24 @@ function several.on_known(c, s, run, task, json, response)
     return several.set_on(c, s, run, task, json,
                   confirmed and '{"Status":0}' or response, 0,
                   not confirmed and 'read' or nil)
+end
+
+-- Its next RPC was not sent, and waits for a node with the key; the values of an
+-- object that was added do not.
+function several.leave(c, s, run, task)
+    call('DEL', c.k[RUNNING])
+    if run.instance ~= '' then
+        give_up(c, run, 'the object was added as instance ' .. run.instance
+                .. ', its values are sealed, and this node has not the key')
+        return next_task(c, s)
+    end
+    if run.phase == 'confirmed' then        -- it was set, that is still to be read
+        call('HSET', c.k[LIVE], '=p ' .. run.id, 'confirm')
+    elseif run.phase == '' or run.phase == 'compare' then
+        call('HINCRBY', c.k[LIVE], '=a ' .. run.id, -1)
+    end
+    several.put_back(c, run, task)
+    return next_task(c, s)
 end
 
 -- The RPC outstanding was held until replicas have it, which they did not in
@@ -532,8 +569,9 @@ end
 
 -- The caller could not send it, or not at once, or found it done: args from 9:
 -- task's id, 'rejected' with field and reason, 'split' with places, 'done'
--- with a response, or 'unsent' with a reason; 'last' when no call may follow;
--- the RPC's ID
+-- with a response, 'unsent' with a reason, 'waits' (for
+-- another node) with field and reason, or 'sealed'; 'last' when no call may
+-- follow; the RPC's ID; sealed: id, JSON, ...
 local function on_verdict(c, s, args)
     check_keys(c)
     local run = load_running(c)
@@ -541,8 +579,18 @@ local function on_verdict(c, s, args)
     if run and (run.id ~= args[9] or args[14] and args[14] ~= run.rpc) then
         return same_rpc(c, s)       -- another worker had this POST, too
     end
+    if args[10] == 'sealed' then
+        several.sealed(c, args, 15)
+        return run and same_rpc(c, s) or next_task(c, s)
+    end
     if args[10] == 'unsent' then
         return several.on_unsent(c, s, run, args[11])
+    end
+    if run and args[10] == 'waits' then
+        local task = several.outstanding(c, run)
+        s.c = math.max(0, tonumber(s.c) - 1)
+        several.waits_for_key(c, run.id, args[11] .. ' ' .. args[12])
+        return task and several.leave(c, s, run, task) or next_task(c, s)
     end
     local task, json
     if run and args[10] ~= 'rejected' then
@@ -610,18 +658,26 @@ local function step(c, args)
         return inform(c, args)
     end
     local s = load_session(c)
+    if not s and kind == 'request' and several.in_quarantine(c) then
+        return { 'bare', c.notes, '' }
+    end
     if not s or s.t ~= args[2] then
-        return { 'unknown', c.notes }
+        return several.use_up(c) or { 'unknown', c.notes }
     end
     local counts = several.counts_of(args[8])
     local bytes = counts[2]
-    s.outstanding, s.most = args[7], counts[1]
+    s.outstanding, s.most, c.seals = args[7], counts[1], counts[4] == 's'
     s.idle = s.to ~= args[6] and tonumber(s.to) > tonumber(args[6]) and s.to
              or args[6]
     c.q = s.q
     if s.n == nonce then
         return replay(c, s)
     end
+    local refused = several.refusal(c)
+    if refused then
+        return refused
+    end
+    several.spend(c)
     local why = (kind == 'request' or s.s == CLOSING and kind ~= 'verdict')
                 and several.too_much_of(c, s)
     if why then
@@ -657,15 +713,16 @@ end
 
 -- A key of a wrong type is said by name, also one that no step looks at before.
 -- What the Inform tells is written again by the next one.
-local function cwmp_step(keys, args, packed)
+local function cwmp_step(keys, args, packed, auth, rule)
     local c = context(keys, args[1])
-    c.packed = packed
+    c.packed, c.auth, c.rule = packed, auth, rule
     local ok, reply = pcall(step, c, args)
     if ok then
         -- one word is enough for most
         local short = packed and not c.notes[1]
                       and (reply[1] == 'end' or reply[1] == 'inform'
-                           and reply[3] == args[2] and reply[4] == '')
+                           and reply[3] == args[2] and reply[4] == ''
+                           and not reply[5])
         return short and reply[1] or reply
     end
     if args[5] == 'inform' then
@@ -674,6 +731,7 @@ local function cwmp_step(keys, args, packed)
     check_kinds(c, KINDS)
     check_kinds(c, { [SEEN] = 'zset', [MODEL] = 'zset', [SOFTWARE] = 'zset',
                      [FIRST] = 'zset' })
+    several.check_unknown(c)
     check_numbers(c)
     error(reply, 0)
 end

@@ -6,11 +6,17 @@ do
 -- Parameters of a long response, ahead of its step; from first on: name, letter
 -- and value, ...  rpc: the ID that it has, nil when that is not known.  Only
 -- an answer that the step may take as one to the RPC outstanding is stored.
-local function chunk(keys, args, first, rpc, write)
+local function chunk(keys, args, first, rpc, write, auth)
     local c = context(keys, args[1])
+    c.auth = auth
     if call('HGET', c.k[SESSION], 't') ~= args[2] then
-        return { 'unknown', c.notes }
+        return several.use_up(c) or { 'unknown', c.notes }
     end
+    local refused = several.refusal(c)
+    if refused then
+        return refused
+    end
+    several.spend(c)
     local run = load_running(c)
     if not run
        or (several.rpc[run.phase] or run.method) ~= 'GetParameterValues'
@@ -46,6 +52,12 @@ local function cwmp_chunk_3(keys, args)
     return chunk(keys, args, 5, args[4], write_objects)
 end
 
+-- the same; who it is as well, as the last argument
+local function cwmp_chunk_4(keys, args)
+    local auth = table.remove(args)
+    return chunk(keys, args, 5, args[4], write_objects, auth)
+end
+
 -- The RPC is not sent until replicas know that it may have been: what the WAIT
 -- that follows is for, since it asks for the caller's own writes.  keys: running;
 -- args: the RPC's ID.  How often it was held; 0: it is not outstanding here.
@@ -58,22 +70,35 @@ end
 
 -- An answer that was refused, or whose end did not come: the RPC stays
 -- outstanding.  keys as for the step; args: id, token, why
-local function cwmp_broke_1(keys, args)
+local function broke(keys, args, auth)
     local c = context(keys, args[1])
+    c.auth = auth
     if call('HGET', c.k[SESSION], 't') == args[2]
-       and call('EXISTS', c.k[RUNNING]) == 1
+       and not several.refusal(c) and call('EXISTS', c.k[RUNNING]) == 1
     then
+        several.spend(c)
         call('HSET', c.k[RUNNING], 'broke', (string.gsub(
              string.sub(args[3], 1, 200), '[^\32-\126]', '?')))
     end
     return { 'ok', c.notes }
 end
 
+local function cwmp_broke_1(keys, args)
+    return broke(keys, args, nil)
+end
+
+-- the same; who it is as well, as the last argument
+local function cwmp_broke_2(keys, args)
+    return broke(keys, args, table.remove(args))
+end
+
 
 redis.register_function('cwmp_chunk_1', cwmp_chunk_1)
 redis.register_function('cwmp_chunk_2', cwmp_chunk_2)
 redis.register_function('cwmp_chunk_3', cwmp_chunk_3)
+redis.register_function('cwmp_chunk_4', cwmp_chunk_4)
 redis.register_function('cwmp_broke_1', cwmp_broke_1)
+redis.register_function('cwmp_broke_2', cwmp_broke_2)
 redis.register_function('cwmp_hold_1', cwmp_hold_1)
 
 end

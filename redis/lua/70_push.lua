@@ -24,10 +24,11 @@ end
 
 -- what is beside the devices' own keys
 house.KINDS = { due = 'zset', events = 'stream', quirks = 'hash',
-                settings = 'hash', reconcile = 'hash',
+                settings = 'hash', reconcile = 'hash', unknown = 'hash',
                 ['index:seen'] = 'zset', ['index:first'] = 'zset',
                 ['index:model'] = 'zset', ['index:version'] = 'zset',
-                ['index:tag'] = 'zset' }
+                ['index:tag'] = 'zset', ['index:quarantine'] = 'zset',
+                ['index:announced'] = 'zset', ['index:denied'] = 'zset' }
 
 -- Which key of this partition, or of this device, is not what it must be, and
 -- how; nil when all are.
@@ -117,8 +118,12 @@ local function cwmp_push(k, id, args)
     end
     local c = context(k, id)
     if not task.new and call('HEXISTS', k[DEVICE], 'first') == 0 then
-        return redis.error_reply('ERR no device ' .. id .. ' has been seen; '
-               .. 'add "new":true to push a task for a device that will come')
+        local quarantine = call('HGET', k[DEVICE], 'state') == 'quarantine'
+        return redis.error_reply('ERR ' .. (quarantine
+               and id .. ' is in quarantine: approve it first, or add '
+                   .. '"new":true to push a task that waits for that'
+               or 'no device ' .. id .. ' has been seen; add "new":true to '
+                   .. 'push a task for a device that will come'))
     end
     check_keys(c)
     if task.wake then

@@ -7,7 +7,8 @@
 
 function house.load()
 
-local RECORD = { 'first', 'seen', 'oui', 'class', 'version', 'tags', 'free' }
+local RECORD = { 'first', 'seen', 'oui', 'class', 'version', 'tags', 'free',
+                 'state', 'since', 'last' }
 
 local function base_of(key)         -- "cwmp:{0}:"
     return string.match(key, '^(.-:{%d+}:)')
@@ -42,8 +43,9 @@ local each_tag = several.each_tag
 
 -- name of the index, member, score
 local function entries_of(id, d)
-    if not d.first or not tonumber(d.first) then
-        return {}
+    if not tonumber(d.first) then
+        return several.states[d.state] and tonumber(d.last or d.since)
+               and { { 'index:' .. d.state, id, d.last or d.since } } or {}
     end
     local list = { { 'index:first', id, d.first },
                    { 'index:seen', id, d.seen or d.first } }
@@ -77,7 +79,7 @@ end
 -- all that stands of a device beside its own keys
 local function remove_shared(c)
     local d = hash_fields(c.k[DEVICE], RECORD)
-    d.first = d.first or '0'
+    d.first = d.first or not d.state and '0' or nil
     for _, e in ipairs(entries_of(c.id, d)) do
         call('ZREM', shared_key(c, e[1]), e[2])
     end

@@ -27,13 +27,17 @@ local NOTED = 600                   -- s, how old "last" may be
 local DAY = 86400
 local FOUND = 1000                  -- lines of a slice
 local PHASES = { 'keys', 'index:seen', 'index:first', 'index:model',
-                 'index:version', 'index:tag' }
+                 'index:version', 'index:tag', 'index:quarantine',
+                 'index:announced', 'index:denied' }
+local OF_STATE = { 'first', 'state', 'since', 'last' }
 -- what of it decides about an entry
 local DECIDES = {
     ['index:seen'] = { 'first' }, ['index:first'] = { 'first' },
     ['index:model'] = { 'first', 'oui', 'class' },
     ['index:version'] = { 'first', 'version' },
     ['index:tag'] = { 'first', 'tags' },
+    ['index:quarantine'] = OF_STATE, ['index:announced'] = OF_STATE,
+    ['index:denied'] = OF_STATE,
 }
 
 local RECORD, shared_key, device_at, entries_of, remove
@@ -284,8 +288,7 @@ local function mend_orphan(c, w)
             c.k[DEVICE] .. ':moving') > 0
     then
         found(c, w, 'has tasks, and no record', function()
-            -- a number of a task that none has reached
-            call('HSET', c.k[DEVICE], 'order', math.floor(c.now / 1000))
+            call('HSET', c.k[DEVICE], 'order', '0')
         end)
         return
     end
@@ -316,6 +319,24 @@ local function mend_kept(c, w, d)
     end
 end
 
+-- A device that was quiet for long, and that nobody has approved: true when it is
+-- forgotten.
+local function mend_state(c, w, d)
+    if d.first and d.state then
+        found(c, w, 'is known, and has the state ' .. shown(d.state, 64),
+              function() call('HDEL', c.k[DEVICE], 'state', 'since', 'last') end)
+    end
+    local silent = c.now / 1000 - (tonumber(d.last) or c.now)
+    if d.first or d.state ~= 'quarantine' or silent <= w.quarantine then
+        return false
+    end
+    found(c, w, 'is in quarantine, and silent for ' .. math.floor(silent)
+                .. ' seconds: forgotten', function()
+        several.no_state(c.k[DEVICE], shared_key(c, 'index:quarantine'), c.id)
+    end)
+    return true
+end
+
 local function mend(c, w)
     local d = hash_fields(c.k[DEVICE], RECORD)
     if not d.first and call('EXISTS', c.k[DEVICE]) == 0 then
@@ -331,7 +352,9 @@ local function mend(c, w)
                      function() remove(c, 'silent') end)
     end
     mend_kept(c, w, d)
-    mend_index(c, w, d)
+    if not mend_state(c, w, d) then
+        mend_index(c, w, d)
+    end
 end
 
 --[[
@@ -366,7 +389,8 @@ local function work_on(base, dry)
     local silence, long = watched(base, math.floor(c.now / 1000))
     return { now = c.now, when = c.when, second = c.second, us = c.us, work = 0,
              rest = {}, found = {}, devices = 0, dry = dry, silence = silence,
-             watched = long }
+             watched = long, quarantine = several.setting(base, 'quarantine')
+                                          or BOUND.quarantine }
 end
 
 -- What cannot be mended is told, and keeps nobody else's from being.  left: as in
@@ -551,7 +575,8 @@ end
 
 local SETTINGS = {                  -- least and most
     silence = { DAY, 3650 * DAY }, sessions = { BOUND.burst, BOUND.none },
-    reconcile = { 1, 30 * DAY },
+    reconcile = { 1, 30 * DAY }, quarantine = { 60, 3650 * DAY },
+    strangers = { 1, 1e6 },
 }
 
 -- FCALL cwmp_setting 1 cwmp:{0}:settings NAME [VALUE]: sets it; '' takes it
@@ -564,7 +589,8 @@ local function cwmp_setting(keys, args)
     end
     if not bounds then
         return redis.error_reply('ERR ' .. shown(name, 64) .. ' is no setting; '
-               .. 'there are reconcile, sessions, silence')
+               .. 'there are quarantine, reconcile, sessions, silence, '
+               .. 'strangers')
     elseif value == '' then
         call('HDEL', keys[1], name)
     elseif value then

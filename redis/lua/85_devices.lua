@@ -95,7 +95,7 @@ local function leave_task(c, id, new)
     local task = (unknown or got[3]) and load_task(c, id)
     local changed = task and select(2, several.so_far(c, id, task.method))
     if not json or changed or unknown and not task.retry
-       and (METHODS[task.method] or {}).lost ~= 'again'
+       and several.changes(task.method)
     then
         return finish(c, id, 'lost', { fault = reason_json('sent, and the '
                       .. 'device was replaced by ' .. new) })
@@ -261,6 +261,13 @@ local function cwmp_join(k, id, args)
     end
     local c = context(k, id)
     check_keys(c)
+    local is = hash_fields(k[DEVICE], { 'first', 'state' })
+    c.state = several.states[is.state] and is.state or nil
+    if not is.first and c.state == 'denied' then
+        return redis.error_reply('ERR ' .. id .. ' is denied: approve it first')
+    elseif not is.first and c.state ~= 'announced' then
+        several.set_state(c, 'announced')   -- an admin has named it
+    end
     if not join_mark(c, args[1], n) then
         return 'OK'
     end

@@ -72,6 +72,10 @@ local function copy_rows(prefix, from, to)
             call('UNLINK', prefix .. ':{' .. p .. '}:' .. name)
         end
     end
+    for p = to, from - 1 do
+        call('UNLINK', prefix .. ':{' .. p .. '}:unknown',
+             prefix .. ':{' .. p .. '}:refusals')
+    end
 end
 
 -- FCALL cwmp_repartition 1 cwmp:meta FROM TO CURSOR: where to go on, and how

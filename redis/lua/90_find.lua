@@ -8,16 +8,21 @@ local RECORD, plain = house.RECORD, house.plain
 
 --[[
   A filter is an object: tag, oui, class, version (a text, or its beginning and
-  a *), seenAfter, seenBefore, firstAfter, firstBefore (Unix seconds).  One
+  a *), seenAfter, seenBefore, firstAfter, firstBefore (Unix seconds), state
+  (quarantine, announced, denied; else devices that are known are found).  One
   index leads, the record of each device decides.  The cursor is the member of
   the index where the last page ended.
 ]]
 local function a_text(v) return type(v) == 'string' and #v <= 1024 end
 local function a_time(v) return type(v) == 'number' and v == v
                                 and v >= 0 and v <= 1e11 end
+local function a_state(v) return several.states[v] or false end
 local FILTER = { tag = a_text, oui = a_text, class = a_text, version = a_text,
                  seenAfter = a_time, seenBefore = a_time, firstAfter = a_time,
-                 firstBefore = a_time }
+                 firstBefore = a_time, state = a_state }
+local KIND = { [a_text] = 'a text of at most 1024 bytes',
+               [a_time] = 'a Unix time in seconds',
+               [a_state] = 'quarantine, announced or denied' }
 
 local function parse_filter(json)
     local f, why = decode(json)
@@ -28,11 +33,10 @@ local function parse_filter(json)
         if not FILTER[name] then
             return nil, 'filter: ' .. shown(name, 64) .. ' is none of class, '
                    .. 'firstAfter, firstBefore, oui, seenAfter, seenBefore, '
-                   .. 'tag, version'
+                   .. 'state, tag, version'
         elseif not FILTER[name](v) then
             return nil, 'filter: ' .. name .. ' is not '
-                   .. (FILTER[name] == a_text and 'a text of at most 1024 bytes'
-                       or 'a Unix time in seconds')
+                   .. KIND[FILTER[name]]
         end
     end
     f.oui = f.oui and string.upper(f.oui)
@@ -49,6 +53,10 @@ end
 
 local function matches(f, d)
     local seen, first = tonumber(d.seen), tonumber(d.first)
+    if f.state then
+        seen = not first and d.state == f.state and tonumber(d.last or d.since)
+        first = tonumber(d.since)
+    end
     if not first or not seen
        or f.oui and not is_like(f.oui, d.oui or '')
        or f.class and not is_like(f.class, d.class or '')
@@ -75,7 +83,10 @@ end
 
 -- the index that leads, and its bounds
 local function leader(f)
-    if f.tag then
+    if f.state then
+        return { 'index:' .. f.state, f.seenAfter or '-inf',
+                 f.seenBefore or '+inf', score = true }
+    elseif f.tag then
         return lexical('index:tag', f.tag)
     elseif f.oui and f.class and string.sub(f.oui, -1) ~= '*' then
         return lexical('index:model', f.class, f.oui .. ' ')

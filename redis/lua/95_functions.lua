@@ -34,6 +34,13 @@ end)
 redis.register_function('cwmp_step_2', function(keys, args)
     return cwmp_step(keys, args, true)
 end)
+-- the same; as the last two arguments: what becomes of an Inform of a device that
+-- is unknown, and who it is; each of them may be empty
+redis.register_function('cwmp_step_3', function(keys, args)
+    local auth, rule = table.remove(args), table.remove(args)
+    return cwmp_step(keys, args, true, auth ~= '' and auth,
+                     rule ~= '' and rule)
+end)
 redis.register_function{ function_name = 'cwmp_meta_1', callback = cwmp_meta_1,
                          flags = { 'allow-oom' } }
 redis.register_function('cwmp_ready_1', cwmp_ready_1)

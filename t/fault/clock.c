@@ -1,8 +1,8 @@
 /*
  * A wrong clock: LD_PRELOAD=clock.so CLOCK_FILE=file program.  The file holds
- * an int64, the seconds that the program's clock is ahead; it is looked at in
- * each call, so that the clock jumps when somebody writes there.  Monotonic
- * time is right, as when an admin sets the date.
+ * two int64, the seconds that the program's clock is ahead, and its monotonic
+ * time; they are looked at in each call, so that it jumps when somebody writes
+ * there.  Where an admin sets the date, monotonic time is right.
  */
 
 #include <fcntl.h>
@@ -31,7 +31,7 @@ clock_open(void)
         return;
     }
 
-    p = mmap(NULL, sizeof(int64_t), PROT_READ, MAP_SHARED, fd, 0);
+    p = mmap(NULL, 2 * sizeof(int64_t), PROT_READ, MAP_SHARED, fd, 0);
     close(fd);
 
     if (p != MAP_FAILED) {
@@ -50,7 +50,13 @@ clock_gettime(clockid_t id, struct timespec *ts)
     if (rc == 0 && ahead
         && (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE))
     {
-        ts->tv_sec += *ahead;
+        ts->tv_sec += ahead[0];
+    }
+
+    if (rc == 0 && ahead
+        && (id == CLOCK_MONOTONIC || id == CLOCK_MONOTONIC_COARSE))
+    {
+        ts->tv_sec += ahead[1];
     }
 
     return rc;

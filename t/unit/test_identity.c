@@ -192,10 +192,80 @@ test_cookie(void)
 }
 
 
+static void
+test_means(void)
+{
+    int            one;
+    size_t         i, len;
+    cwmp_str_t     name, id;
+    unsigned char  buf[CWMP_ID_MAX];
+
+    static const struct {
+        const char  *name, *id;
+        int          means;
+    } names[] = {
+        { "012345-Set%2DTop%2DBox-0123456789",
+          "012345-Set%2DTop%2DBox-0123456789", 1 },
+        { "012345-Set%2dTop%2DBox-0123456789",
+          "012345-Set%2DTop%2DBox-0123456789", 1 },
+        { "00d09e-Box%203000-AB%2d12%2f7", "00D09E-Box%203000-AB%2D12%2F7",
+          1 },
+        { "00D09E-0123456789", "00D09E-0123456789", 1 },
+        { "00D09E-box-1", "00D09E-Box-1", 0 },
+        { "00D09E-Box-ab", "00D09E-Box-AB", 0 },
+        { "00D09E-Box-1", "00D09E-Box-12", 0 },
+        { "00D09E-Box-12", "00D09E-Box-1", 0 },
+        { "00D09E-Box-*", "00D09E-Box-1", 1 },
+        { "00D09E-*", "00D09E-Box-1", 1 },
+        { "00D09E-Box-1*", "00D09E-Box-1", 1 },
+        { "00D09E-Box-12*", "00D09E-Box-1", 0 },
+        { "00D09E-Bax-*", "00D09E-Box-1", 0 },
+        { "00D09E*", "00D09E-Box-1", 0 },
+        { "*", "00D09E-Box-1", 0 },
+        { "", "00D09E-Box-1", 0 },
+        { "abc-bo-x1", "ABC-bo-x1", 1 },
+        { "abc-bo-*", "ABC-bo-x1", 1 },
+        { "00D09E-Set-Top-1", "00D09E-Set%2DTop-1", 0 },
+        { "00D09E-Box-%31", "00D09E-Box-1", 0 },
+        { "00D09E-Set%252DTop-1", "00D09E-Set%2DTop-1", 0 },
+        { "00D09E-Box-1%00", "00D09E-Box-1", 0 },
+        { "CN=00D09E-Box-1", "00D09E-Box-1", 0 },
+        { "00D09E-Box-1,O=x", "00D09E-Box-1", 0 },
+        { " 00D09E-Box-1", "00D09E-Box-1", 0 },
+        { "00D09E-Box-1 ", "00D09E-Box-1", 0 },
+        { "00D09E-*x", "00D09E-Box-1", 0 },
+        { "00D09E-**", "00D09E-Box-1", 0 },
+        { "00D09E-Box-*", "00D09E-Boxer-1", 0 },
+        { "00D09E-Box-*", "00D09E-Box%2D1", 0 },
+        { "00D09E-Box-*", "00D09F-Box-1", 0 },
+        { "00D09E-%2A", "00D09E-%2A", 1 },
+        { "00D09E-%2A", "00D09E-Box-1", 0 },
+        { "*-Box-1", "00D09E-Box-1", 0 },
+        { "00D09E-Box-1*", "00D09E-Box-", 0 }
+    };
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        name = str(names[i].name);
+        id = str(names[i].id);
+        ok(cwmp_identity_means(&name, &id) == names[i].means,
+           "AUTH-08 \"%s\" %s %s", names[i].name,
+           names[i].means ? "means" : "does not mean", names[i].id);
+
+        one = names[i].means && name.len && name.data[name.len - 1] != '*';
+        len = cwmp_identity_of(&name, buf);
+
+        ok((len == id.len && memcmp(buf, id.data, len) == 0) == one,
+           "AUTH-08 \"%s\" %s this ID", names[i].name,
+           one ? "spells" : "does not spell");
+    }
+}
+
+
 int
 main(void)
 {
     test_identity();
+    test_means();
     test_valid();
     test_cookie();
     tap_free(&owner);

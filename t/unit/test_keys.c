@@ -184,6 +184,12 @@ test_names(void)
     ok(rc == CWMP_OK, "the highest number");
     is_mem(key.data, key.len, "isp-2:{4294967295}:wake", "is in the name");
 
+    id.data = (unsigned char *) "00D09E-Box-1";
+    id.len = 12;
+    rc = cwmp_user_key(&arena, &prefix, &id, &key);
+    ok(rc == CWMP_OK, "a user's record");
+    is_mem(key.data, key.len, "isp-2:user:{00D09E-Box-1}", "has its name");
+
     /* the name is its bytes: nothing is read after them */
 
     big = malloc(5000);

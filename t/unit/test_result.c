@@ -288,6 +288,11 @@ static const struct {
     { FAULT("<FaultCode>9899</FaultCode><FaultString>\"no\"\\</FaultString>"),
       "{\"FaultCode\":9899,\"FaultString\":\"\\\"no\\\"\\\\\"}",
       "FLT-02 a fault's code and text verbatim" },
+    { FAULT("<FaultCode>9010</FaultCode><FaultString>a@b: http://u:p@h/x, then "
+      "ftp://v:q@i,http://w@j</FaultString>"),
+      "{\"FaultCode\":9010,\"FaultString\":\"a@b: http://(hidden)@h/x, then "
+      "ftp://(hidden)@i,http://(hidden)@j\"}",
+      "... without the users of its URLs" },
     { FAULT("<FaultCode>9003</FaultCode><FaultString>bad</FaultString>"
       "<SetParameterValuesFault><ParameterName>A</ParameterName><FaultCode>"
       "9007</FaultCode><FaultString>v</FaultString></SetParameterValuesFault>"

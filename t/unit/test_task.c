@@ -33,6 +33,8 @@ static cwmp_known_t  known[] = {
 };
 
 
+static const cwmp_credentials_t  *credentials;
+
 static size_t          count;       /* allocations since the start */
 static size_t          fail_from;   /* 0: none fails */
 static size_t          fail_to;
@@ -130,6 +132,7 @@ run_bytes(const char *phase, const char *json, size_t len)
     order.instance = exact("17", 2);
     order.known = known;
     order.nknown = sizeof(known) / sizeof(known[0]);
+    order.credentials = credentials;
 
     rc = cwmp_task_rpc(&arena, &order, &rpc);
 
@@ -148,6 +151,9 @@ run_bytes(const char *phase, const char *json, size_t len)
 
     } else if (rpc.done) {
         strcpy(answer, "done");
+
+    } else if (rpc.credentials) {
+        strcpy(answer, "credentials");
 
     } else if (rpc.split.len) {
         snprintf(answer, sizeof(answer), "split %.*s", (int) rpc.split.len,
@@ -203,6 +209,50 @@ test_cases(const case_t *cases, size_t n)
 }
 
 #define test(cases)  test_cases(cases, sizeof(cases) / sizeof(cases[0]))
+
+
+#define ROTATE  "{\"method\":\"RotateCredentials\",\"note\":\"x\"}"
+
+static const cwmp_credentials_t  fresh = {
+    cwmp_string("D.ManagementServer."),
+    { cwmp_string("a<b"), cwmp_string("p1"), cwmp_string("c"),
+      cwmp_string("p2") }
+};
+
+static const cwmp_credentials_t  bad = {
+    cwmp_string("D.ManagementServer."),
+    { cwmp_string("a\xff"), cwmp_string("p1"), cwmp_string("c"),
+      cwmp_string("p2") }
+};
+
+
+static void
+test_rotate(void)
+{
+    run("", ROTATE);
+    check("credentials", "new credentials are asked for");
+    run("refused", ROTATE);
+    check("credentials", "so is who is to know that they were refused");
+    run("names", ROTATE);
+    check("credentials", "whatever the phase is");
+    run("", "{\"method\":\"RotateCredentials\",\"ParameterList\":{\"A\":1}}");
+    check("ParameterList: is no field of this task", "it has no arguments");
+    run("", "{\"method\":\"RotateCredentials\",\"values\":{\"A\":1}}");
+    check("values: is no field of this task", "... nor those of another task");
+
+    credentials = &fresh;
+    run("", ROTATE);
+    check(SPV("4", ROW("D.ManagementServer.Username", "string", "a&lt;b")
+                   ROW("D.ManagementServer.Password", "string", "p1")
+                   ROW("D.ManagementServer.ConnectionRequestUsername",
+                       "string", "c")
+                   ROW("D.ManagementServer.ConnectionRequestPassword",
+                       "string", "p2"), "key-1"), "they are set at once");
+    credentials = &bad;
+    run("", ROTATE);
+    check("Username: *", "a name that no message can carry");
+    credentials = NULL;
+}
 
 
 /* bounds are in characters: of one byte, of two, of four */
@@ -623,6 +673,7 @@ static const struct {
     { "verify 0 3 1", SET("{\"U\":8,\"S\":\"x\",\"B\":1}") },
     { "names", GET("[\"A\"]") },
     { "names 0 0 1", GET("[\"A\"]") },
+    { "", ROTATE },
     { "level", GET("[\"A\"]") },
     { "", "{\"method\":\"ChangeDUState\",\"Operations\":[{\"Operation\":"
       "\"Update\",\"Version\":\"1\"}]}" },
@@ -680,6 +731,7 @@ test_memory(const char *what, int forever, int json)
 
     shared = mmap(NULL, sizeof(*shared), PROT_READ|PROT_WRITE,
                   MAP_SHARED|MAP_ANONYMOUS, -1, 0);
+    credentials = &fresh;
 
     for (i = 0; i < sizeof(memory) / sizeof(memory[0]); i++) {
         memset(shared, 0, sizeof(*shared));
@@ -764,6 +816,7 @@ main(int argc, char **argv)
     test(phases);
     test_bounds();
     test_paths();
+    test_rotate();
     test_large();
 
     for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {

@@ -6,6 +6,7 @@ package CWMP::Clock;
 #   my $clock = CWMP::Clock->new("$dir/clock");
 #   $t->node(1)->{env} = $clock->env;               # before it is started
 #   $clock->set(3600);                              # an hour ahead, from now on
+#   $clock->set(60, 60);                            # as if a minute had passed
 
 use strict;
 use warnings;
@@ -30,10 +31,10 @@ sub new {
 
 # Written in place: the program has the file in its memory.
 sub set {
-    my ($self, $seconds) = @_;
+    my ($self, $seconds, $passed) = @_;
     open(my $fh, -e $self->{file} ? '+<:raw' : '>:raw', $self->{file})
         or die "$self->{file}: $!\n";
-    syswrite($fh, pack('q', $seconds)) == 8 or die "$self->{file}: $!\n";
+    syswrite($fh, pack('qq', $seconds, $passed // 0)) == 16 or die "$self->{file}: $!\n";
     close($fh);
 }
 

@@ -9,6 +9,7 @@ package Bench::Sessions;
 use strict;
 use warnings;
 
+use Digest::MD5 'md5_hex';
 use Exporter 'import';
 use JSON::PP ();
 use List::Util qw(max);
@@ -32,7 +33,9 @@ my $GET_ALL = { method => 'GetParameterValues',
 my $SET_TEN = { method => 'SetParameterValues', ParameterList => \%VALUES };
 
 # share: of the sessions that a transport has; first: a task beforehand;
-# forget: what the last Inform said, as if its values had been others
+# forget: what the last Inform said, as if its values had been others;
+# path: where it goes instead of /cwmp; before: called of stand, class and
+# number of devices, once
 my @CASES = (
     { name => 'bare8', text => 'bare, 8 in the Inform', share => 1 },
     { name => 'changed8', text => 'the same, with other values than last time',
@@ -45,6 +48,10 @@ my @CASES = (
       share => 0.06, options => [qw(--parameters 1000)], task => $GET_ALL },
     { name => 'set10', text => 'SetParameterValues of 10', share => 0.5,
       task => $SET_TEN, first => $GET_TEN },
+    # three POSTs: the first is challenged
+    { name => 'digest8', text => 'bare8 with HTTP digest', share => 0.5,
+      path => '/digest', options => [qw(--user {id} --password secret)],
+      before => \&credentials },
 );
 
 my @WAYS = (
@@ -111,7 +118,8 @@ sub prepare {
         my ($n, $case, $way) = @{ $most{$class} };
         my @run = ($stand->{dir}, 300, @{ $case->{options} || [] },
                    qw(--connection keep --class), $class, '--cpes', $n,
-                   '--sessions', $n, $stand->url($way->{url}));
+                   '--sessions', $n, $stand->url($way->{url}, $case->{path}));
+        $case->{before}->($stand, $class, $n) if $case->{before};
         my $before = $stand->redis_bytes;
         swarm(@run);
         $b->note(bytes_per_device => ($stand->redis_bytes - $before) / $n)
@@ -130,6 +138,16 @@ sub push_all {
 
     all_of($stand, map { ['RPUSH', 'cwmp:{0}:' . device_id($class, $_)
                           . ':tasks', $json] } $first .. $first + $n - 1);
+}
+
+
+# as cwmp-user writes them
+sub credentials {
+    my ($stand, $class, $n) = @_;
+    all_of($stand, map {
+        my $id = device_id($class, $_);
+        ['HSET', "cwmp:user:{$id}", 'md5', md5_hex("$id:cwmp:secret")]
+    } 1 .. $n);
 }
 
 
@@ -176,7 +194,7 @@ sub step {
             if $case->{task};
         forget($stand, class($case, $way), $n) if $case->{forget};
         my $f = measure($stand, 120, options($case, $way, $n),
-                        $stand->url($way->{url}));
+                        $stand->url($way->{url}, $case->{path}));
         die "$f->{requests} of $n tasks were sent\n"
             if $case->{task} && $f->{requests} != $n;
         die "$f->{resumed} of $n TLS sessions were resumed\n"

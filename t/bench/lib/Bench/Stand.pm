@@ -1,8 +1,8 @@
 package Bench::Stand;
 
 # One ACS to measure: Redis and an nginx of one worker, both on the first core,
-# with a port for plain HTTP and one for TLS.  Besides the ACS (/cwmp) the nginx
-# answers at /constant as an ACS that does nothing: the same InformResponse to
+# with a port for plain HTTP and one for TLS.  Besides the ACS (/cwmp, and /digest
+# where CPEs prove who they are) the nginx answers at /constant as an ACS that does nothing: the same InformResponse to
 # whatever has a body, 204 to what has none.
 #
 #   my $stand = Bench::Stand->new(dir => $dir, name => 'main');
@@ -19,6 +19,7 @@ use POSIX ();
 use Time::HiRes qw(sleep);
 
 use Bench::Machine qw(on_core cpu_us waited_us memory open_files limit_file);
+use CWMP::Auth qw(key_file);
 use CWMP::Daemon qw(free_port slurp wait_for);
 use CWMP::Nginx;
 use CWMP::RedisServer;
@@ -42,6 +43,7 @@ sub new {
     make_path($self->{home});
     $self->{port} = { plain => free_port(), tls => free_port() };
     certificate($self->{home});
+    key_file("$self->{home}/key");
     on_core(0, sub { $self->start });
     return $self;
 }
@@ -62,7 +64,9 @@ sub start {
     $self->preload_heap if $self->{heap};
     $self->{node} = CWMP::Nginx->new(
         prefix => "$self->{home}/nginx", port => free_port(), workers => 1,
-        level => 'error', redis => $self->{redis}, http => $self->{http},
+        level => 'error', redis => $self->{redis},
+        http => "cwmp_secret_key $self->{home}/key; $self->{http}"
+                . 'cwmp_unknown accept rate=off total=off;',
         connections => $self->{connections}, server => $self->server_conf,
         events => $self->{events},
         main => 'worker_rlimit_nofile ' . open_files() . ';')->start;
@@ -84,6 +88,7 @@ sub server_conf {
             if (\$content_length = 0) { return 204; }
             return 200 '$ANSWER';
         }
+        location /digest { cwmp_auth digest; cwmp_acs; }
         $self->{location}
 CONF
 }

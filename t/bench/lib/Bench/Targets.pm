@@ -23,6 +23,11 @@ my @TARGETS = (
                              / $_[0]->('nginx bare8 kept', 'worker_us') } },
     { text => 'worker, session with a GetParameterValues of 10', unit => 'us',
       most => 100, of => sub { $_[0]->('get10 kept', 'worker_us') } },
+    # the challenged POST is a part of it, and so is the look at the user
+    { text => 'worker, what digest adds, for each of the two POSTs',
+      unit => 'us', most => 15,
+      of => sub { ($_[0]->('digest8 plain', 'worker_us')
+                   - $_[0]->('bare8 plain', 'worker_us')) / 2 } },
     { text => 'GetParameterValuesResponse of 1,000, beside libxml2 + hiredis',
       unit => 'times', most => 1.5, of => \&answer },
     { text => 'p99 of a POST at half of capacity, kept', unit => 'ms',

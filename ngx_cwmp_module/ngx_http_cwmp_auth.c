@@ -1,0 +1,494 @@
+/*
+ * Who is asking?  HTTP authentication of CPEs (RFC 7616, 7617; TR-069 A6
+ * 3.4.4), in the access phase: before a body is read.
+ *
+ * A POST with a user's credentials is proven.  One without, on a connection
+ * that has proven its user, may go on with a session, whose token proves the
+ * rest, and may open none (ngx_http_cwmp_unproven): a balancer's connection
+ * carries many CPEs.
+ *
+ * Knows users, and which device one is; what was used twice the step says.
+ */
+
+#include "ngx_http_cwmp_auth.h"
+
+
+static ngx_int_t ngx_http_cwmp_auth_ctx(ngx_http_cwmp_ctx_t *ctx);
+static ngx_int_t ngx_http_cwmp_auth_begin(ngx_http_cwmp_ctx_t *ctx);
+static ngx_int_t ngx_http_cwmp_auth_absent(ngx_http_cwmp_ctx_t *ctx);
+static ngx_int_t ngx_http_cwmp_auth_ask(ngx_http_cwmp_auth_t *a);
+static void ngx_http_cwmp_auth_asked(void *data, redisReply *reply,
+    const char *error);
+static void ngx_http_cwmp_auth_cleanup(void *data);
+static ngx_int_t ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx);
+static ngx_int_t ngx_http_cwmp_auth_proof(ngx_http_cwmp_auth_t *a);
+static ngx_int_t ngx_http_cwmp_auth_device(ngx_http_cwmp_auth_t *a);
+static ngx_uint_t ngx_http_cwmp_anybody(ngx_http_cwmp_auth_t *a);
+
+
+/* nginx calls it once more when Redis has answered */
+
+ngx_int_t
+ngx_http_cwmp_access(ngx_http_request_t *r)
+{
+    ngx_int_t                  rc;
+    ngx_http_cwmp_ctx_t       *ctx;
+    ngx_http_cwmp_loc_conf_t  *conf;
+
+    conf = ngx_http_get_module_loc_conf(r, ngx_http_cwmp_module);
+
+    if (!conf->acs || conf->auth == NGX_HTTP_CWMP_AUTH_OFF || r != r->main
+        || r->method != NGX_HTTP_POST)
+    {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_cwmp_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_cwmp_auth_ctx(ctx);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        ngx_http_cwmp_unwanted(r);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_auth_ctx(ngx_http_cwmp_ctx_t *ctx)
+{
+    if (ctx->auth == NULL) {
+        return ngx_http_cwmp_auth_begin(ctx);
+    }
+
+    if (ctx->auth->cmd) {
+        return NGX_AGAIN;
+    }
+
+    if (ctx->auth->failed) {
+        return ngx_http_cwmp_auth_challenge(ctx->auth);
+    }
+
+    return ngx_http_cwmp_auth_check(ctx);
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_auth_begin(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_int_t              rc;
+    ngx_str_t             *header;
+    ngx_pool_cleanup_t    *cln;
+    ngx_http_request_t    *r;
+    ngx_http_cwmp_auth_t  *a;
+
+    r = ctx->request;
+
+    a = ngx_pcalloc(r->pool, sizeof(ngx_http_cwmp_auth_t));
+    if (a == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln->handler = ngx_http_cwmp_auth_cleanup;
+    cln->data = a;
+
+    ctx->auth = a;
+    a->ctx = ctx;
+    a->request = r;
+    a->conf = ctx->conf;
+    a->main = ngx_http_get_module_main_conf(r, ngx_http_cwmp_module);
+    a->arena = ctx->arena;
+
+    if (r->headers_in.authorization == NULL) {
+        return ngx_http_cwmp_auth_absent(ctx);
+    }
+
+    header = &r->headers_in.authorization->value;
+
+    rc = ngx_http_cwmp_auth_read(a, header);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    a->peer = ngx_http_cwmp_peer(r->connection, 1);
+    if (a->peer == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (a->peer->known && ngx_http_cwmp_is_kept(a->peer->looked)
+        && ngx_http_cwmp_peer_is(a->peer, a->conf, &a->user))
+    {
+        return ngx_http_cwmp_auth_check(ctx);
+    }
+
+    return ngx_http_cwmp_auth_ask(a);
+}
+
+
+/* goes on with a session, on a connection that has proven its user? */
+
+static ngx_int_t
+ngx_http_cwmp_auth_absent(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_http_cwmp_peer_t  *peer;
+
+    peer = ngx_http_cwmp_peer(ctx->request->connection, 0);
+
+    if (peer == NULL || !peer->proven || !ngx_http_cwmp_is_kept(peer->looked)
+        || !ngx_http_cwmp_peer_is(peer, ctx->conf, &peer->user))
+    {
+        return ngx_http_cwmp_auth_challenge(ctx->auth);
+    }
+
+    ctx->user.data = ngx_pstrdup(ctx->request->pool, &peer->user);
+    if (ctx->user.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->user.len = peer->user.len;
+
+    return NGX_OK;
+}
+
+
+/* an Inform, or none that goes on with a session: it must prove who it is */
+
+ngx_uint_t
+ngx_http_cwmp_unproven(ngx_http_cwmp_ctx_t *ctx)
+{
+    return ctx->conf->auth != NGX_HTTP_CWMP_AUTH_OFF && !ctx->proven;
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_auth_ask(ngx_http_cwmp_auth_t *a)
+{
+    const char          *error;
+    ngx_http_request_t  *r = a->request;
+
+    a->asked = 1;
+
+    a->cmd = ngx_http_cwmp_auth_look(a->ctx, &a->user,
+                                     ngx_http_cwmp_auth_asked, a, &error);
+    if (a->cmd == NULL) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "the CPE cannot be authenticated: %s", error);
+        return NGX_HTTP_SERVICE_UNAVAILABLE;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_http_cwmp_auth_asked(void *data, redisReply *reply, const char *error)
+{
+    ngx_http_cwmp_auth_t  *a = data;
+
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r = a->request;
+
+    c = r->connection;
+    a->cmd = NULL;
+    a->ctx->redis_time += ngx_current_msec - a->ctx->redis_start;
+
+    ngx_http_set_log_request(c->log, r);
+
+    a->rc = NGX_HTTP_SERVICE_UNAVAILABLE;
+
+    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, c->log, 0,
+                      "the CPE cannot be authenticated: %s",
+                      ngx_cwmp_why(reply, error));
+    } else {
+        a->rc = ngx_http_cwmp_auth_take(a, reply);
+    }
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+    ngx_http_run_posted_requests(c);
+}
+
+
+static void
+ngx_http_cwmp_auth_cleanup(void *data)
+{
+    ngx_http_cwmp_auth_t  *a = data;
+
+    if (a->cmd) {
+        ngx_cwmp_redis_forget(a->cmd);
+        a->cmd = NULL;
+    }
+
+    ngx_http_cwmp_auth_release(a);
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_http_cwmp_auth_t  *a = ctx->auth;
+
+    if (a->rc != NGX_OK && a->rc != NGX_DECLINED) {
+        return a->rc;
+    }
+
+    if (a->rc == NGX_DECLINED) {
+        return ngx_http_cwmp_auth_failed(ctx, "user");
+    }
+
+    if (ngx_http_cwmp_auth_device(a) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_cwmp_auth_proof(a) != NGX_OK) {
+        return ngx_http_cwmp_auth_anew(a)
+               ? ngx_http_cwmp_auth_ask(a)
+               : ngx_http_cwmp_auth_failed(ctx, "password");
+    }
+
+    ctx->user = a->user;
+    ctx->proven = 1;
+
+    ngx_http_cwmp_count(a->main, NGX_HTTP_CWMP_COUNT_PROVEN);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_cwmp_auth_proof(ngx_http_cwmp_auth_t *a)
+{
+    ngx_str_t  *kept;
+
+    if (a->conf->auth == NGX_HTTP_CWMP_AUTH_BASIC) {
+        a->by = NGX_HTTP_CWMP_BASIC;
+
+    } else {
+        a->by = cwmp_digest_is_md5(&a->digest) ? NGX_HTTP_CWMP_MD5
+                                               : NGX_HTTP_CWMP_SHA256;
+    }
+
+    kept = &a->peer->credentials[a->by];
+
+    if (ngx_http_cwmp_auth_proves(a, kept) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    kept += NGX_HTTP_CWMP_NEXT_MD5;
+
+    if (ngx_http_cwmp_auth_proves(a, kept) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    ngx_http_cwmp_auth_promote(a);
+
+    return NGX_OK;
+}
+
+
+/* the record's, or what its name says; a copy: the connection may serve others
+   before the Inform's body is there */
+
+static ngx_int_t
+ngx_http_cwmp_auth_device(ngx_http_cwmp_auth_t *a)
+{
+    ngx_str_t  *device = &a->peer->credentials[NGX_HTTP_CWMP_DEVICE];
+
+    if (device->len == 0) {
+        device = &a->user;
+    }
+
+    a->device.data = ngx_pstrdup(a->request->pool, device);
+    a->device.len = device->len;
+
+    a->whose = a->peer->credentials[NGX_HTTP_CWMP_FIRST].len
+               ? NGX_HTTP_CWMP_USER_FIRST
+               : device->len && device->data[device->len - 1] == '*'
+                 ? NGX_HTTP_CWMP_USER_MANY : NGX_HTTP_CWMP_USER_OWN;
+
+    return a->device.data ? NGX_OK : NGX_ERROR;
+}
+
+
+/*
+ * The step took the POST: what proved its user was not used before, so that its
+ * connection may go on without.
+ */
+
+void
+ngx_http_cwmp_user_taken(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_http_cwmp_auth_t  *a = ctx->auth;
+
+    if (!ctx->proven) {
+        return;
+    }
+
+    /* streams of HTTP/2 share it: it may be another one's meanwhile */
+
+    if (a->peer->known && ngx_http_cwmp_peer_is(a->peer, a->conf, &a->user)) {
+        a->peer->proven = 1;
+    }
+}
+
+
+/* a POST whose body was read, or some of it: then nobody reads the rest */
+
+void
+ngx_http_cwmp_auth_refuse(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t stale)
+{
+    ctx->auth->stale = stale;
+
+    if (ctx->request->reading_body) {
+        ctx->request->keepalive = 0;
+    }
+
+    if (ngx_http_cwmp_auth_challenge(ctx->auth) != NGX_HTTP_UNAUTHORIZED) {
+        ngx_http_cwmp_reply_error(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                  "no challenge");
+        return;
+    }
+
+    ngx_http_cwmp_reply_error(ctx, NGX_HTTP_UNAUTHORIZED,
+                              "say who it is from, again");
+}
+
+
+/*
+ * For each function that a POST calls: the nonce's beginning, its count, what
+ * tells this POST from others that prove themselves with the same, and the
+ * user; "- 0 POST USER" where nothing is used up.
+ */
+
+ngx_int_t
+ngx_http_cwmp_auth_arg(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
+{
+    u_char                *p;
+    ngx_str_t              nonce = ngx_string("-");
+    const cwmp_str_t      *field;
+    ngx_http_cwmp_auth_t  *a = ctx->auth;
+
+    if (a->post == 0) {
+        a->post = (a->main->worker + a->main->nonce++) & 0xffffffffffff;
+    }
+
+    if (ctx->proven && a->digest.count) {
+        field = &a->digest.fields[CWMP_DIGEST_NONCE];
+        nonce.data = field->data;
+        nonce.len = CWMP_NONCE_NAME;
+    }
+
+    p = ngx_pnalloc(args->pool, nonce.len + ctx->user.len + NGX_INT64_LEN
+                                + sizeof("  ffffffffffff "));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_cwmp_arg(args, p,
+                             ngx_sprintf(p, "%V %uD %012xL %V", &nonce,
+                                         a->digest.count, a->post, &ctx->user)
+                             - p);
+}
+
+
+/*
+ * May this POST speak for the device that its Inform names?  NGX_DECLINED: its
+ * user, or what cwmp_identity says of the connection, is another one.
+ */
+
+ngx_int_t
+ngx_http_cwmp_identified(ngx_http_cwmp_ctx_t *ctx)
+{
+    u_char     buf[NGX_HTTP_CWMP_SHOWN];
+    ngx_str_t  shown;
+
+    if (ctx->conf->auth != NGX_HTTP_CWMP_AUTH_OFF
+        && !ngx_http_cwmp_anybody(ctx->auth)
+        && !cwmp_identity_means(&ctx->auth->device, &ctx->id))
+    {
+        ngx_http_cwmp_shown(&shown, buf, &ctx->user);
+        ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
+                      "user \"%V\" informs as another device", &shown);
+
+        ngx_http_cwmp_refused(ctx, NGX_HTTP_CWMP_COUNT_OTHER_DEVICE, "device",
+                              &ctx->id);
+        return NGX_DECLINED;
+    }
+
+    if (ctx->conf->identity == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(ctx->request, ctx->conf->identity,
+                               &ctx->identity)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!cwmp_identity_means((cwmp_str_t *) &ctx->identity, &ctx->id)) {
+        ngx_http_cwmp_shown(&shown, buf, &ctx->identity);
+        ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
+                      "\"cwmp_identity\" is \"%V\": it informs as another "
+                      "device", &shown);
+
+        ngx_http_cwmp_refused(ctx, NGX_HTTP_CWMP_COUNT_IDENTITY, "identity",
+                              &ctx->id);
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/* any device may use them, once */
+
+static ngx_uint_t
+ngx_http_cwmp_anybody(ngx_http_cwmp_auth_t *a)
+{
+    return a->whose == NGX_HTTP_CWMP_USER_FIRST && a->device.len == 1
+           && a->device.data[0] == '*';
+}
+
+
+ngx_uint_t
+ngx_http_cwmp_auth_whose(ngx_http_cwmp_ctx_t *ctx)
+{
+    return ctx->auth ? ctx->auth->whose : NGX_HTTP_CWMP_USER_NONE;
+}
+
+
+/*
+ * Who it is, for an event: the user and its device as far as they are known,
+ * else what cwmp_identity says, which is both.
+ */
+
+void
+ngx_http_cwmp_auth_who(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *user,
+    cwmp_str_t *device)
+{
+    if (ctx->auth && ctx->auth->user.len) {
+        *user = ctx->auth->user;
+        *device = ctx->auth->device;
+        return;
+    }
+
+    *user = ctx->identity;
+    device->data = ctx->identity.data;
+    device->len = ctx->identity.len;
+}

@@ -1,0 +1,442 @@
+#!/usr/bin/perl
+
+# HTTP authentication of CPEs, over two nodes in turn: who is let in, what is
+# used twice, who goes on with whose session.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use File::Temp qw(tempdir);
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use CWMP::Auth qw(key_file nonce);
+use CWMP::Raw ':build';
+use CWMP::Test qw(patience slurp wait_for);
+
+my $REALM = 'acs.example';
+my $dir = tempdir(CLEANUP => 1);
+my $key = key_file("$dir/key");
+my $t = CWMP::Test->new(nodes => 2, http => "cwmp_secret_key $dir/key; "
+            . 'log_format redis "$status $cwmp_redis_time";',
+    server => qq{cwmp_auth digest $REALM; access_log logs/redis.log redis;
+        location = /old { cwmp_auth digest $REALM without_qop; cwmp_acs; }
+        location = /if { cwmp_acs; if (\$http_user_agent) { set \$x 1; } }
+        location = /ifoff { cwmp_auth off; cwmp_max_envelope 32k; cwmp_acs;
+            if (\$http_user_agent) { set \$x 1; } }
+        location = /basic { cwmp_auth basic $REALM behind_tls; cwmp_acs; }});
+my $redis = $t->redis;
+my $n = 0;
+
+# a device whose credentials are known, a connection, and one to the other node
+sub device {
+    my (%opt) = @_;
+    my $serial = 'S' . ++$n;
+    my $auth = CWMP::Auth->new(user => "00D09E-Box-$serial", password => 'pw');
+    $auth->store($redis, realm => $REALM, %opt);
+    return ($auth, inform(serial => $serial), $t->raw(0), $t->raw(1));
+}
+
+sub known { return $redis->cmd('EXISTS', "cwmp:{0}:$_[0]{user}") }
+
+sub stale {
+    my ($answer) = @_;
+    return $answer->status . ' '
+           . (($answer->header('WWW-Authenticate') // '') =~ /stale=true/
+              ? 'stale' : 'anew');
+}
+
+
+subtest 'wrong passwords, again and again' => sub {
+    my ($auth, $inform, $raw, $other) = device();
+    my @took;
+    for my $i (1 .. 7) {
+        my $begin = time();
+        $auth->challenge($raw->post($inform));
+        is $raw->post($inform, headers => [$auth->header(password => "x$i")])
+               ->status, 401, "no. $i";
+        push @took, time() - $begin;
+    }
+    cmp_ok $took[6], '>', 1.9, 'are answered later and later';
+    cmp_ok $took[6], '>', 4 * $took[0], '... than the first';
+
+    my $begin = time();
+    $auth->challenge($other->post($inform));
+    is $other->post($inform, headers => [$auth->header])->status, 200,
+        'the right one is good all the while';
+    cmp_ok time() - $begin, '<', patience(1), '... at once';
+    $t->expect_log(qr/"$auth->{user}"; so it was before, and the answer waits/);
+};
+
+
+subtest 'AUTH-01 the challenge' => sub {
+    my ($auth, $inform, $raw) = device();
+    my $answer = $raw->post($inform);
+    is $answer->status, 401, 'AUTH-01 an Inform without a word of who it is';
+    like $answer->header('WWW-Authenticate'),
+        qr/^Digest realm="acs\.example", qop="auth", nonce="[0-9a-f]{56}", algorithm=MD5$/,
+        'AUTH-01 Digest, qop and MD5';
+    unlike join(' ', map { "@$_" } @{ $answer->headers }), qr/Basic/i,
+        'AUTH-01 and no Basic';
+    is $raw->post('')->status, 401, 'AUTH-10 so it is for an empty POST';
+    ok !known($auth), 'nothing is stored';
+};
+
+
+subtest 'AUTH-02 who is let in' => sub {
+    my ($auth, $inform, $raw, $other) = device();
+    my $answer = $other->post($inform);
+    $answer = $raw->post($inform, headers => [$auth->answer($answer)]);
+    is $answer->status, 200, 'AUTH-02 the right answer to another node\'s nonce';
+    is $answer->method, 'InformResponse', 'AUTH-02 an InformResponse';
+
+    ($auth, $inform, $raw) = device();
+    $auth->{algorithm} = 'SHA-256';
+    $answer = $raw->post($inform, headers => [$auth->answer($raw->post($inform))]);
+    is $answer->status, 200, 'AUTH-02 SHA-256';
+};
+
+
+subtest 'AUTH-03 who is not' => sub {
+    my ($auth, $inform, $raw) = device();
+    $auth->challenge($raw->post($inform));
+
+    for my $wrong ([password => 'px'], [user => '00D09E-Box-Nobody'],
+                   [realm => 'other'], [nonce => 'abcdef0123456789'],
+                   [nonce => '0' x 56], [user => 'x' x 257], [user => ''])
+    {
+        my $answer = $raw->post($inform, headers => [$auth->header(@$wrong)]);
+        is stale($answer), '401 anew',
+            "AUTH-03 another $wrong->[0]: " . substr($wrong->[1], 0, 20);
+    }
+    for my $header ('Digest', 'Digest username=', 'Basic eDp5', "Bearer \xff")
+    {
+        is $raw->post($inform, headers => [['Authorization', $header]])->status,
+            401, "AUTH-03 '$header'";
+    }
+    ok !known($auth), 'AUTH-03 no session, nothing is stored';
+    is $raw->post($inform, headers => [$auth->header])->status, 200,
+        'AUTH-03 the right one is, after all these';
+};
+
+
+subtest 'AUTH-04 what is used twice' => sub {
+    my ($auth, $inform, $raw, $other) = device();
+    my $header = $auth->answer($raw->post($inform));
+    is $raw->post($inform, headers => [$header])->status, 200, 'once';
+    is stale($other->post($inform, headers => [$header])), '401 stale',
+        'AUTH-04 on another connection, to another node: the same bytes';
+    is stale($t->raw(0)->post(inform(serial => 'S' . $n, events => ['1 BOOT']),
+                              headers => [$header])), '401 stale',
+        'AUTH-04 other bytes with it';
+    is stale($raw->post('', headers => [$header])), '401 stale',
+        'AUTH-04 in the session itself';
+    is $raw->post('', headers => [$auth->header])->status, 204,
+        'AUTH-05 the next count goes on with it';
+
+    my $seventh = $auth->header(count => 7);
+    is $raw->post($inform, headers => [$seventh])->status, 200, 'count 7';
+    is stale($raw->post('', headers => [$auth->header(count => 6)])),
+        '401 stale', 'AUTH-04 a lower count, never seen';
+
+    # more nonces than are remembered: the oldest are not taken again
+    my @used;
+    for my $ago (reverse 1 .. 12) {
+        push @used, { nonce => nonce($key, $REALM, int(time()) - $ago), count => 1 };
+        $auth->{realm} = $REALM;
+        my $h = $auth->header(%{ $used[-1] });
+        $raw->post($inform, headers => [$h]);
+    }
+    is_deeply [map { stale($other->post($inform,
+                                        headers => [$auth->header(%$_)])) }
+               @used], [('401 stale') x @used],
+        'AUTH-04 none of a dozen nonces is taken twice';
+};
+
+
+subtest 'AUTH-10 an agent that reconnects for each POST' => sub {
+    my ($auth, $inform) = device();
+    $redis->push_task($auth->{user}, map {
+        { id => "n$_", method => 'GetParameterValues',
+          ParameterNames => ["Device.P$_"] } } 1 .. 40);
+    my ($cookie, $said) = (undef, $inform);
+    my $answer;
+    for my $i (0 .. 41) {
+        my $raw = $t->raw($i % 2);
+        $answer = $raw->post($said, cookie => $cookie);
+        $raw = $t->raw(($i >> 1) % 2);
+        $answer = $raw->post($said, cookie => $cookie,
+                             headers => [$auth->answer($answer)]);
+        $cookie //= $answer->header('Set-Cookie') =~ s/;.*//r;
+        $said = $i && $answer->status == 200
+              ? gpv_response($answer->id, ["Device.P$i", 'string', 'v']) : '';
+    }
+    is $answer->status, 204, 'goes to its end, with 42 nonces';
+    is $redis->result($auth->{user}, 'n40')->{status}, 'done', 'all is done';
+};
+
+
+subtest 'AUTH-05 a session with an Authorization in each POST' => sub {
+    my ($auth, $inform, $raw, $other) = device();
+    $redis->push_task($auth->{user}, map {
+        { id => "t$_", method => 'GetParameterValues',
+          ParameterNames => ["Device.P$_"] } } 1 .. 5);
+    $auth->challenge($raw->post($inform));
+    my $answer = $raw->post($inform, headers => [$auth->header]);
+    $answer = $raw->post('', headers => [$auth->header]);
+    for my $i (1 .. 5) {
+        $answer = $raw->post(gpv_response($answer->id,
+                                          ["Device.P$i", 'string', 'v']),
+                             headers => [$auth->header]);
+    }
+    is $answer->status, 204, 'AUTH-05 goes to its end';
+    is $redis->result($auth->{user}, 't5')->{status}, 'done', 'all is done';
+};
+
+
+subtest 'AUTH-06 old nonces' => sub {
+    my ($auth, $inform, $raw) = device();
+    $auth->{realm} = $REALM;
+    for my $old (66, 86400) {
+        my $nonce = nonce($key, $REALM, int(time()) - $old);
+        is stale($raw->post($inform, headers => [$auth->header(nonce => $nonce)])),
+            '401 stale', "AUTH-06 one of $old seconds ago";
+    }
+    my $nonce = nonce($key, $REALM, int(time()) - 50);
+    is $raw->post($inform, headers => [$auth->header(nonce => $nonce)])->status,
+        200, 'AUTH-06 one of 50 seconds ago is good';
+};
+
+
+subtest 'AUTH-09 whose device it is' => sub {
+    my ($auth, $inform, $raw) = device();
+    my $answer = $raw->post(inform(serial => 'Victim'),
+        headers => [$auth->answer($raw->post($inform))]);
+    is $answer->status, 403, 'AUTH-09 an Inform of another device';
+    is $answer->body, "refused\n", 'AUTH-09 which is told nothing';
+    is $redis->cmd('EXISTS', 'cwmp:{0}:00D09E-Box-Victim'), 0,
+        'AUTH-09 nothing is stored';
+
+    ($auth, $inform, $raw) = device(device => '00D09E-Box-Named');
+    $answer = $raw->post(inform(serial => 'Named'),
+                         headers => [$auth->answer($raw->post($inform))]);
+    is $answer->status, 200, 'AUTH-08 a user whose record names the device';
+    is $t->raw(0)->post($inform, headers => [$auth->header])->status, 403,
+        'AUTH-09 ... is no other, also not the one of its name';
+};
+
+
+subtest 'SES-20 whose session it is' => sub {
+    my ($auth, $inform, $raw, $other) = device();
+    my ($thief) = device();
+    $redis->push_task($auth->{user}, { id => 'r', method => 'Reboot' });
+    my $cookie = $raw->post($inform,
+                            headers => [$auth->answer($raw->post($inform))])
+                     ->header('Set-Cookie') =~ s/;.*//r;
+    my $answer = $other->post('', cookie => $cookie,
+        headers => [$thief->answer($other->post(''))]);
+    is $answer->status, 403, 'SES-20 a token of A with the credentials of B';
+    is $t->raw(1)->post('', cookie => $cookie)->status, 401,
+        'SES-20 ... or with none';
+    is $raw->post('')->method, 'Reboot', 'SES-20 A goes on with it';
+};
+
+
+subtest 'AUTH-14 another connection' => sub {
+    my ($auth, $inform, $raw, $other) = device();
+    $redis->push_task($auth->{user}, { id => 'r', method => 'GetRPCMethods' });
+    my $cookie = $raw->post($inform,
+                            headers => [$auth->answer($raw->post($inform))])
+                     ->header('Set-Cookie') =~ s/;.*//r;
+    my $answer = $other->post('', cookie => $cookie);
+    is $answer->status, 401, 'AUTH-14 has to say who it is';
+    $answer = $other->post('', cookie => $cookie,
+                           headers => [$auth->answer($answer)]);
+    is $answer->method, 'GetRPCMethods', 'AUTH-14 and goes on with the session';
+};
+
+
+subtest 'a connection that has proven its user' => sub {
+    my ($auth, $inform, $raw) = device();
+    my ($next, $informs) = device();
+    $raw->post($inform, headers => [$auth->answer($raw->post($inform))]);
+    is $raw->post('')->status, 204, 'the session goes on without a word';
+    is $raw->post($inform)->status, 401, 'but none is opened without';
+    is $raw->post($informs, headers => [$next->answer($raw->post($inform))])
+           ->status, 200, 'another user on the same connection';
+    is $raw->post($inform)->status, 401, 'opens none for the first one';
+};
+
+
+subtest 'AUTH-13 without qop' => sub {
+    my ($auth, $inform, $raw) = device();
+    my $answer = $raw->post($inform);
+    my $header = $auth->answer($answer, qop => 0);
+    is $raw->post($inform, headers => [$header])->status, 401,
+        'AUTH-13 is refused';
+    $auth->{uri} = '/old';
+    my $url = $t->url(0) =~ s/cwmp$/old/r;
+    $raw = CWMP::Raw->new(url => $url);
+    $header = $auth->answer($raw->post($inform), qop => 0);
+    is $raw->post($inform, headers => [$header])->status, 200,
+        'AUTH-13 but where it is allowed';
+};
+
+
+subtest 'AUTH-07 Basic' => sub {
+    my ($auth, $inform) = device();
+    $redis->cmd('HSET', "cwmp:user:{$auth->{user}}", 'basic', $auth->keyed($key));
+    my $raw = CWMP::Raw->new(url => $t->url(0) =~ s/cwmp$/basic/r);
+    my $answer = $raw->post($inform);
+    is $answer->header('WWW-Authenticate'), 'Basic realm="acs.example"',
+        'AUTH-07 is asked for';
+    is $raw->post($inform, headers => [$auth->basic('px')])->status, 401,
+        'AUTH-07 a wrong password';
+    is $raw->post($inform, headers => [$auth->basic])->status, 200,
+        'AUTH-07 the right one';
+};
+
+
+subtest 'a body that waits for 100' => sub {
+    my ($auth, $inform, $raw) = device();
+    $raw->send_raw("POST /cwmp HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+                   . "Expect: 100-continue\r\n\r\n");
+    my $answer = $raw->read_response({ interim => 1 });
+    is $answer->status, 401, 'is not asked for';
+    is $answer->header('Connection'), 'close',
+        'and what follows is not taken for it';
+};
+
+
+subtest 'an "if" in the location' => sub {
+    my ($auth, $inform) = device();
+    my @agent = (['User-Agent', 'x']);
+    my $raw = CWMP::Raw->new(url => $t->url(0) =~ s/cwmp$/if/r);
+    $auth->{uri} = '/if';
+    my $answer = $raw->post($inform, headers => \@agent);
+    is $answer->status, 401, 'asks for what the location does';
+    is $raw->post($inform, headers => [@agent, $auth->answer($answer)])
+           ->method, 'InformResponse', '... and lets in who has it';
+    $raw = CWMP::Raw->new(url => $t->url(0) =~ s/cwmp$/ifoff/r);
+    is $raw->post($inform, headers => \@agent)->status, 200, 'no "cwmp_auth"';
+    is $raw->post(inform(serial => "S$n", params => [map {
+        ["Device.P$_", 'string', 'v' x 100] } 1 .. 400]), headers => \@agent)
+           ->status, 413, '... and its bound';
+};
+
+
+SKIP: {
+    skip 'no curl', 1 unless `curl --version 2>/dev/null`;
+
+    subtest 'AUTH-10 curl' => sub {
+        my ($auth, $inform) = device();
+        open my $file, '>', "$dir/inform" or die $!;
+        print $file $inform;
+        close $file;
+        my $curl = sub {
+            my ($how, $password, $url) = @_;
+            return qx{curl -s -o $dir/out -w '%{http_code}' $how -u '$auth->{user}:$password' -H 'Content-Type: text/xml' --data-binary \@$dir/inform $url};
+        };
+        is $curl->('--digest', 'pw', $t->url(0)), 200, 'AUTH-10 --digest';
+        is $curl->('--digest', 'px', $t->url(1)), 401, 'AUTH-03 ... wrong';
+        is $curl->('--anyauth', 'pw', $t->url(1)), 200, '--anyauth';
+        $redis->cmd('HSET', "cwmp:user:{$auth->{user}}", 'basic',
+                    $auth->keyed($key));
+        my $basic = $t->url(0) =~ s/cwmp$/basic/r;
+        is $curl->('--basic', 'pw', $basic), 200, 'AUTH-07 --basic';
+        is $curl->('--basic', 'px', $basic), 401, 'AUTH-07 ... wrong';
+    };
+}
+
+subtest 'one look at Redis for a connection' => sub {
+    my ($auth, $inform, $raw) = device();
+    my $looks = sub { $redis->cmd('INFO', 'commandstats')
+                      =~ /cmdstat_fcall_ro:calls=(\d+)/ ? $1 : 0 };
+    $auth->challenge($raw->post($inform));
+    my $before = $looks->();
+    $raw->post($inform, headers => [$auth->header]);
+    $raw->post('', headers => [$auth->header]);
+    $raw->post($inform, headers => [$auth->header]) for 1 .. 3;
+    is $looks->() - $before, 1, 'for five POSTs';
+};
+
+
+# XXH64, in wrapping arithmetic
+sub xxh64 {
+    use integer;
+    my ($text, $seed) = @_;
+    my @p = (-7046029288634856825, -4417276706812531889, 1609587929392839161,
+             -8796714831421723037, 2870177450012600261);
+    my $rotl = sub { ($_[0] << $_[1])
+                     | (($_[0] >> (64 - $_[1])) & ((1 << $_[1]) - 1)) };
+    my $round = sub { $rotl->($_[0] + $_[1] * $p[1], 31) * $p[0] };
+    my @v = ($seed + $p[0] + $p[1], $seed + $p[1], $seed, $seed - $p[0]);
+    my $h = $seed + $p[4];
+    my $rest = $text;
+    if (length $text >= 32) {
+        while (length $rest >= 32) {
+            my @lane = unpack 'q<4', substr $rest, 0, 32, '';
+            $v[$_] = $round->($v[$_], $lane[$_]) for 0 .. 3;
+        }
+        $h = $rotl->($v[0], 1) + $rotl->($v[1], 7) + $rotl->($v[2], 12)
+             + $rotl->($v[3], 18);
+        $h = ($h ^ $round->(0, $_)) * $p[0] + $p[3] for @v;
+    }
+    $h += length $text;
+    while (length $rest >= 8) {
+        $h ^= $round->(0, unpack 'q<', substr $rest, 0, 8, '');
+        $h = $rotl->($h, 27) * $p[0] + $p[3];
+    }
+    if (length $rest >= 4) {
+        $h ^= unpack('L<', substr $rest, 0, 4, '') * $p[0];
+        $h = $rotl->($h, 23) * $p[1] + $p[2];
+    }
+    $h = $rotl->($h ^ ($_ * $p[4]), 11) * $p[0] for unpack 'C*', $rest;
+    $h = ($h ^ (($h >> 33) & 0x7fffffff)) * $p[1];
+    $h = ($h ^ (($h >> 29) & 0x7ffffffff)) * $p[2];
+    return unpack 'H*', pack 'q>', $h ^ (($h >> 32) & 0xffffffff);
+}
+
+
+subtest 'what Redis has of a POST\'s digest' => sub {
+    my ($auth, $inform, $raw) = device();
+    is xxh64('', 0), 'ef46db3751d8e999', 'as others make it';
+    $raw->post($inform, headers => [$auth->answer($raw->post($inform))]);
+    my %session = $redis->list('HGETALL', "cwmp:{0}:$auth->{user}:session");
+    my %made = map {
+        $_ => xxh64($inform, unpack 'q<', CWMP::Auth::mac($key, $_))
+    } qw(seed iv seal);
+    like $session{d}, qr/^$made{seed}/, 'is made with a key for that alone';
+    unlike $session{d}, qr/^(?:$made{iv}|$made{seal})/, '... and no other';
+};
+
+
+subtest 'what the logs say' => sub {
+    my ($auth, $inform, $raw) = device();
+    my $last = sub { (split /\n/, slurp($t->prefix . '/logs/redis.log'))[-1] };
+    $auth->challenge($raw->post($inform));
+    ok wait_for(sub { $last->() eq '401 -' }), 'no time of Redis where nobody asks';
+    $t->redis_sigstop;
+    my ($name, $value) = @{ $auth->header(password => 'px') };
+    $raw->send_raw("POST /cwmp HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
+                   . "$name: $value\r\n\r\n");
+    sleep 0.3;
+    $t->redis_cont;
+    is $raw->read_response({})->status, 401, 'a wrong password';
+    ok wait_for(sub { $last->() =~ /^401 0\.[3-9]/ }), 'the time of a look-up';
+
+    my $now = int time();
+    for my $case ([nonce($key, $REALM, $now - 86_400), qr/older than 60 sec/],
+                  [nonce('x' x 32, $REALM, $now), qr/not of a node with this/])
+    {
+        $raw->post($inform, headers => [$auth->header(nonce => $case->[0])]);
+        ok $t->wait_log(qr/\[info\].*Authorization: its nonce is $case->[1]/),
+            'a nonce that is refused: why';
+    }
+};
+
+$t->expect_log(qr/the user name or the password is wrong/);
+done_testing;

@@ -1,0 +1,74 @@
+#!/usr/bin/perl
+
+# What a connection remembers of its user's credentials: never for longer than a
+# minute, and never so that new ones are refused.
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use File::Temp qw(tempdir);
+use Test::More;
+use Time::HiRes qw(time);
+
+use CWMP::Auth qw(key_file);
+use CWMP::Clock;
+use CWMP::Raw ':build';
+use CWMP::Test;
+
+plan skip_all => 'the clock of a sanitized nginx cannot be moved'
+    if $ENV{TEST_SANITIZED};
+
+my $user = 'cwmp:user:{00D09E-Box-C1}';
+my $dir = tempdir(CLEANUP => 1);
+my $key = key_file("$dir/key");
+my $t = CWMP::Test->new(start => 0, http => "cwmp_secret_key $dir/key;",
+                        server => "cwmp_auth basic acs behind_tls;");
+my $clock = CWMP::Clock->new($t->dir . '/clock');
+$t->node->{env} = $clock->env;
+$t->start_all;
+my ($old, $new) = map { CWMP::Auth->new(user => '00D09E-Box-C1',
+                                        password => $_) } 'old', 'new';
+my ($first, $second) = ($t->raw, $t->raw);
+my $status = sub { $_[0]->post('', headers => [$_[1]->basic])->status };
+
+$t->redis->cmd('HSET', $user, basic => $old->keyed($key));
+is $status->($_, $old), 204, 'two connections, the old password'
+    for $first, $second;
+$t->redis->cmd('HSET', $user, basic => $new->keyed($key));
+is $status->($second, $new), 204, 'the new one is good at once';
+is $status->($second, $old), 401, '... and the old one there no longer';
+is $status->($first, $old), 204, 'it is where nobody has asked since';
+$clock->set(-7200, 40);
+is $status->($first, $old), 204, '... for most of a minute, whatever the date';
+$clock->set(-7200, 62);
+is $status->($first, $old), 401, '... and no longer';
+
+# a session goes on without a word for as long as what was looked up is kept,
+# however often it was used since
+$t->redis->cmd('HSET', $user, basic => $old->keyed($key));
+my $third = $t->raw;
+my $inform = inform(serial => 'C1');
+is $third->post($inform, headers => [$old->basic])->status, 200, 'an Inform';
+$t->redis->cmd('DEL', $user);
+$clock->set(-7200, 62 + 57);
+is $third->post($inform, headers => [$old->basic])->status, 200,
+    'one more, 57 seconds after the user was taken away';
+is $third->post('')->status, 204, '... whose session goes on';
+is $third->post($inform, headers => [$old->basic])->status, 200, 'the last one';
+$clock->set(-7200, 62 + 62);
+is $third->post('')->status, 401, '... whose session goes on no longer';
+
+# failures are forgotten by halves, also while there are others
+my @took = map {
+    $clock->set(45 * $_ - 7200, 45 * $_ + 124);
+    my $begin = time();
+    $status->($t->raw, CWMP::Auth->new(user => 'x', password => 'x'));
+    time() - $begin;
+} 1 .. 9;
+cmp_ok((sort { $a <=> $b } @took)[-1], '<', 0.24,
+       'a wrong password each 45 seconds is told at once');
+$t->expect_log(qr/the user name or the password is wrong/, 11);
+done_testing;

@@ -1,0 +1,402 @@
+#!/usr/bin/perl
+
+# Passwords and keys of devices: what Redis has of them, what results, events
+# and logs show, with a key file (node 0 and 1) and without one (node 2).
+
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+use File::Temp qw(tempdir);
+use Test::More;
+
+use CWMP::Auth qw(key_file);
+use CWMP::Daemon qw(project_root slurp);
+use CWMP::Envelope ':all';
+use CWMP::Script;
+use CWMP::Test;
+
+my $ROOT = project_root();
+my $SECRET = 'hunter2-clear';
+my $PATH = 'Device.WiFi.AccessPoint.1.Security.KeyPassphrase';
+my $SEALED = qr/^s1\.[0-9a-f]{8}\.[0-9a-f]+$/;
+my $HIDDEN = '(hidden)';
+
+my $dir = tempdir(CLEANUP => 1);
+key_file("$dir/key");
+key_file("$dir/other");
+
+my $t = CWMP::Test->new(nodes => 2, level => 'info',
+                        http => "cwmp_secret_key $dir/key;",
+                        server => 'location = /auth { cwmp_auth digest cwmp; cwmp_acs; }');
+my $bare = CWMP::Test->new(level => 'info');
+my $n = 0;
+
+sub device { my $on = shift; return CWMP::Script->new($on, 'S' . ++$n, @_) }
+sub tool { my ($how, $text) = @_; return run("$ENV{CWMP_SEAL} $how", $text) }
+
+sub run {
+    my ($command, $text) = @_;
+    open my $file, '>', "$dir/in" or die;
+    print $file $text;
+    close $file;
+    return scalar `$command < $dir/in 2>&1`;
+}
+
+# All that Redis has of everything but what is in these keys.
+sub everything {
+    my ($on, $but) = @_;
+    my %read = (hash => ['HGETALL'], list => ['LRANGE', 0, -1],
+                zset => ['ZRANGE', 0, -1], stream => ['XRANGE', '-', '+'],
+                string => ['GET'], set => ['SMEMBERS']);
+    my $flat;
+    $flat = sub { map { ref $_ ? $flat->(@$_) : $_ // '' } @_ };
+    return join "\n", map {
+        my ($command, @more) = @{ $read{ $on->redis->cmd('TYPE', $_) } };
+        ($_, $flat->($on->redis->cmd($command, $_, @more)));
+    } grep { !$but || !/$but/ } $on->redis->list('KEYS', '*');
+}
+
+sub nowhere {
+    my ($on, $what, $but) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    unlike everything($on, $but), qr/\Q$SECRET\E/, "$what: not in Redis";
+    unlike join('', map { $on->error_log($_) . slurp($on->prefix($_) . '/logs/access.log') }
+                0 .. $on->node_count - 1),
+        qr/\Q$SECRET\E/, "$what: not in a log";
+}
+
+# what a read brings: its result's Value
+sub read_one {
+    my ($d, @row) = @_;
+    my $id = 'read' . ++$n;
+    $d->give({ method => 'GetParameterValues', ParameterNames => [$row[0]],
+               id => $id });
+    $d->post(gpv_response($d->begin->id, \@row));
+    return $d->result($id)->{response}{ParameterList}[0]{Value};
+}
+
+sub inform_with {
+    my ($d, $event, @rows) = @_;
+    $d->post($d->inform_text(events => [$event],
+             params => [@{ CWMP::Envelope::default_params() }, @rows]));
+    return $d->empty;
+}
+
+
+subtest 'a parameter that was read' => sub {
+    my $d = device($t);
+    my $value = read_one($d, $PATH, 'string', $SECRET);
+    like $value, $SEALED, 'is sealed in the result';
+    is $d->value($PATH), $value, '... and as it is kept';
+    is read_one($d, $PATH, 'string', $SECRET), $value, 'once more: the same';
+    is read_one($d, $PATH, 'string', ''), '', 'an empty one is as it is';
+    is read_one($d, 'Device.X.SSID', 'string', 'net'), 'net', 'others, too';
+    is tool("-k $dir/key -o " . $d->id, "$PATH $value\n"), "$PATH $SECRET\n",
+        'an admin who has the key reads it';
+    like tool("-k $dir/other -o " . $d->id, "$PATH $value\n"),
+        qr/does not open/, '... with another key not';
+    like tool("-k $dir/key -o 00D09E-Box-Other", "$PATH $value\n"),
+        qr/does not open/, '... nor as another device\'s';
+    nowhere($t, 'a password');
+};
+
+subtest 'without a key' => sub {
+    my $d = device($bare);
+    is read_one($d, $PATH, 'string', $SECRET), $HIDDEN, 'results hide it';
+    is $d->value($PATH), $SECRET, 'what is kept is as it was';
+    is read_one($d, 'Device.X.URL', 'string', "ftp://me:$SECRET\@x/"), $HIDDEN,
+        'a URL with a user is one, too';
+    nowhere($bare, 'a password', qr/:params$/);
+};
+
+subtest 'an Inform tells it' => sub {
+    for my $on ($t, $bare) {
+        my $d = device($on);
+        my @rows = ([$PATH, 'string', $SECRET], ['Device.X.SSID', 'string', 'x']);
+        inform_with($d, '4 VALUE CHANGE', @rows);
+        my ($event) = grep { $_->{type} eq 'value change'
+                             && $_->{device} eq $d->id } $on->redis->events;
+        my $told = $event->{parameters};
+        my $mine = $on == $t ? $SEALED : qr/^\Q$HIDDEN\E$/;
+        like $told->{$PATH}, $mine, 'the event shows it as a result does';
+        is $told->{'Device.X.SSID'}, 'x', '... and others as they are';
+        nowhere($on, 'an Inform', $on == $bare && qr/:params$/);
+
+        my $before = $on->redis->cmd('HGET', $d->key, 'informed');
+        my $was = $on->redis->cmd('HGETALL', $d->key('params'));
+        $on->redis->cmd('CONFIG', 'RESETSTAT');
+        inform_with($d, '2 PERIODIC', @rows);
+        is $on->redis->cmd('HGET', $d->key, 'informed'), $before,
+            'the next one is known';
+        is_deeply $on->redis->cmd('HGETALL', $d->key('params')), $was,
+            '... and changes nothing';
+    }
+};
+
+my @SETS = (
+    [{ method => 'SetParameterValues',
+       ParameterList => { $PATH => { value => $SECRET, type => 'xsd:string' } } },
+     qr{<Value [^>]*>\Q$SECRET\E</Value>}, 'a value'],
+    [{ method => 'SetParameterValues', ParameterList => { "$PATH.PIN" =>
+       { value => $SECRET, type => 'xsd:string' }, 'Device.X' =>
+       { value => 'x', type => 'xsd:string' } } },
+     qr{\Q$SECRET\E}, 'one of two values'],
+    [{ method => 'AddObject', ObjectName => 'Device.Users.User.', values =>
+       { Password => { value => $SECRET, type => 'xsd:string' } } },
+     undef, 'one of a new object'],
+    [{ method => 'Download', FileType => '1 Firmware Upgrade Image',
+       URL => 'http://x/y', Username => 'me', Password => $SECRET },
+     qr{<Username>me</Username><Password>\Q$SECRET\E</Password>}, 'an argument'],
+    [{ method => 'SetParameterValues', ParameterList => { 'Device.X.URL' =>
+       { value => "ftp://me:$SECRET\@x/y", type => 'xsd:string' } } },
+     qr{>ftp://me:\Q$SECRET\E\@x/y</Value>}, 'a user in a URL'],
+    [{ method => 'ChangeDUState', Operations => [{ Operation => 'Install',
+       URL => 'http://x/y', Username => 'me', Password => $SECRET }] },
+     qr{<Password>\Q$SECRET\E</Password>}, 'of an operation'],
+);
+
+subtest 'a task that was pushed in clear' => sub {
+    for my $set (@SETS) {
+        my ($task, $sent, $what) = @$set;
+        my $d = device($t);
+        $d->give({ %$task, id => 'set' }, { method => 'Reboot', id => 'late',
+                   notBefore => 9e9 });
+        my $r = $d->begin;
+        is $r->method, $task->{method}, "$what: is sent";
+        like $r->body, $sent, '... as it was meant' if $sent;
+        nowhere($t, "$what, sent");
+        if ($task->{values}) {
+            $r = $d->respond($r);
+            like $r->body, qr/\Q$SECRET\E/, '... and then its values';
+            nowhere($t, "$what, half sent");
+        }
+        $d->refuse($r, 9003);
+        is $d->status('set'), 'fault', 'refused';
+        nowhere($t, "$what, ended");
+    }
+};
+
+subtest 'in the queue, too' => sub {
+    my $d = device($t);
+    $d->session;
+    $d->give(map { { %{ $SETS[$_][0] }, id => "q$_", notBefore => 9e9 } } 0 .. 5);
+    $d->redis->fcall_push($d->id, { %{ $SETS[0][0] }, id => 'f', notBefore => 9e9 });
+    like everything($t), qr/\Q$SECRET\E/, 'until a step takes it';
+    is_deeply [$d->session], [], 'nothing is to be sent';
+    nowhere($t, 'seven tasks that wait');
+    is $d->redis->cmd('HEXISTS', $d->key, 'clear'), 0, 'nothing is left to do';
+    $d->redis->cmd('DEL', $d->key('live'), $d->key('queue'));
+};
+
+subtest 'what cwmp-seal opens of a queue' => sub {
+    my $d = device($t);
+    $d->give({ %{ $SETS[3][0] }, id => 'live', notBefore => 9e9 });
+    $d->session;
+    my $line = $d->redis->cmd('HGET', $d->key('live'), 'live');
+    like $line, qr/^\d+ \{.*"s1\./, 'is a line with a time before it';
+    my $said = tool("--key $dir/key --open " . $d->id, "$line\n");
+    like $said, qr/^\d+ \{.*"\Q$SECRET\E"/, '... that is opened';
+    is $? >> 8, 0, '... well';
+    for (["--key $dir/other --open " . $d->id, "$line\n", 'with another key'],
+         ["--key $dir/key --open 00D09E-Box-X", "$line\n", 'for another device'],
+         ["--key $dir/key --open " . $d->id, "x$line\n", 'in what is nothing known']) {
+        $said = tool($_->[0], $_->[1]);
+        is $? >> 8, 1, "not $_->[2]";
+        like $said, qr/^cwmp-seal: (the task|a line): /m, '... and says so';
+        unlike $said, qr/\Q$SECRET\E/, '... and is not';
+    }
+    $d->redis->cmd('DEL', $d->key('live'), $d->key('queue'));
+};
+
+subtest 'of a device that has proven itself' => sub {
+    my $d = device($t);
+    my $auth = CWMP::Auth->new(user => $d->id, password => 'pw');
+    $auth->store($t->redis);
+    my $post = sub { $d->post($_[0], url => $t->url(0, '/auth'),
+                              headers => [$_[1] || $auth->header]) };
+    $d->give({ %{ $SETS[0][0] }, id => 'p' }, { %{ $SETS[3][0] }, id => 'q' });
+    $post->($d->inform_text, $auth->answer($d->post($d->inform_text,
+                                                    url => $t->url(0, '/auth'))));
+    my $r = $post->('');
+    like $r->body, $SETS[0][1], 'what it is sent';
+    nowhere($t, 'its tasks');
+    like $post->(spv_response($r->id, 0))->body, $SETS[3][1], '... and then';
+};
+
+subtest 'many tasks at once' => sub {
+    my $d = device($t);
+    $d->give(map { { %{ $SETS[0][0] }, id => "m$_" } } 1 .. 12);
+    $d->redis->cmd('CONFIG', 'RESETSTAT');
+    my @sent = $d->session;
+    is @sent, 12, 'are sent';
+    is((grep { $_->{status} eq 'done' } $d->results), 12, '... and done');
+    my ($calls) = $d->redis->cmd('INFO', 'commandstats')
+                  =~ /cmdstat_fcall:calls=(\d+)/;
+    cmp_ok $calls, '<', 20, "in $calls calls: sealing took one";
+};
+
+# more than the list of what is to be sealed has room for
+subtest 'many tasks with long ids' => sub {
+    my $d = device($t);
+    $d->give(map { { %{ $SETS[0][0] }, id => 'i' x 60 . $_ } } 10 .. 40);
+    my $r = $d->begin;
+    for (10 .. 40) {
+        if ($r->status == 204) {            # eight calls a POST, and no more
+            $r = $d->begin;
+        }
+        unlike $d->redis->cmd('HGET', $d->key('live'),
+                              $d->redis->cmd('HGET', $d->key('running'), 'id')),
+            qr/\Q$SECRET\E/, "no. $_ is sealed when it is sent";
+        $r = $d->respond($r);
+    }
+    nowhere($t, 'all of them');
+};
+
+subtest 'what a device asks for, and what it names' => sub {
+    for my $on ($t, $bare) {
+        my $d = device($on);
+        $d->inform;
+        $d->post(request('q', 'RequestDownload', '<FileType>1 Firmware</FileType>'
+            . '<FileTypeArg>' . join('', map { "<ArgStruct><Name>$_</Name><Value>$SECRET</Value></ArgStruct>" }
+                                     'Password', 'AuthToken') . '</FileTypeArg>'));
+        like everything($on), qr/"Name":"Password","Value":"\(hidden\)"/, 'an argument of RequestDownload';
+        $d->post(transfer_complete(key => "ftp://u:$SECRET\@h"));
+        ok $on->wait_log(qr{for no task that waits, CommandKey "ftp://\(hidden\)\@h"}), 'a CommandKey of nobody';
+        nowhere($on, 'both', ':params$');
+
+        $d = device($on);
+        $d->give({ %{ $SETS[0][0] }, id => 'named' });
+        $d->refuse($d->begin, 9003, ["Device.A.Password=$SECRET", 9007, 'x']);
+        my ($entry) = $d->redis->list('XRANGE', $d->key('results'), '-', '+');
+        like "@{ $entry->[1] }", qr/"ParameterName":"\(hidden\)"/, 'a name that is none';
+        nowhere($on, 'a fault', ':params$');
+    }
+};
+
+subtest 'a task that was sealed before' => sub {
+    my $d = device($t);
+    my $json = CWMP::Redis::task_json({ %{ $SETS[3][0] }, id => 'dl' });
+    my $sealed = tool("-k $dir/key " . $d->id, $json);
+    unlike $sealed, qr/\Q$SECRET\E/, 'cwmp-seal seals';
+    is_deeply CWMP::Redis::decode_field(tool("-k $dir/key -o " . $d->id, $sealed)),
+        CWMP::Redis::decode_field($json), '... and opens';
+
+    $d->give($sealed);
+    my $r = $d->begin;
+    like $r->body, $SETS[3][1], 'it is sent as it was meant';
+    nowhere($t, 'a sealed task');
+    $d->respond($r);
+
+    my $other = device($t);
+    $other->give($sealed);
+    is $other->begin->status, 204, 'another device is not sent it';
+    is $other->status('dl'), 'rejected', '... the task ends';
+    is_deeply $other->result('dl')->{fault}, { field => 'Password', reason =>
+        'was sealed for something else, or changed' }, '... and says why';
+
+    my ($value) = $sealed =~ /"Password":"([^"]+)"/;
+    $other->give({ method => 'Download', id => 'field', Username => $value,
+                   FileType => '1 Firmware Upgrade Image', URL => 'http://x/' });
+    $other->session;
+    is $other->reason('field'), 'was sealed for something else, or changed',
+        'nor has another field its value';
+
+    my $keyless = device($bare);
+    $keyless->give($sealed);
+    $keyless->session;
+    is $keyless->status('dl'), 'none', 'without a key it waits for a node that has one';
+};
+
+subtest 'cwmp-push --key' => sub {
+    my $d = device($t);
+    my $push = "$ROOT/redis/cwmp-push -s " . $t->redis_server->socket
+               . " --new --key $dir/key " . $d->id . ' -';
+    is run($push, CWMP::Redis::task_json({ %{ $SETS[0][0] }, id => 'p' })),
+        "p\n", 'pushes';
+    nowhere($t, 'what was pushed');
+    like $d->begin->body, $SETS[0][1], 'it is sent as it was meant';
+    like run($push =~ s{/key }{/nokey }r, '{}'), qr/nokey: No such file/,
+        'a key file that is not there is said';
+};
+
+subtest 'what was set is compared' => sub {
+    my $d = device($t);
+    $d->give({ %{ $SETS[0][0] }, id => 'c' });
+    my $r = $d->begin;
+    $d->{key} = 'other';                # sent, and never answered
+    $r = $d->begin;
+    is $r->method, 'GetParameterValues', 'after a loss it is read back';
+    $d->post(gpv_response($r->id, [$PATH, 'string', $SECRET]));
+    is $d->status('c'), 'done', 'what the device has is what was set';
+    nowhere($t, 'what was compared');
+};
+
+subtest 'what a device says of it' => sub {
+    for my $on ($t, $bare) {
+        my $d = device($on);
+        my @task = ({ %{ $SETS[1][0] }, id => 'f' });
+        $d->give(@task);
+        my $r = $d->begin;
+        my $text = "bad value '$SECRET'";
+        my $answer = fault($r->id, 9003, $text,
+            ["$PATH.PIN", 9007, $text], ['Device.X', 9005, 'no such thing']);
+        $d->post($answer);
+        my $f = $d->result('f')->{fault};
+        is $f->{FaultCode}, 9003, 'the fault';
+        is $f->{FaultString}, $HIDDEN, '... without what it may quote';
+        is_deeply [map { "$_->{FaultCode} $_->{FaultString}" }
+                   @{ $f->{SetParameterValuesFault} }],
+            ["9007 $HIDDEN", "9005 $HIDDEN"], '... of each parameter';
+        nowhere($on, 'a fault', $on == $bare && qr/:params$/);
+    }
+    my $d = device($t);
+    $d->give({ %{ $SETS[3][0] }, id => 'd' });
+    $d->refuse($d->begin, 9003);
+    is $d->result('d')->{fault}{FaultString}, 'Invalid arguments',
+        'a text that all devices have stays';
+};
+
+subtest 'a task that cannot be' => sub {
+    for my $on ($t, $bare) {
+        my $d = device($on);
+        $d->give(qq({"method":"SetParameterValues","ParameterList":{"$PATH":"$SECRET"),
+                 qq({"method":"Sett","ParameterList":{"$PATH":"$SECRET"}}),
+                 qq({"method":"SetParameterValues","id":"dup","ParameterList":{"$PATH":"$SECRET","$PATH":"$SECRET"}}),
+                 qq({"method":"SetParameterValues","id":"bad","ParameterList":{"$PATH":{"value":"$SECRET","type":"xsd:int"}}}),
+                 qq({"method":"SetParameterValues","id":"line","ParameterList":{"$PATH":"$SECRET\n"}}),
+                 qq({"method":"Reboot","Pass\\u0077ord":"$SECRET","id":"esc"}));
+        $d->session;
+        is_deeply [map { $_->{status} } $d->results], [('rejected') x 6],
+            'is rejected';
+        nowhere($on, 'what was rejected', $on == $bare && qr/:params$/);
+    }
+};
+
+subtest 'what a device tells of transfers' => sub {
+    my $d = device($bare);
+    $d->inform('10 AUTONOMOUS TRANSFER COMPLETE');
+    $d->post(autonomous_transfer_complete(url => "ftp://me:$SECRET\@x/y"));
+    my ($event) = grep { $_->{type} eq 'autonomous transfer' } $bare->redis->events;
+    ok $event, 'an event';
+    unlike $event->{raw}{request}, qr/\Q$SECRET\E/, '... without the password';
+};
+
+# The library cannot know the table of the nodes: its words are a wider net.
+subtest 'the words of the library' => sub {
+    my $c = slurp("$ROOT/ngx_cwmp_module/core/cwmp_sensitive.c");
+    my ($lua) = slurp("$ROOT/redis/lua/20_tasks.lua") =~ /SENSITIVE = \{(.*?)\}/s;
+    my @words = $lua =~ /'([^']+)'/g;
+    for my $list (qw(words ends wholes)) {
+        my ($text) = $c =~ /cwmp_secret_$list\[\] = \{(.*?)\}/s;
+        for my $name ($text =~ /"(\w+)"/g) {
+            my $json = lc($name) . '"';
+            ok scalar(grep { index($json, $_) >= 0 } @words), "has $name";
+        }
+    }
+};
+
+$bare->finish;
+done_testing;
