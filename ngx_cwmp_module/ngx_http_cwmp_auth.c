@@ -384,7 +384,7 @@ ngx_http_cwmp_auth_arg(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
     ngx_http_cwmp_auth_t  *a = ctx->auth;
 
     if (a->post == 0) {
-        a->post = (a->main->worker + a->main->nonce++) & 0xffffffffffff;
+        a->post = (a->main->worker + a->main->nonce++) & 0xffffffffff;
     }
 
     if (ctx->proven && a->digest.count) {
@@ -393,14 +393,14 @@ ngx_http_cwmp_auth_arg(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
         nonce.len = CWMP_NONCE_NAME;
     }
 
-    p = ngx_pnalloc(args->pool, nonce.len + ctx->user.len + NGX_INT64_LEN
-                                + sizeof("  ffffffffffff "));
+    p = ngx_pnalloc(args->pool, nonce.len + ctx->user.len
+                                + sizeof(" ffffffff ffffffffff "));
     if (p == NULL) {
         return NGX_ERROR;
     }
 
     return ngx_http_cwmp_arg(args, p,
-                             ngx_sprintf(p, "%V %uD %012xL %V", &nonce,
+                             ngx_sprintf(p, "%V %08xD %010xL %V", &nonce,
                                          a->digest.count, a->post, &ctx->user)
                              - p);
 }

@@ -116,7 +116,7 @@ ngx_http_cwmp_is_registered(redisReply *reply)
 {
     ngx_uint_t  i;
 
-    if (reply->elements < NGX_HTTP_CWMP_CREDENTIALS
+    if (reply->elements <= NGX_HTTP_CWMP_FIRST
         || reply->element[NGX_HTTP_CWMP_FIRST]->len)
     {
         return 0;
@@ -152,7 +152,7 @@ ngx_http_cwmp_auth_take(ngx_http_cwmp_auth_t *a, redisReply *reply)
     peer->known = 0;
 
     if (reply->type != REDIS_REPLY_ARRAY
-        || reply->elements < NGX_HTTP_CWMP_CREDENTIALS)
+        || reply->elements <= NGX_HTTP_CWMP_FIRST)
     {
         peer->proven = 0;
         return NGX_DECLINED;
@@ -161,13 +161,13 @@ ngx_http_cwmp_auth_take(ngx_http_cwmp_auth_t *a, redisReply *reply)
     p = peer->text;
 
     for (i = 0; i < NGX_HTTP_CWMP_CREDENTIALS; i++) {
-        e = reply->element[i];
+        e = i < reply->elements ? reply->element[i] : NULL;
 
         field = &peer->credentials[i];
         field->data = p;
         field->len = 0;
 
-        if (e->type == REDIS_REPLY_STRING
+        if (e && e->type == REDIS_REPLY_STRING
             && e->len <= ngx_http_cwmp_credentials[i].max)
         {
             field->len = e->len;

@@ -22,7 +22,7 @@ struct cwmp_digest_algorithm_s {
     const char      *hash;          /* as OpenSSL names it */
     size_t           hex;           /* characters of its digest */
     unsigned         session;       /* the secret is bound to the nonces */
-    EVP_MD          *md;            /* kept from its first use on: to find it
+    EVP_MD_CTX      *ctx;           /* kept from its first use on: to make it
                                        costs as much as a digest */
 };
 
@@ -46,6 +46,7 @@ static cwmp_rc_t cwmp_digest_refuse(cwmp_digest_t *d, const char *field,
 static void cwmp_digest_blanks(cwmp_digest_reader_t *r);
 static int cwmp_digest_is(const cwmp_str_t *s, const char *name);
 static int cwmp_digest_is_hex(const cwmp_str_t *s);
+static EVP_MD_CTX *cwmp_digest_ctx(cwmp_digest_algorithm_t *a);
 static cwmp_rc_t cwmp_digest_hash(cwmp_digest_algorithm_t *a,
     const cwmp_str_t **parts, size_t n, unsigned char *buf, cwmp_str_t *out);
 
@@ -133,7 +134,9 @@ cwmp_digest_pair(cwmp_digest_reader_t *r)
     value.len = 0;
     name.data = (unsigned char *) r->p;
 
-    while (r->p < r->end && *r->p > ' ' && !strchr("=,\"", *r->p)) {
+    while (r->p < r->end && *r->p > ' ' && *r->p != '=' && *r->p != ','
+           && *r->p != '"')
+    {
         r->p++;
     }
 
@@ -188,7 +191,9 @@ cwmp_digest_value(cwmp_digest_reader_t *r, const char *name, cwmp_str_t *value)
 
     for ( /* void */ ; r->p < r->end; r->p++) {
 
-        if (quoted ? *r->p == '"' : (*r->p <= ' ' || strchr(",\"\\", *r->p))) {
+        if (*r->p == '"'
+            || (!quoted && (*r->p <= ' ' || *r->p == ',' || *r->p == '\\')))
+        {
             break;
         }
 
@@ -460,6 +465,29 @@ cwmp_digest_check(const cwmp_digest_t *d, const cwmp_str_t *method,
 /* of the parts with colons between them.  ERROR: no memory, or an OpenSSL that
    is told to have no MD5 */
 
+static EVP_MD_CTX *
+cwmp_digest_ctx(cwmp_digest_algorithm_t *a)
+{
+    EVP_MD  *md;
+
+    if (a->ctx) {
+        return EVP_DigestInit_ex(a->ctx, NULL, NULL) ? a->ctx : NULL;
+    }
+
+    md = EVP_MD_fetch(NULL, a->hash, NULL);
+    a->ctx = md ? EVP_MD_CTX_new() : NULL;
+
+    if (a->ctx && !EVP_DigestInit_ex(a->ctx, md, NULL)) {
+        EVP_MD_CTX_free(a->ctx);
+        a->ctx = NULL;
+    }
+
+    EVP_MD_free(md);
+
+    return a->ctx;
+}
+
+
 static cwmp_rc_t
 cwmp_digest_hash(cwmp_digest_algorithm_t *a, const cwmp_str_t **parts,
     size_t n, unsigned char *buf, cwmp_str_t *out)
@@ -471,26 +499,15 @@ cwmp_digest_hash(cwmp_digest_algorithm_t *a, const cwmp_str_t **parts,
 
     static const char  hex[] = "0123456789abcdef";
 
-    if (a->md == NULL) {
-        a->md = EVP_MD_fetch(NULL, a->hash, NULL);
-    }
-
-    ctx = a->md ? EVP_MD_CTX_new() : NULL;
-    if (ctx == NULL) {
-        return CWMP_ERROR;
-    }
-
-    good = EVP_DigestInit_ex(ctx, a->md, NULL);
+    ctx = cwmp_digest_ctx(a);
+    good = (ctx != NULL);
 
     for (i = 0; good && i < n; i++) {
         good = (i == 0 || EVP_DigestUpdate(ctx, ":", 1))
                && EVP_DigestUpdate(ctx, parts[i]->data, parts[i]->len);
     }
 
-    good = good && EVP_DigestFinal_ex(ctx, digest, NULL);
-    EVP_MD_CTX_free(ctx);
-
-    if (!good) {
+    if (!good || !EVP_DigestFinal_ex(ctx, digest, NULL)) {
         return CWMP_ERROR;
     }
 

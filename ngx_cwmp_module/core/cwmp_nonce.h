@@ -12,7 +12,7 @@
 
 #define CWMP_NONCE_RANDOM  6        /* bytes */
 #define CWMP_NONCE_LEN     56       /* characters, lower case hex; */
-#define CWMP_NONCE_NAME    16       /* of them tell nonces of a user apart */
+#define CWMP_NONCE_NAME    14       /* of them tell nonces of a user apart */
 
 
 typedef enum {

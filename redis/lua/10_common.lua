@@ -432,6 +432,7 @@ function context(keys, id)
     return setmetatable({ k = keys, id = id, notes = {}, q = '',
                           generation = false, free = false, none = false,
                           state = false, new = false, rule = false,
+                          packed = false, auth = false, seals = false,
                           second = nil, us = nil, when = nil }, TIME)
 end
 

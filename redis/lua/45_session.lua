@@ -17,7 +17,7 @@ local FRESH = CPE .. ' 0 0 inform 0 0 '     -- how p begins, up to l
 
 local function load_session(c)
     local got = call('HMGET', c.k[SESSION], 't', 'p', 'n', 'd', 'o', 'b', 'q',
-                     'y', 'f')
+                     'y', 'f', 'u')
     if not got[2] then
         return nil
     end
@@ -26,102 +26,114 @@ local function load_session(c)
     return p[1] and { t = got[1], n = got[3] or '', d = got[4] or '',
                       o = got[5] or nil,
                       b = string.match(got[6] or '0', '^%d+$') or '0',
-                      q = got[7] or nil, y = got[8] or nil, s = p[1], r = p[2],
-                      m = p[3], a = p[4], e = p[5], c = p[6], l = p[7],
-                      to = p[8], v = p[9], idle = p[8], outstanding = '0',
-                      most = '0' }
+                      q = got[7] or nil, y = got[8] or nil, u = got[10] or '',
+                      s = p[1], r = p[2], m = p[3], a = p[4], e = p[5],
+                      c = p[6], l = p[7], to = p[8], v = p[9], idle = p[8],
+                      outstanding = '0', most = '0' }
 end
 
 do
 
 --[[
-  What a device's user has proven itself with, so that nothing is taken twice:
-  "LOWEST NONCE=COUNT:POST NONCE=COUNT ...", and a time up to which others are
-  taken as used.  A nonce begins with its time: 8 digits of seconds, 4 of their
-  65536ths, in hex.  Agents that reconnect for each POST bring a new one each
-  time.  The POST is that of the last count: its further calls, and one that is
-  repeated since its reply was lost, use nothing up.  What no node takes any
-  more is left out: above 64 bytes the device's hash loses its small form.
+  What a device's user has proven itself with, so that nothing is taken twice, in
+  hex and of fixed width, since each POST looks at it: a time up to which nonces
+  are taken as used, the last POST, and how each nonce begins, which is with its
+  time, with its highest count; first that of the last POST.  A time is 8 digits of
+  seconds, 2 of their 256ths.  Agents that reconnect for each POST bring a new
+  nonce each time.  Further calls of the last POST, and one that is repeated since
+  its reply was lost, use nothing up.  What no node takes any more is left out: two
+  nonces are 64 bytes, above which the device's hash loses its small form.
 ]]
-local NONCE_TIME = 12
+local TIME, POST, NAME, COUNT = 10, 10, 14, 8
+local HEAD, ONE = TIME + POST, NAME + COUNT
+local NONE = '00000000000000000000'
 
-local function nonces_text(lowest, list)
-    local text = { lowest }
-    for i, one in ipairs(list) do
-        text[i + 1] = one[1] .. '=' .. one[2]
-                      .. (one[3] ~= '' and ':' .. one[3] or '')
-    end
-    return table.concat(text, ' ')
+local function nonce_time(seconds)
+    return string.format('%08xff', math.max(0, math.floor(seconds)))
 end
 
--- nil when it was spoilt
-local function nonces_of(kept)
-    local list, lowest = {}, string.sub(kept, 1, NONCE_TIME)
-    if #kept > BOUND.nonces * 64 or not string.find(lowest, '^%x+$')
-       or #lowest < NONCE_TIME
-    then
-        return nil
-    end
-    for nonce, count, post in string.gmatch(kept, ' (%x+)=(%d+):?(%x*)') do
-        list[#list + 1] = { nonce, count, post }
-    end
-    return nonces_text(lowest, list) == kept and lowest, list
+local function is_list(kept)
+    return #kept <= HEAD + BOUND.nonces * ONE and (#kept - HEAD) % ONE == 0
+           and not string.find(kept, '%X')
 end
 
--- With this one before the others, as far as they are kept.  most: no other node
--- takes what is later, so that a clock that was ahead shuts nobody out once it is
--- right.
-local function nonces_with(lowest, list, one, most)
-    local kept, gone = { one }, nil
-    local oldest = string.format('%08x', tonumber(string.sub(one[1], 1, 8), 16)
-                                         - BOUND.nonce)
-    table.sort(list, function(a, b) return a[1] > b[1] end)
-    for _, other in ipairs(list) do
-        if other[1] == one[1] or other[1] > most and one[1] <= most then
+local function place_of(kept, nonce)
+    local at = string.find(kept, nonce, HEAD + 1, true)
+    while at and (at - HEAD) % ONE ~= 1 do
+        at = string.find(kept, nonce, at + 1, true)
+    end
+    return at
+end
+
+-- with this one before the others, as far as they are kept
+local function nonces_with(kept, at, nonce, count, post, latest)
+    local lowest = string.sub(kept, 1, TIME)
+    local made = tonumber(string.sub(nonce, 1, 8), 16)
+    local oldest, list = nonce_time(made - BOUND.nonce), { nonce .. count }
+    for i = HEAD + 1, #kept, ONE do
+        local time = string.sub(kept, i, i + TIME - 1)
+        if i == at or time > latest and nonce <= latest then
             -- it takes its place; or nodes whose clocks are right refuse it
-        elseif #kept < BOUND.nonces and other[1] > oldest then
-            kept[#kept + 1] = { other[1], other[2], '' }
-        else
-            gone = gone or string.sub(other[1], 1, NONCE_TIME)
+        elseif #list < BOUND.nonces and time > oldest then
+            list[#list + 1] = string.sub(kept, i, i + ONE - 1)
+        elseif time > lowest then
+            lowest = time > latest and latest or time
         end
     end
-    gone = gone and gone > most and most or gone
-    return nonces_text(gone and gone > lowest and gone or lowest, kept)
+    return lowest .. post .. table.concat(list)
 end
 
-local function is_used(c, nonce, count, post)
-    local kept = call('HGET', c.k[DEVICE], 'nonces')
-    local lowest, list = nonces_of(kept or string.rep('0', NONCE_TIME))
-    if not lowest then
-        -- all are taken as used that were made before this second
-        lowest = string.format('%08xffff', math.floor(c.now / 1000) - 1)
-        call('HSET', c.k[DEVICE], 'nonces', lowest)
-        note(c, 'field nonces of ' .. c.k[DEVICE] .. ' was spoilt: who it is '
-                .. 'must be proven anew')
+-- All are taken as used that were made before this second.
+local function spoilt(c)
+    call('HSET', c.k[DEVICE], 'nonces', nonce_time(c.when - 1)
+                                        .. string.rep('0', POST))
+    note(c, 'field nonces of ' .. c.k[DEVICE] .. ' was spoilt: who it is must '
+            .. 'be proven anew')
+    return true
+end
+
+-- one that is not the last: no node takes what is later than latest, so that a
+-- clock that was ahead shuts nobody out once it is right
+local function is_used_or_old(c, a, kept, at)
+    local lowest, latest = string.sub(kept, 1, TIME),
+                           nonce_time(c.when + BOUND.ahead)
+    if lowest > latest then
+        return spoilt(c)
+    elseif not at and string.sub(a.nonce, 1, TIME) <= lowest then
         return true
     end
-    local known
-    for _, one in ipairs(list) do
-        known = one[1] == nonce and one or known
+    a.nonces = nonces_with(kept, at, a.nonce, a.count, a.post, latest)
+    return false
+end
+
+local function is_used(c, a)
+    local kept = a.kept
+    if kept == nil then
+        kept = call('HGET', c.k[DEVICE], 'nonces')
     end
-    if known and tonumber(count) == tonumber(known[2]) and post == known[3] then
+    kept = kept or NONE
+    if not is_list(kept) then
+        return spoilt(c)
+    end
+    local at = place_of(kept, a.nonce)
+    local high = at and string.sub(kept, at + NAME, at + ONE - 1)
+    local last = at == HEAD + 1
+    if last and a.count == high and a.post == string.sub(kept, TIME + 1, HEAD) then
         return false
-    end
-    if known and tonumber(count) <= tonumber(known[2])
-       or not known and string.sub(nonce, 1, NONCE_TIME) <= lowest
-    then
+    elseif at and a.count <= high then
         return true
+    elseif not last then
+        return is_used_or_old(c, a, kept, at)
     end
-    c.nonces = nonces_with(lowest, list, { nonce, count, post },
-                           string.format('%08xffff', math.floor(c.now / 1000)
-                                                     + BOUND.ahead))
+    a.nonces = string.sub(kept, 1, TIME) .. a.post .. a.nonce .. a.count
+               .. string.sub(kept, HEAD + ONE + 1)
     return false
 end
 
 -- what this POST has used up is kept, once it was taken
 function several.spend(c)
-    if c.nonces then
-        call('HSET', c.k[DEVICE], 'nonces', c.nonces)
+    if c.auth and c.auth.nonces then
+        call('HSET', c.k[DEVICE], 'nonces', c.auth.nonces)
     end
 end
 
@@ -129,7 +141,7 @@ end
 -- nothing that could be taken over.)
 function several.use_up(c)
     if c.auth and call('HEXISTS', c.k[DEVICE], 'first') == 1 then
-        local refused = several.refusal(c, true)
+        local refused = several.refusal(c)
         several.spend(c)
         return refused
     end
@@ -138,8 +150,7 @@ end
 -- Of a session that is gone on with: no user is in one that was opened where
 -- none was asked for.  The user that is the device itself may go on with one that
 -- a user of many has opened: RotateCredentials makes it in a session.
-local function is_anothers_session(c, name)
-    local user = call('HGET', c.k[SESSION], 'u') or ''
+local function is_anothers_session(c, user, name)
     if user == '' then
         note(c, 'the session was opened without authentication: it is over')
         return { 'unknown', c.notes }
@@ -147,30 +158,34 @@ local function is_anothers_session(c, name)
     return user ~= name and name ~= c.id and { 'denied', c.notes } or nil
 end
 
-function several.is_own(c)
-    return not c.auth or call('HGET', c.k[SESSION], 'u') == c.user
+-- who has opened the session, for refusal()
+function several.user_of(c)
+    return c.auth and (call('HGET', c.k[SESSION], 'u') or '')
 end
 
---[[
-  Whose POST is it?  c.auth: "NONCE COUNT POST USER", NONCE being - where it
-  proves itself by something else; nil where nobody has to.  A verb when it must
-  not be taken; opens: it is an Inform.
-]]
-function several.refusal(c, opens)
-    if not c.auth then
+-- c.auth, of "NONCE COUNT POST USER", NONCE being - where it proves itself by
+-- something else; nil where nobody has to say who it is.
+function several.proof_of(text)
+    local nonce, count, post, user = string.match(text,
+                                         '^(%S+) (%x+) (%x+) (.+)$')
+    return { nonce = nonce, count = count, post = post, user = user,
+             kept = nil, nonces = nil }
+end
+
+-- Whose POST is it?  A verb when it must not be taken; user: who has opened the
+-- session that it goes on with, nil of an Inform.
+function several.refusal(c, user)
+    local a = c.auth
+    if not a then
         return nil
-    end
-    local nonce, count, post, name = string.match(c.auth,
-                                         '^(%S+) (%d+) (%x+) (.+)$')
-    if not name then
+    elseif not a.user then
         return { 'denied', c.notes }
     end
-    local refused = not opens and is_anothers_session(c, name) or nil
-    if not refused and nonce ~= '-' and is_used(c, nonce, count, post) then
+    local refused = user and is_anothers_session(c, user, a.user) or nil
+    if not refused and a.nonce ~= '-' and is_used(c, a) then
         note(c, 'what it proves its user with was used before')
         refused = { 'stale', c.notes }
     end
-    c.user = name
     return refused
 end
 

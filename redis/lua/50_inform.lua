@@ -13,7 +13,8 @@ local DEV = { 'first', 'manufacturer', 'oui', 'class', 'serial', 'root',
 -- what is looked at in each Inform, and where it has a user as well
 local KNOWN = { 'is', 'informed', 'events', 'indexed', 'free', 'seen', 'burst' }
 local KNOWN_USER = { 'is', 'informed', 'events', 'indexed', 'free', 'seen',
-                     'burst', 'own' }
+                     'burst', 'own', 'nonces' }
+local NOBODY = {}
 
 -- what a reset makes untrue; :params as well
 local RESET = { 'parameterkey', 'keeps', 'lastkey', 'methods', 'url', 'badurl',
@@ -279,17 +280,18 @@ local function contact(c, f, set)
         set[#set + 1] = 'burst'
         set[#set + 1] = f.known.burst
     end
-    if c.auth and f.known[8] ~= c.user and several.has_own(c) then
+    local a = c.auth
+    if a and f.known[8] ~= a.user and several.has_own(c) then
         set[#set + 1] = 'own'
-        set[#set + 1] = c.user
+        set[#set + 1] = a.user
     end
     if f.free and not f.known[5] then
         set[#set + 1] = 'free'
         set[#set + 1] = '1'
     end
-    if c.nonces then
+    if a and a.nonces then
         set[#set + 1] = 'nonces'
-        set[#set + 1] = c.nonces
+        set[#set + 1] = a.nonces
     end
     return set
 end
@@ -577,8 +579,14 @@ end
 ]]
 function inform(c, args)
     local k, token, nonce, digest = c.k, args[2], args[3], args[4]
-    local known = call('HMGET', k[DEVICE], unpack(c.auth and KNOWN_USER or KNOWN))
-    local rule = c.auth and several.outgrown(c)
+    local a, known = c.auth, nil
+    if a then
+        known = call('HMGET', k[DEVICE], unpack(KNOWN_USER))
+        a.kept = known[9]
+    else
+        known = call('HMGET', k[DEVICE], unpack(KNOWN))
+    end
+    local rule = a and several.outgrown(c)
                  or not known[6] and several.unknown(c, args)
     if rule then
         return rule
@@ -588,12 +596,13 @@ function inform(c, args)
     local rest = known[5] and call('EXISTS', k[SESSION], k[TASKS], quirks)
                  or call('EXISTS', k[SESSION], k[TASKS], quirks, k[LIVE])
     local old = rest > 0 and load_session(c)
-    local refused = several.refusal(c, true)
+    local refused = several.refusal(c)
     if refused then
         return refused
     end
     if old and (old.n == nonce or old.d == digest and old.a == 'inform'
-                                  and old.r == '0' and several.is_own(c))
+                                  and old.r == '0'
+                                  and (not a or old.u == a.user))
     then
         if old.n ~= nonce then
             old.r = '1'
@@ -664,10 +673,7 @@ function inform(c, args)
     call('HSET', k[SESSION], 't', token, 'p', FRESH .. (light and '1 ' or '0 ')
          .. args[6] .. ' ' .. args[9], 'n', nonce, 'd', digest,
          'b', counts[2] ~= '' and counts[2] or '0', 'o', c.second .. '000',
-         'f', carries and '' or '1')
-    if c.user then
-        call('HSET', k[SESSION], 'u', c.user)
-    end
+         'f', carries and '' or '1', unpack(a and { 'u', a.user } or NOBODY))
     local style = ''
     if c.q ~= '' then
         tell_all(f, args)

@@ -673,7 +673,7 @@ local function step(c, args)
     if s.n == nonce then
         return replay(c, s)
     end
-    local refused = several.refusal(c)
+    local refused = several.refusal(c, s.u)
     if refused then
         return refused
     end
@@ -715,7 +715,8 @@ end
 -- What the Inform tells is written again by the next one.
 local function cwmp_step(keys, args, packed, auth, rule)
     local c = context(keys, args[1])
-    c.packed, c.auth, c.rule = packed, auth, rule
+    c.packed, c.rule = packed, rule
+    c.auth = auth and several.proof_of(auth)
     local ok, reply = pcall(step, c, args)
     if ok then
         -- one word is enough for most

@@ -8,11 +8,11 @@ do
 -- an answer that the step may take as one to the RPC outstanding is stored.
 local function chunk(keys, args, first, rpc, write, auth)
     local c = context(keys, args[1])
-    c.auth = auth
+    c.auth = auth and several.proof_of(auth)
     if call('HGET', c.k[SESSION], 't') ~= args[2] then
         return several.use_up(c) or { 'unknown', c.notes }
     end
-    local refused = several.refusal(c)
+    local refused = several.refusal(c, several.user_of(c))
     if refused then
         return refused
     end
@@ -72,9 +72,9 @@ end
 -- outstanding.  keys as for the step; args: id, token, why
 local function broke(keys, args, auth)
     local c = context(keys, args[1])
-    c.auth = auth
+    c.auth = auth and several.proof_of(auth)
     if call('HGET', c.k[SESSION], 't') == args[2]
-       and not several.refusal(c) and call('EXISTS', c.k[RUNNING]) == 1
+       and not several.refusal(c, several.user_of(c)) and call('EXISTS', c.k[RUNNING]) == 1
     then
         several.spend(c)
         call('HSET', c.k[RUNNING], 'broke', (string.gsub(

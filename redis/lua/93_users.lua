@@ -106,22 +106,27 @@ function house.next_held(keys)
 end
 
 -- FCALL_RO cwmp_user_1 1 cwmp:user:{NAME}: what proves the user, or nothing; never
--- more than a caller has room for
+-- more than a caller has room for.  The last four only while they are changed.
 function house.user(keys)
     local got = redis.pcall('HMGET', keys[1], 'md5', 'sha256', 'basic',
-                            'device', 'first', 'next_md5', 'next_sha256',
-                            'next_basic', 'next')
+                            'device', 'first', 'next')
     if got.err then
         return redis.error_reply('ERR ' .. keys[1] .. ' is not a hash: rename '
                                  .. 'or delete it')
     end
-    if not (got[1] or got[2] or got[3] or got[9]) then
+    local is = got[6]
+    got[6] = nil
+    if is then
+        got[6], got[7], got[8] = unpack(call('HMGET', keys[1], 'next_md5',
+                                             'next_sha256', 'next_basic'))
+        got[9] = is
+    elseif not (got[1] or got[2] or got[3]) then
         return {}
     end
     got[5] = got[5] and '1'
-    for i = 1, 9 do
-        local most = i == 4 and 256 or 64
-        got[i] = #(got[i] or '') <= most and got[i] or ''
+    for i = 1, #got do
+        local text = got[i] or ''
+        got[i] = #text <= (i == 4 and 256 or 64) and text or ''
     end
     return got
 end
