@@ -139,6 +139,7 @@ ngx_http_cwmp_auth_begin(ngx_http_cwmp_ctx_t *ctx)
 static ngx_int_t
 ngx_http_cwmp_auth_absent(ngx_http_cwmp_ctx_t *ctx)
 {
+    ngx_int_t              rc;
     ngx_http_cwmp_peer_t  *peer;
 
     peer = ngx_http_cwmp_peer(ctx->request->connection, 0);
@@ -147,6 +148,13 @@ ngx_http_cwmp_auth_absent(ngx_http_cwmp_ctx_t *ctx)
         || !ngx_http_cwmp_peer_is(peer, ctx->conf, &peer->user))
     {
         return ngx_http_cwmp_auth_challenge(ctx->auth);
+    }
+
+    rc = ngx_http_cwmp_carried(ctx);
+
+    if (rc != NGX_OK) {
+        return rc == NGX_DECLINED ? ngx_http_cwmp_auth_challenge(ctx->auth)
+                                  : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ctx->user.data = ngx_pstrdup(ctx->request->pool, &peer->user);
