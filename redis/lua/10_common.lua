@@ -432,7 +432,7 @@ function context(keys, id)
     return setmetatable({ k = keys, id = id, notes = {}, q = '',
                           generation = false, free = false, none = false,
                           state = false, new = false, rule = false,
-                          packed = false, auth = false, seals = false,
+                          packed = false, auth = false, seals = nil,
                           second = nil, us = nil, when = nil }, TIME)
 end
 
