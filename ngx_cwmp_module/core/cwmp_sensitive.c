@@ -31,13 +31,14 @@ static const char  *cwmp_secret_words[] = {
 
 static const char  *cwmp_secret_ends[] = {
     "PIN", "Pin", "PUK", "Puk", "PSK", "Psk", "Pass", "Pwd", "PWD", "Psw",
-    "PSW", NULL
+    "PSW", "PINCode", "PinCode", "PIN_Code", "PUKCode", "PukCode", "PUK_Code",
+    NULL
 };
 
 /* as the whole of it, likewise */
 
 static const char  *cwmp_secret_wholes[] = {
-    "pin", "puk", "psk", "pass", "pwd", "psw", NULL
+    "pin", "puk", "psk", "pass", "pwd", "psw", "key", NULL
 };
 
 /* at the end of what has such a word, and is no secret */
