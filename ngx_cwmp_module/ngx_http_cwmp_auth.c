@@ -23,6 +23,7 @@ static void ngx_http_cwmp_auth_cleanup(void *data);
 static ngx_int_t ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_auth_proof(ngx_http_cwmp_auth_t *a);
 static ngx_int_t ngx_http_cwmp_auth_device(ngx_http_cwmp_auth_t *a);
+static const char *ngx_http_cwmp_auth_why(ngx_http_cwmp_auth_t *a);
 static ngx_uint_t ngx_http_cwmp_anybody(ngx_http_cwmp_auth_t *a);
 
 
@@ -258,7 +259,7 @@ ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx)
     if (ngx_http_cwmp_auth_proof(a) != NGX_OK) {
         return ngx_http_cwmp_auth_anew(a)
                ? ngx_http_cwmp_auth_ask(a)
-               : ngx_http_cwmp_auth_failed(ctx, "password");
+               : ngx_http_cwmp_auth_failed(ctx, ngx_http_cwmp_auth_why(a));
     }
 
     ctx->user = a->user;
@@ -298,6 +299,18 @@ ngx_http_cwmp_auth_proof(ngx_http_cwmp_auth_t *a)
     ngx_http_cwmp_auth_promote(a);
 
     return NGX_OK;
+}
+
+
+/* a record may have nothing that this location asks for */
+
+static const char *
+ngx_http_cwmp_auth_why(ngx_http_cwmp_auth_t *a)
+{
+    ngx_str_t  *kept = &a->peer->credentials[a->by];
+
+    return (kept[0].len || kept[NGX_HTTP_CWMP_NEXT_MD5].len) ? "password"
+                                                             : "record";
 }
 
 

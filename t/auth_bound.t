@@ -518,6 +518,24 @@ subtest 'AUTH-03 events of wrong passwords' => sub {
     is $event->{claims}, undef, '... and what it claims is not known';
 
     forget_failures();
+    my $basic = Device->new;
+    $redis->cmd('HSET', "cwmp:user:{$basic->{id}}", basic => 'ab' x 32);
+    $redis->cmd('HDEL', "cwmp:user:{$basic->{id}}", 'md5', 'sha256');
+    is $basic->inform->status, 401, 'AUTH-03 a record for another scheme';
+    ok wait_for(sub { failures() == 1 }), '... is told';
+    is +(failures())[0]{reason}, 'record', '... as such';
+    $t->expect_log(qr/record has nothing that this location's "cwmp_auth" can use.*: "\Q$basic->{id}"/, 1);
+
+    forget_failures();
+    my $empty = Device->new;
+    $redis->cmd('HDEL', "cwmp:user:{$empty->{id}}", qw(md5 sha256 basic));
+    $redis->cmd('HSET', "cwmp:user:{$empty->{id}}", device => $empty->{id});
+    is $empty->inform->status, 401, 'AUTH-03 a record that has nothing of the kind';
+    ok wait_for(sub { failures() == 1 }), '... is told';
+    is +(failures())[0]{reason}, 'record', '... likewise';
+    $t->expect_log(qr/record has nothing .*: "\Q$empty->{id}"/, 1);
+
+    forget_failures();
     $t->raw(0)->post(inform(), url => $t->url(0, '/basic'), headers =>
         [CWMP::Auth->new(user => "00D09E-Box-\e[2Jx\xff\n")->basic('px')]);
     ok wait_for(sub { failures() == 1 }), 'AUTH-03 of an unknown user';

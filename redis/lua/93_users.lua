@@ -105,8 +105,8 @@ function house.next_held(keys)
     return is and call('HSET', keys[1], 'next', is) + 1 or 0
 end
 
--- FCALL_RO cwmp_user_1 1 cwmp:user:{NAME}: what proves the user, or nothing; never
--- more than a caller has room for
+-- FCALL_RO cwmp_user_1 1 cwmp:user:{NAME}: what proves the user, or nothing when it
+-- is unknown; never more than a caller has room for
 function house.user(keys)
     local got = redis.pcall('HMGET', keys[1], 'md5', 'sha256', 'basic',
                             'device', 'first', 'next_md5', 'next_sha256',
@@ -115,7 +115,7 @@ function house.user(keys)
         return redis.error_reply('ERR ' .. keys[1] .. ' is not a hash: rename '
                                  .. 'or delete it')
     end
-    if not (got[1] or got[2] or got[3] or got[9]) then
+    if not (got[1] or got[2] or got[3] or got[4] or got[5] or got[9]) then
         return {}
     end
     got[5] = got[5] and '1'
