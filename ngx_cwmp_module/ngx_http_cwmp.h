@@ -251,6 +251,7 @@ struct ngx_http_cwmp_ctx_s {
     unsigned                    done:1;     /* it was answered */
     unsigned                    deferred:1; /* no RPC may follow */
     unsigned                    proven:1;   /* its user, by this POST */
+    unsigned                    spent:1;    /* so that it proves no other */
     unsigned                    asked:1;    /* Redis was, for a user */
 };
 
@@ -368,6 +369,7 @@ void ngx_http_cwmp_digest_value(ngx_http_cwmp_ctx_t *ctx,
 void ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx);
 ngx_int_t ngx_http_cwmp_chunk(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_broke(ngx_http_cwmp_ctx_t *ctx, const char *why);
+void ngx_http_cwmp_spend(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_forget(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_verdict(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
     const ngx_http_cwmp_verdict_t *verdict);

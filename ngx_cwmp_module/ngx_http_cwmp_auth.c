@@ -15,6 +15,8 @@
 
 static ngx_int_t ngx_http_cwmp_auth_ctx(ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_auth_begin(ngx_http_cwmp_ctx_t *ctx);
+static ngx_http_cwmp_auth_t *ngx_http_cwmp_auth_create(
+    ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_auth_absent(ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_auth_ask(ngx_http_cwmp_auth_t *a);
 static void ngx_http_cwmp_auth_asked(void *data, redisReply *reply,
@@ -23,6 +25,7 @@ static void ngx_http_cwmp_auth_cleanup(void *data);
 static ngx_int_t ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_auth_proof(ngx_http_cwmp_auth_t *a);
 static ngx_int_t ngx_http_cwmp_auth_device(ngx_http_cwmp_auth_t *a);
+static const char *ngx_http_cwmp_auth_why(ngx_http_cwmp_auth_t *a);
 static ngx_uint_t ngx_http_cwmp_anybody(ngx_http_cwmp_auth_t *a);
 
 
@@ -81,40 +84,19 @@ static ngx_int_t
 ngx_http_cwmp_auth_begin(ngx_http_cwmp_ctx_t *ctx)
 {
     ngx_int_t              rc;
-    ngx_str_t             *header;
-    ngx_pool_cleanup_t    *cln;
-    ngx_http_request_t    *r;
+    ngx_http_request_t    *r = ctx->request;
     ngx_http_cwmp_auth_t  *a;
 
-    r = ctx->request;
-
-    a = ngx_pcalloc(r->pool, sizeof(ngx_http_cwmp_auth_t));
+    a = ngx_http_cwmp_auth_create(ctx);
     if (a == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    cln = ngx_pool_cleanup_add(r->pool, 0);
-    if (cln == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    cln->handler = ngx_http_cwmp_auth_cleanup;
-    cln->data = a;
-
-    ctx->auth = a;
-    a->ctx = ctx;
-    a->request = r;
-    a->conf = ctx->conf;
-    a->main = ngx_http_get_module_main_conf(r, ngx_http_cwmp_module);
-    a->arena = ctx->arena;
 
     if (r->headers_in.authorization == NULL) {
         return ngx_http_cwmp_auth_absent(ctx);
     }
 
-    header = &r->headers_in.authorization->value;
-
-    rc = ngx_http_cwmp_auth_read(a, header);
+    rc = ngx_http_cwmp_auth_read(a, &r->headers_in.authorization->value);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -131,6 +113,34 @@ ngx_http_cwmp_auth_begin(ngx_http_cwmp_ctx_t *ctx)
     }
 
     return ngx_http_cwmp_auth_ask(a);
+}
+
+
+static ngx_http_cwmp_auth_t *
+ngx_http_cwmp_auth_create(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_pool_cleanup_t    *cln;
+    ngx_http_request_t    *r = ctx->request;
+    ngx_http_cwmp_auth_t  *a;
+
+    a = ngx_pcalloc(r->pool, sizeof(ngx_http_cwmp_auth_t));
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+
+    if (a == NULL || cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_cwmp_auth_cleanup;
+    cln->data = a;
+
+    ctx->auth = a;
+    a->ctx = ctx;
+    a->request = r;
+    a->conf = ctx->conf;
+    a->main = ngx_http_get_module_main_conf(r, ngx_http_cwmp_module);
+    a->arena = ctx->arena;
+
+    return a;
 }
 
 
@@ -266,7 +276,7 @@ ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx)
     if (ngx_http_cwmp_auth_proof(a) != NGX_OK) {
         return ngx_http_cwmp_auth_anew(a)
                ? ngx_http_cwmp_auth_ask(a)
-               : ngx_http_cwmp_auth_failed(ctx, "password");
+               : ngx_http_cwmp_auth_failed(ctx, ngx_http_cwmp_auth_why(a));
     }
 
     ctx->user = a->user;
@@ -306,6 +316,18 @@ ngx_http_cwmp_auth_proof(ngx_http_cwmp_auth_t *a)
     ngx_http_cwmp_auth_promote(a);
 
     return NGX_OK;
+}
+
+
+/* a record may have nothing that this location asks for */
+
+static const char *
+ngx_http_cwmp_auth_why(ngx_http_cwmp_auth_t *a)
+{
+    ngx_str_t  *kept = &a->peer->credentials[a->by];
+
+    return (kept[0].len || kept[NGX_HTTP_CWMP_NEXT_MD5].len) ? "password"
+                                                             : "record";
 }
 
 

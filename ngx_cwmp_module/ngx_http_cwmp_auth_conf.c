@@ -10,8 +10,12 @@
 
 
 static ngx_int_t ngx_http_cwmp_auth_in_clear(ngx_conf_t *cf);
+static char *ngx_http_cwmp_auth_parameters(ngx_conf_t *cf,
+    ngx_http_cwmp_loc_conf_t *clcf);
 static ngx_uint_t ngx_http_cwmp_auth_is_typo(ngx_str_t *word);
 static char *ngx_http_cwmp_auth_realm(ngx_conf_t *cf, ngx_str_t *realm);
+static char *ngx_http_cwmp_secret_file(ngx_conf_t *cf, cwmp_secret_t *secret,
+    ngx_str_t *name, ngx_fd_t fd);
 
 
 /* in the order of NGX_HTTP_CWMP_AUTH_OFF, ... */
@@ -56,6 +60,22 @@ ngx_http_cwmp_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_str_set(&clcf->realm, "cwmp");
 
+    if (ngx_http_cwmp_auth_parameters(cf, clcf) != NGX_CONF_OK
+        || ngx_http_cwmp_distinct(cf) != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_cwmp_auth_realm(cf, &clcf->realm);
+}
+
+
+static char *
+ngx_http_cwmp_auth_parameters(ngx_conf_t *cf, ngx_http_cwmp_loc_conf_t *clcf)
+{
+    ngx_str_t   *value = cf->args->elts;
+    ngx_uint_t   i;
+
     for (i = 2; i < cf->args->nelts; i++) {
 
         if (ngx_strcmp(value[i].data, "behind_tls") == 0
@@ -80,11 +100,7 @@ ngx_http_cwmp_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    if (ngx_http_cwmp_distinct(cf) != NGX_CONF_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_http_cwmp_auth_realm(cf, &clcf->realm);
+    return NGX_CONF_OK;
 }
 
 
@@ -184,11 +200,9 @@ ngx_http_cwmp_secret_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_cwmp_main_conf_t  *cmcf = conf;
 
-    ssize_t     n;
+    char       *rv;
     ngx_fd_t    fd;
     ngx_str_t  *value;
-    cwmp_rc_t   rc;
-    u_char      text[4096];
 
     if (cmcf->secret) {
         return "is duplicate";
@@ -206,41 +220,56 @@ ngx_http_cwmp_secret_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     fd = ngx_open_file(value[1].data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
-    n = (fd == NGX_INVALID_FILE) ? -1 : ngx_read_fd(fd, text, sizeof(text));
 
-    if (n == -1) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno, "\"%V\" cannot be "
-                           "read: make it with (umask 77; openssl rand -hex "
-                           "32 > FILE)", &value[1]);
-
-    } else if (n == sizeof(text)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" has 4096 bytes or "
-                           "more: it is no key file", &value[1]);
-
-    } else {
-        rc = cwmp_secret_read(cmcf->secret, text, n);
-
-        if (rc == CWMP_OK) {
-            ngx_http_cwmp_secret_seen(cf, fd, &value[1]);
-            (void) ngx_close_file(fd);
-            ngx_explicit_memzero(text, sizeof(text));
-            return NGX_CONF_OK;
-        }
-
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\", line %uz: %s; make "
-                           "a key with openssl rand -hex 32", &value[1],
-                           ngx_max(cmcf->secret->line, 1),
-                           rc == CWMP_REFUSED ? cmcf->secret->reason
-                                              : "out of memory");
-    }
+    rv = ngx_http_cwmp_secret_file(cf, cmcf->secret, &value[1], fd);
 
     if (fd != NGX_INVALID_FILE) {
         (void) ngx_close_file(fd);
     }
 
+    return rv;
+}
+
+
+static char *
+ngx_http_cwmp_secret_file(ngx_conf_t *cf, cwmp_secret_t *secret,
+    ngx_str_t *name, ngx_fd_t fd)
+{
+    ssize_t    n;
+    cwmp_rc_t  rc;
+    u_char     text[4096];
+
+    n = (fd == NGX_INVALID_FILE) ? -1 : ngx_read_fd(fd, text, sizeof(text));
+
+    if (n == -1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno, "\"%V\" cannot be "
+                           "read: make it with (umask 77; openssl rand -hex "
+                           "32 > FILE)", name);
+        return NGX_CONF_ERROR;
+    }
+
+    rc = cwmp_secret_read(secret, text, n);
+
     ngx_explicit_memzero(text, sizeof(text));
 
-    return NGX_CONF_ERROR;
+    if (n == sizeof(text)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\" has 4096 bytes or "
+                           "more: it is no key file", name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (rc != CWMP_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"%V\", line %uz: %s; make "
+                           "a key with openssl rand -hex 32", name,
+                           ngx_max(secret->line, 1),
+                           rc == CWMP_REFUSED ? secret->reason
+                                              : "out of memory");
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_http_cwmp_secret_seen(cf, fd, name);
+
+    return NGX_CONF_OK;
 }
 
 
@@ -294,7 +323,7 @@ ngx_http_cwmp_auth_needs(ngx_conf_t *cf, ngx_http_cwmp_loc_conf_t *conf)
                            "in who has not proven which device it is: use "
                            "\"satisfy all\" with \"cwmp_auth %s\", or "
                            "\"cwmp_auth off\"",
-                           ngx_http_cwmp_auths[conf->auth]);
+                           ngx_http_cwmp_auths[conf->auth].name);
         return NGX_ERROR;
     }
 

@@ -25,6 +25,7 @@ ngx_http_cwmp_auth_failed(ngx_http_cwmp_ctx_t *ctx, const char *which)
     u_char                 buf[NGX_HTTP_CWMP_SHOWN];
     ngx_str_t              user, source;
     ngx_uint_t             level;
+    const char            *why;
     ngx_msec_t             delay;
     ngx_http_cwmp_auth_t  *a = ctx->auth;
 
@@ -38,8 +39,13 @@ ngx_http_cwmp_auth_failed(ngx_http_cwmp_ctx_t *ctx, const char *which)
 
     delay = ngx_http_cwmp_auth_wait(a, &source);
 
-    ngx_log_error(level, ctx->request->connection->log, 0, "the user name or "
-                  "the password is wrong: \"%V\"%s", &user,
+    why = ngx_strcmp(which, "record") == 0
+          ? "the user's record has nothing that this location's \"cwmp_auth\" "
+            "can use, cwmp-user writes it"
+          : "the user name or the password is wrong";
+
+    ngx_log_error(level, ctx->request->connection->log, 0, "%s: \"%V\"%s",
+                  why, &user,
                   delay ? "; so it was before, and the answer waits" : "");
 
     return delay ? ngx_http_cwmp_auth_hold(a, delay)

@@ -12,6 +12,8 @@
 
 
 static ngx_int_t ngx_http_cwmp_first_inform(ngx_str_t *value);
+static char *ngx_http_cwmp_first_words(ngx_conf_t *cf,
+    ngx_http_cwmp_loc_conf_t *clcf, ngx_int_t every);
 
 
 /* cwmp_first_contact off | [inform=TIME] [rotate]; */
@@ -21,7 +23,6 @@ ngx_http_cwmp_first_contact(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_cwmp_loc_conf_t  *clcf = conf;
 
-    u_char      *p;
     ngx_int_t    every;
     ngx_str_t   *value;
     ngx_uint_t   i;
@@ -58,6 +59,18 @@ ngx_http_cwmp_first_contact(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
     }
+
+    return ngx_http_cwmp_first_words(cf, clcf, every);
+}
+
+
+/* for the step: " inform=SECONDS rotate" */
+
+static char *
+ngx_http_cwmp_first_words(ngx_conf_t *cf, ngx_http_cwmp_loc_conf_t *clcf,
+    ngx_int_t every)
+{
+    u_char  *p;
 
     p = ngx_pnalloc(cf->pool, sizeof(" inform= rotate") + NGX_INT_T_LEN);
     if (p == NULL) {

@@ -168,6 +168,7 @@ ngx_http_cwmp_cleanup(void *data)
     ngx_http_cwmp_ctx_t  *ctx = data;
 
     ctx->done = 1;
+    ngx_http_cwmp_spend(ctx);
     ngx_http_cwmp_forget(ctx);
     ngx_http_cwmp_free(ctx);
 }

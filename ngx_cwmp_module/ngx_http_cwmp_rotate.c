@@ -35,6 +35,8 @@ static ngx_int_t ngx_http_cwmp_rotate_copy(ngx_http_cwmp_rotation_t *n,
 static void ngx_http_cwmp_rotate_ask(ngx_http_cwmp_rotation_t *n);
 static ngx_int_t ngx_http_cwmp_rotate_args(ngx_http_cwmp_rotation_t *n,
     ngx_array_t *args);
+static ngx_int_t ngx_http_cwmp_rotate_new(ngx_http_cwmp_rotation_t *n,
+    ngx_array_t *args);
 static ngx_int_t ngx_http_cwmp_rotate_proofs(ngx_http_cwmp_rotation_t *n,
     ngx_array_t *args, const cwmp_str_t *password);
 static ngx_int_t ngx_http_cwmp_rotate_sealed(ngx_http_cwmp_rotation_t *n,
@@ -185,17 +187,11 @@ ngx_http_cwmp_rotate_ask(ngx_http_cwmp_rotation_t *n)
 }
 
 
-/* the passwords are made in each case: most records have no next ones */
-
 static ngx_int_t
 ngx_http_cwmp_rotate_args(ngx_http_cwmp_rotation_t *n, ngx_array_t *args)
 {
-    u_char               *p;
-    ngx_int_t             rc;
-    ngx_uint_t            i, taken;
-    cwmp_str_t            password[NGX_HTTP_CWMP_NEW];
+    ngx_uint_t            taken;
     ngx_http_cwmp_ctx_t  *ctx = n->ctx;
-    u_char                random[NGX_HTTP_CWMP_NEW][CWMP_USER_PASSWORD];
 
     taken = n->order.phase.len == 5
             && ngx_strncmp(n->order.phase.data, "taken", 5) == 0;
@@ -215,6 +211,26 @@ ngx_http_cwmp_rotate_args(ngx_http_cwmp_rotation_t *n, ngx_array_t *args)
     if (taken) {
         return ngx_http_cwmp_arg(args, "taken", 5);
     }
+
+    if (ngx_http_cwmp_rotate_new(n, args) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return n->shared ? ngx_http_cwmp_arg(args, "shared", 6)
+                     : ngx_http_cwmp_arg(args, "own", 3);
+}
+
+
+/* the passwords are made in each case: most records have no next ones */
+
+static ngx_int_t
+ngx_http_cwmp_rotate_new(ngx_http_cwmp_rotation_t *n, ngx_array_t *args)
+{
+    u_char      *p;
+    ngx_int_t    rc;
+    ngx_uint_t   i;
+    cwmp_str_t   password[NGX_HTTP_CWMP_NEW];
+    u_char       random[NGX_HTTP_CWMP_NEW][CWMP_USER_PASSWORD];
 
     if (RAND_bytes((u_char *) random, sizeof(random)) != 1) {
         return NGX_ERROR;
@@ -236,12 +252,7 @@ ngx_http_cwmp_rotate_args(ngx_http_cwmp_rotation_t *n, ngx_array_t *args)
 
     ngx_explicit_memzero(random, sizeof(random));
 
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return n->shared ? ngx_http_cwmp_arg(args, "shared", 6)
-                     : ngx_http_cwmp_arg(args, "own", 3);
+    return rc;
 }
 
 

@@ -4,7 +4,7 @@
  * cannot be sent) costs a further call.  Must not know how a reply is written.
  */
 
-#include "ngx_http_cwmp.h"
+#include "ngx_http_cwmp_auth.h"
 
 
 static ngx_uint_t ngx_http_cwmp_unconfirmed(ngx_http_cwmp_ctx_t *ctx);
@@ -14,7 +14,7 @@ static void ngx_http_cwmp_heard(ngx_http_cwmp_redis_t *redis,
     const ngx_str_t *server, redisReply *reply, ngx_msec_t took);
 static void ngx_http_cwmp_chunk_done(void *data, redisReply *reply,
     const char *error);
-static void ngx_http_cwmp_broke_done(void *data, redisReply *reply,
+static void ngx_http_cwmp_not_awaited(void *data, redisReply *reply,
     const char *error);
 static ngx_int_t ngx_http_cwmp_check(ngx_http_cwmp_ctx_t *ctx,
     redisReply *reply, const char *error);
@@ -216,14 +216,54 @@ ngx_http_cwmp_broke(ngx_http_cwmp_ctx_t *ctx, const char *why)
         && (!ctx->auth || ngx_http_cwmp_auth_arg(ctx, args) == NGX_OK))
     {
         (void) ngx_cwmp_redis_send(ctx->conf->redis->client, args->elts,
-                                   args->nelts, ngx_http_cwmp_broke_done, NULL,
-                                   &error);
+                                   args->nelts, ngx_http_cwmp_not_awaited,
+                                   NULL, &error);
     }
 }
 
 
+/*
+ * A POST that proved its user, and of which Redis knows nothing: it was refused
+ * for what it says, or came to no end.  Who has overheard it must not prove
+ * himself with it.  It is the device's that its user is: a session or an Inform
+ * of another one is what was refused.
+ */
+
+void
+ngx_http_cwmp_spend(ngx_http_cwmp_ctx_t *ctx)
+{
+    u_char        id[CWMP_ID_MAX];
+    ngx_str_t     user;
+    cwmp_str_t    device, was = ctx->id;
+    const char   *error;
+    ngx_array_t  *args;
+
+    if (!ctx->proven || ctx->spent || ctx->auth->digest.count == 0) {
+        return;
+    }
+
+    ngx_http_cwmp_auth_who(ctx, &user, &device);
+
+    ctx->id.data = id;
+    ctx->id.len = cwmp_identity_of(&device, id);
+    ctx->keys[0].len = 0;
+
+    args = ctx->id.len ? ngx_http_cwmp_call(ctx, ctx->request->pool,
+                                            "cwmp_spend_1")
+                       : NULL;
+
+    if (args && ngx_http_cwmp_auth_arg(ctx, args) == NGX_OK) {
+        (void) ngx_cwmp_redis_send(ctx->conf->redis->client, args->elts,
+                                   args->nelts, ngx_http_cwmp_not_awaited,
+                                   NULL, &error);
+    }
+
+    ctx->id = was;                      /* for the access log */
+}
+
+
 static void
-ngx_http_cwmp_broke_done(void *data, redisReply *reply, const char *error)
+ngx_http_cwmp_not_awaited(void *data, redisReply *reply, const char *error)
 {
     /* void */
 }
@@ -402,6 +442,9 @@ ngx_http_cwmp_verb(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
         {
             continue;
         }
+
+        ctx->spent = (ngx_http_cwmp_verbs[i].handler
+                      != ngx_http_cwmp_verb_denied);
 
         if (ngx_http_cwmp_verbs[i].taken) {
             ngx_http_cwmp_user_taken(ctx);

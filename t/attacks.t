@@ -19,7 +19,7 @@ use Time::HiRes qw(sleep time);
 use CWMP::Auth qw(key_file nonce);
 use CWMP::Raw ':build';
 use CWMP::Swarm qw(swarm_binary);
-use CWMP::Test qw(patience);
+use CWMP::Test qw(patience wait_for);
 
 my $REALM = 'acs.example';
 my $ATTEMPTS = $ENV{TEST_SOAK} ? 10_000 : 500;
@@ -113,6 +113,32 @@ subtest 'ATK-01 what was overheard proves no connection' => sub {
     }
     is $raw->post('', cookie => $cookie)->method, 'Reboot',
         'ATK-01 the device goes on with its session';
+};
+
+
+subtest 'ATK-01 of a POST that was refused before Redis heard of it' => sub {
+    my ($other) = device();
+    my $cookie = cookie($t->raw(0)->post(inform(serial => "A$n"), headers => [$other->answer(
+        $t->raw(0)->post(inform(serial => "A$n")))]));
+    my ($auth, $inform) = device();
+    my $raw = $t->raw(0);
+    $raw->post($inform, headers => [$auth->answer($raw->post($inform))]);
+    my %said = (
+        'an Inform of another device' => [inform(serial => 'Other'), 403],
+        'the cookie of another session' => ['', 403, cookie => $cookie],
+        'no XML' => ['<x', 400],
+        'no session' => ['', 204],
+        'no device' => [inform(serial => ''), 200],
+    );
+    for my $what (sort keys %said) {
+        my ($text, $status, @how) = @{ $said{$what} };
+        my $header = $auth->header;
+        is $raw->post($text, headers => [$header], @how)->status, $status, $what;
+        $raw->reset;
+        ok wait_for(sub { ($redis->cmd('HGET', $redis->device_key($auth->{user}), 'nonces')
+                           // '') =~ /=$auth->{count}\b/ }), '... is used up';
+        is $t->raw(1)->post($inform, headers => [$header])->status, 401, "ATK-01 $what";
+    }
 };
 
 

@@ -229,11 +229,11 @@ subtest "AUTH-04 an answer that broke off, $over" => sub {
     my $d = Device->new;
     my $rpc = $d->asked(read_all());
     my $seen = $d->{auth}->header;
-    $proxy->rule(qr/ cwmp_broke_2 /, 'say +OK');
+    $proxy->rule(qr/ cwmp_(?:broke_2|spend_1) /, 'say +OK', 2);
     $d->post(long_answer($rpc->id, 'v'), auth => $seen, partial => 150_000);
     ok wait_for(sub { stored($d) =~ /^[1-9]\d+ v/ }), 'its beginning is stored';
     $_->disconnect for @{ $d->{raw} };
-    ok wait_for(sub { $proxy->hits == 1 }), 'and nothing tells of its end';
+    ok wait_for(sub { $proxy->hits == 2 }), 'and nothing tells of its end';
     is stale($d->post(long_answer($rpc->id, 'x'), auth => $seen)), '401 stale',
         'AUTH-04 what proved it is used up';
     is $d->post(long_answer($rpc->id, 'v'))->status, 204, 'the CPE goes on';
@@ -516,6 +516,24 @@ subtest 'AUTH-03 events of wrong passwords' => sub {
           p => $redis->partition('00D09E-Box-J1') },
         'AUTH-03 of the device that the record names';
     is $event->{claims}, undef, '... and what it claims is not known';
+
+    forget_failures();
+    my $basic = Device->new;
+    $redis->cmd('HSET', "cwmp:user:{$basic->{id}}", basic => 'ab' x 32);
+    $redis->cmd('HDEL', "cwmp:user:{$basic->{id}}", 'md5', 'sha256');
+    is $basic->inform->status, 401, 'AUTH-03 a record for another scheme';
+    ok wait_for(sub { failures() == 1 }), '... is told';
+    is +(failures())[0]{reason}, 'record', '... as such';
+    $t->expect_log(qr/record has nothing that this location's "cwmp_auth" can use.*: "\Q$basic->{id}"/, 1);
+
+    forget_failures();
+    my $empty = Device->new;
+    $redis->cmd('HDEL', "cwmp:user:{$empty->{id}}", qw(md5 sha256 basic));
+    $redis->cmd('HSET', "cwmp:user:{$empty->{id}}", device => $empty->{id});
+    is $empty->inform->status, 401, 'AUTH-03 a record that has nothing of the kind';
+    ok wait_for(sub { failures() == 1 }), '... is told';
+    is +(failures())[0]{reason}, 'record', '... likewise';
+    $t->expect_log(qr/record has nothing .*: "\Q$empty->{id}"/, 1);
 
     forget_failures();
     $t->raw(0)->post(inform(), url => $t->url(0, '/basic'), headers =>

@@ -496,6 +496,24 @@ subtest 'what cannot be' => sub {
         '... which the log says';
 };
 
+subtest 'what was sent, and cannot be sent again' => sub {
+    my $cpe = box();
+    my $told;
+    give($cpe, 'r1');
+    $cpe->{on_rpc} = sub { $told = $_[1]; 'over' };
+    $cpe->session;
+    my $key = user_key($cpe->id);
+    my $sealed = record($cpe)->{next_password};
+    $redis->cmd('HSET', $key, next_password => $sealed =~ s/.\z/x/r);
+    $cpe->{on_rpc} = undef;
+    is sure_session($cpe), 204, 'its record was spoilt: a session';
+    my $result = $redis->result($cpe->id, 'r1');
+    is $result->{status}, 'lost', 'the device may have them, which the task says';
+    like $result->{fault}{reason}, qr/is not sealed/, '... and why it is over';
+    $cpe->take($told);
+    settled($cpe, 'in the end', ['pw']);
+};
+
 subtest 'wrong passwords on one connection' => sub {
     my $cpe = box();
     my $looks = sub { grep { /cwmp_user_1/ } $proxy->commands };

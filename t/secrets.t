@@ -392,8 +392,10 @@ subtest 'the words of the library' => sub {
     for my $list (qw(words ends wholes)) {
         my ($text) = $c =~ /cwmp_secret_$list\[\] = \{(.*?)\}/s;
         for my $name ($text =~ /"(\w+)"/g) {
-            my $json = lc($name) . '"';
-            ok scalar(grep { index($json, $_) >= 0 } @words), "has $name";
+            for my $before (qw(. ")) {
+                my $json = $before . lc($name) =~ s/_//gr . '"';
+                ok scalar(grep { index($json, $_) >= 0 } @words), "has $before$name";
+            }
         }
     }
 };

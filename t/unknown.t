@@ -231,7 +231,6 @@ subtest 'QUAR announced beforehand' => sub {
 
 
 subtest 'REFUSE a device that nobody announced' => sub {
-    same_minute(10);
     my @d = map { device('/refuse') } 1 .. 30;
     my $keys = $redis->cmd('DBSIZE');
     my $r = $d[0]->post($d[0]->inform_text);
@@ -240,7 +239,7 @@ subtest 'REFUSE a device that nobody announced' => sub {
     is informs($_), 403, 'another one' for @d[1 .. $#d];
     cmp_ok $redis->cmd('DBSIZE'), '<=', $keys + 1, 'nothing is kept of them';
     my @told = grep { $_->{type} eq 'refused' } $redis->events;
-    is @told, 10, '10 of a minute are told';
+    is @told, 10, '10 at once are told';
     is $told[0]{state}, 'unknown', '... and why';
     is_deeply counted(), { refused => 30 }, 'all are counted';
     $t->expect_log(qr/it is unknown, and is refused/, [10, 11]);
@@ -323,6 +322,29 @@ subtest 'RATE of all' => sub {
     $redis->cmd('HSET', 'cwmp:{0}:unknown', 'minute', 1);
     is informs($d[5]), 200, 'in another minute another one may';
     counted();
+};
+
+
+subtest 'QUAR a flood leaves other events where they are' => sub {
+    my $refusals = 'cwmp:{0}:refusals';
+    my ($now) = $redis->list('TIME');
+    my $told = sub { grep { $_->{type} eq 'quarantine' } $redis->events };
+    my $before = $told->();
+    $redis->cmd('HSET', $refusals, 'full quarantine', $now + 6 * 997);
+    $t->expect_log(qr/is new: in quarantine/, [0, 1000]);
+    informs(device('/quarantine')) for 1 .. 40;
+    my $more = $told->() - $before;
+    cmp_ok $more, '<=', 3 + 5, 'after a thousand at once few are told';
+    cmp_ok $more, '>=', 3, '... to the last of them';
+    is $redis->cmd('HGET', $refusals, 'omitted quarantine'), 40 - $more,
+        'the others are counted';
+    my $lines = () = $t->error_log(0) =~ /is new: in quarantine/g;
+    cmp_ok $lines, '<', 40, 'nor is the log told of them';
+    $redis->cmd('HSET', $refusals, 'full quarantine', 0);
+    informs(device('/quarantine'));
+    is +($told->())[-1]{omitted}, 40 - $more, '... and told with the next one';
+    is $redis->cmd('HGET', $refusals, 'omitted quarantine'), 0, '... once';
+    is_deeply counted(), { quarantined => 41 }, 'all have come';
 };
 
 
@@ -411,7 +433,7 @@ subtest 'HOUSE what a hand or a crash has left' => sub {
 
 
 subtest 'HOUSE a key that is something else' => sub {
-    for my $name (qw(unknown index:quarantine)) {
+    for my $name (qw(unknown refusals index:quarantine)) {
         my $key = "cwmp:{0}:$name";
         $redis->cmd('RENAME', $key, 'kept') if my $is = $redis->cmd('EXISTS', $key);
         $redis->cmd('SET', $key, 'x');

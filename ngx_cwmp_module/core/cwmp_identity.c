@@ -129,7 +129,7 @@ cwmp_identity_means(const cwmp_str_t *name, const cwmp_str_t *id)
     if (name->data[len - 1] == '*') {
         len--;
 
-        if (len <= CWMP_OUI_MAX || id->len < len) {
+        if (!memchr(name->data, '-', len) || id->len < len) {
             return 0;
         }
 
@@ -161,27 +161,22 @@ cwmp_identity_of(const cwmp_str_t *name, unsigned char *id)
 static void
 cwmp_identity_fold(const unsigned char *p, size_t len, unsigned char *to)
 {
-    size_t         i, upper;
+    int            oui;
+    size_t         i, digits;
     unsigned char  c;
 
-    for (i = 0, upper = CWMP_OUI_MAX; i < len; i++) {
+    for (i = 0, oui = 1, digits = 0; i < len; i++) {
         c = p[i];
 
-        if (upper) {
-            upper--;
-
-            if (c >= 'a' && c <= 'z') {
-                c -= 'a' - 'A';
-            }
+        if (c == '-') {
+            oui = 0;
         }
 
-        if (c == '%') {
-            upper = 2;
-
-        } else if (c == '-') {          /* the end of a short OUI, too */
-            upper = 0;
+        if ((oui || digits) && c >= 'a' && c <= 'z') {
+            c -= 'a' - 'A';
         }
 
+        digits = (c == '%') ? 2 : digits - (digits > 0);
         to[i] = c;
     }
 }

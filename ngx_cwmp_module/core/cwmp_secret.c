@@ -22,6 +22,8 @@ static cwmp_rc_t cwmp_secret_add(cwmp_secret_t *s, const unsigned char *key);
 static EVP_MAC_CTX *cwmp_secret_hmac(void);
 static int cwmp_secret_derive(const unsigned char *key, const char *label,
     unsigned char *out);
+static cwmp_rc_t cwmp_secret_raw(cwmp_arena_t *arena,
+    const cwmp_str_t *sealed, cwmp_str_t *raw);
 static int cwmp_secret_cipher(int sealing, const cwmp_secret_key_t *key,
     const cwmp_str_t *name, const unsigned char *iv, const unsigned char *from,
     size_t len, unsigned char *to, unsigned char *tag);
@@ -338,29 +340,22 @@ cwmp_secret_open(const cwmp_secret_t *s, cwmp_arena_t *arena,
     const cwmp_str_t *name, const cwmp_str_t *sealed, cwmp_str_t *value,
     const char **reason)
 {
-    size_t          i, n;
-    unsigned char  *raw, *p;
+    size_t      i;
+    cwmp_rc_t   rc;
+    cwmp_str_t  raw;
 
     *reason = "is not sealed";
 
-    if (!cwmp_secret_is_sealed(sealed)
-        || sealed->len > CWMP_SECRET_HEAD + 2 * (CWMP_SECRET_MAX + 28))
-    {
-        return CWMP_REFUSED;
+    rc = cwmp_secret_raw(arena, sealed, &raw);
+    if (rc != CWMP_OK) {
+        return rc;
     }
 
-    n = (sealed->len - CWMP_SECRET_HEAD) / 2;
-    raw = cwmp_alloc(arena, n);
-    p = cwmp_alloc(arena, n);
+    value->len = raw.len - CWMP_SECRET_IV - CWMP_SECRET_TAG;
+    value->data = cwmp_alloc(arena, raw.len);
 
-    if (raw == NULL || p == NULL) {
+    if (value->data == NULL) {
         return CWMP_ERROR;
-    }
-
-    if (!cwmp_secret_unhex(sealed->data + CWMP_SECRET_HEAD,
-                           sealed->len - CWMP_SECRET_HEAD, raw))
-    {
-        return CWMP_REFUSED;
     }
 
     *reason = "is sealed with a key that the key file does not have";
@@ -370,12 +365,10 @@ cwmp_secret_open(const cwmp_secret_t *s, cwmp_arena_t *arena,
             continue;
         }
 
-        value->data = p;
-        value->len = n - CWMP_SECRET_IV - CWMP_SECRET_TAG;
-
-        if (cwmp_secret_cipher(0, &s->keys[i], name, raw,
-                               raw + CWMP_SECRET_IV, value->len, p,
-                               raw + n - CWMP_SECRET_TAG))
+        if (cwmp_secret_cipher(0, &s->keys[i], name, raw.data,
+                               raw.data + CWMP_SECRET_IV, value->len,
+                               value->data,
+                               raw.data + raw.len - CWMP_SECRET_TAG))
         {
             return CWMP_OK;
         }
@@ -384,6 +377,30 @@ cwmp_secret_open(const cwmp_secret_t *s, cwmp_arena_t *arena,
     }
 
     return CWMP_REFUSED;
+}
+
+
+/* the bytes of what is sealed */
+
+static cwmp_rc_t
+cwmp_secret_raw(cwmp_arena_t *arena, const cwmp_str_t *sealed, cwmp_str_t *raw)
+{
+    if (!cwmp_secret_is_sealed(sealed)
+        || sealed->len > CWMP_SECRET_HEAD + 2 * (CWMP_SECRET_MAX + 28))
+    {
+        return CWMP_REFUSED;
+    }
+
+    raw->len = (sealed->len - CWMP_SECRET_HEAD) / 2;
+
+    raw->data = cwmp_alloc(arena, raw->len);
+    if (raw->data == NULL) {
+        return CWMP_ERROR;
+    }
+
+    return cwmp_secret_unhex(sealed->data + CWMP_SECRET_HEAD,
+                             sealed->len - CWMP_SECRET_HEAD, raw->data)
+           ? CWMP_OK : CWMP_REFUSED;
 }
 
 

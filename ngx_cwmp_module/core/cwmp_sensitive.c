@@ -31,13 +31,14 @@ static const char  *cwmp_secret_words[] = {
 
 static const char  *cwmp_secret_ends[] = {
     "PIN", "Pin", "PUK", "Puk", "PSK", "Psk", "Pass", "Pwd", "PWD", "Psw",
-    "PSW", NULL
+    "PSW", "PINCode", "PinCode", "PIN_Code", "PUKCode", "PukCode", "PUK_Code",
+    NULL
 };
 
 /* as the whole of it, likewise */
 
 static const char  *cwmp_secret_wholes[] = {
-    "pin", "puk", "psk", "pass", "pwd", "psw", NULL
+    "pin", "puk", "psk", "pass", "pwd", "psw", "key", NULL
 };
 
 /* at the end of what has such a word, and is no secret */
@@ -119,11 +120,33 @@ cwmp_is_challenge(const cwmp_str_t *path)
 }
 
 
+/* as words are compared: lower case, without "_" and "-"; its length */
+
+static size_t
+cwmp_lower(const unsigned char *p, size_t len, char lower[CWMP_LEAF_MAX + 1])
+{
+    size_t  i, n;
+
+    for (i = 0, n = 0; i < len; i++) {
+        if (p[i] >= 'A' && p[i] <= 'Z') {
+            lower[n++] = (char) (p[i] | 0x20);
+
+        } else if (p[i] != '_' && p[i] != '-' && p[i] != '\0') {
+            lower[n++] = (char) p[i];
+        }
+    }
+
+    lower[n] = '\0';
+
+    return n;
+}
+
+
 int
 cwmp_sensitive_name(const cwmp_str_t *path)
 {
     char                  lower[CWMP_LEAF_MAX + 1];
-    size_t                i, len, n, digits;
+    size_t                len, n, digits;
     const char          **word;
     const unsigned char  *p;
 
@@ -149,16 +172,7 @@ cwmp_sensitive_name(const cwmp_str_t *path)
         return cwmp_is_challenge(path);
     }
 
-    for (i = 0, n = 0; i < len - digits; i++) {
-        if (p[i] >= 'A' && p[i] <= 'Z') {
-            lower[n++] = (char) (p[i] | 0x20);
-
-        } else if (p[i] != '_' && p[i] != '-' && p[i] != '\0') {
-            lower[n++] = (char) p[i];
-        }
-    }
-
-    lower[n] = '\0';
+    n = cwmp_lower(p, len - digits, lower);
 
     for (word = cwmp_secret_wholes; *word; word++) {
         if (strcmp(lower, *word) == 0) {

@@ -104,15 +104,12 @@ local BOUND = {
     clear = 1024,                   -- bytes of ids of tasks to be sealed
     passed = 100,                   -- tasks that wait for a key, before others
     results = 7776000,              -- seconds that they are kept: 90 days
-    refusals = 20,                  -- told at once of a partition, and one in
-    refused = 60,                   -- so many seconds
     near = 5,                       -- seconds between Informs that count as
     burst = 1000,                   -- one upon the other: so many in
     window = 900,                   -- so many seconds
     strangers = 10000,              -- devices in quarantine, of a partition
     quarantine = 604800,            -- seconds of silence that end it: 7 days
     held = 64,                      -- bytes of what such a one says of itself
-    told = 10,                      -- refusals in a minute that are told
 }
 
 -- bands of the queue's scores; all of them exact in a double

@@ -17,8 +17,7 @@
   ones of this partition may come in a minute; 0: none of this source may, now.
   Devices that are known pay nothing for all this, and are not counted.
 
-  unknown: of this minute, how many came (new), and of how many refusals an
-  event told (told).
+  unknown: of this minute, how many came (new).
 ]]
 
 several.states = { quarantine = true, announced = true, denied = true }
@@ -32,21 +31,53 @@ local function shared(c, name)      -- older nodes, of a Cluster, do not name it
     return string.sub(c.k[SEEN], 1, -11) .. name
 end
 
--- one more of this minute, unless there are too many: how many now, or nil
-local function one_more(c, name, most)
-    local key, minute = shared(c, 'unknown'), math.floor(c.now / 60000)
-    local is = hash_fields(key, { 'minute', name })
-    if tonumber(is.minute) ~= minute then
-        call('DEL', key)
-        call('HSET', key, 'minute', minute)
-        is[name] = nil
+--[[
+  Events that strangers can make as often as they like: of a partition so many
+  are told at once, then one in so many seconds.  KEY, the partition's hash
+  refusals, has for each kind, by its suffix: full, up to when such events are
+  told already (in Unix seconds), and omitted.  now: Redis' second; more: how many
+  the caller has left out.
+]]
+several.rare = { ['auth failure'] = { 20, 60, '' },
+                 refused = { 10, 6, ' refused' },
+                 quarantine = { 1000, 6, ' quarantine' } }
+
+function several.tell(c, key, kind, now, more, told)
+    local rare = several.rare[kind]
+    local each, most = rare[2], rare[1] * rare[2]
+    local got = call('HMGET', key, 'full' .. rare[3], 'omitted' .. rare[3])
+    local full, omitted = tonumber(got[1]) or 0, (tonumber(got[2]) or 0) + more
+    if full < now or full > now + most then     -- or the clock was set back
+        full = now
     end
-    local n = (tonumber(is[name]) or 0) + 1
-    if n > most then
+    if full + each > now + most then
+        call('HSET', key, 'omitted' .. rare[3], omitted + 1)
+        return false
+    end
+    call('HSET', key, 'full' .. rare[3], full + each, 'omitted' .. rare[3], 0)
+    if omitted > 0 then
+        told[#told + 1] = 'omitted'
+        told[#told + 1] = omitted
+    end
+    event(c, kind, unpack(told))
+    return true
+end
+
+-- one more of this minute, unless there are too many: how many now, or nil
+local function one_more(c, most)
+    local key, minute = shared(c, 'unknown'), math.floor(c.now / 60000)
+    local is = hash_fields(key, { 'minute', 'new' })
+    local n = tonumber(is.minute) == minute and tonumber(is.new) or 0
+    if n >= most then
         return nil
     end
-    call('HSET', key, name, n)
-    return n
+    call('HSET', key, 'minute', minute, 'new', n + 1)
+    return n + 1
+end
+
+local function tell(c, kind, ...)
+    return several.tell(c, shared(c, 'refusals'), kind, math.floor(c.now / 1000),
+                        0, { ... })
 end
 
 -- Its state is none any more, and what belongs to that is gone.
@@ -85,8 +116,7 @@ local function make_room(c)
 end
 
 local function refused(c, args, state)
-    if one_more(c, 'told', BOUND.told) then
-        event(c, 'refused', 'state', state, 'address', args[10])
+    if tell(c, 'refused', 'state', state, 'address', args[10]) then
         note(c, 'it is ' .. state .. ', and is refused')
     end
     return { 'denied', c.notes, state }
@@ -94,7 +124,7 @@ end
 
 -- Room for a new one?  The last of a minute says so.
 local function may_come(c, total)
-    local n = total > 0 and one_more(c, 'new', total)
+    local n = total > 0 and one_more(c, total)
     if n == total then
         note(c, 'is the last one that nobody announced to come in this minute '
                 .. '(cwmp_unknown total=): others get 503 for the rest of it')
@@ -124,9 +154,10 @@ local function hold(c, args, last, total)
     several.set_state(c, 'quarantine', 'last', c.when, 'address', args[10],
                       'manufacturer', field(1), 'oui', string.upper(field(2)),
                       'class', field(3), 'version', field(6))
-    event(c, 'quarantine', 'address', args[10])
-    note(c, 'is new: in quarantine until an admin approves it (cwmp-device '
-            .. 'approve)')
+    if tell(c, 'quarantine', 'address', args[10]) then
+        note(c, 'is new: in quarantine until an admin approves it (cwmp-device '
+                .. 'approve)')
+    end
     reply[5] = 'new'
     return reply
 end
@@ -180,7 +211,8 @@ end
 
 -- which key of these is not what it must be: said by name
 function several.check_unknown(c)
-    for name, kind in pairs({ unknown = 'hash', ['index:quarantine'] = 'zset',
+    for name, kind in pairs({ unknown = 'hash', refusals = 'hash',
+                              ['index:quarantine'] = 'zset',
                               ['index:announced'] = 'zset',
                               ['index:denied'] = 'zset' })
     do

@@ -607,7 +607,7 @@ local function on_verdict(c, s, args)
         -- compare, check, "=u": it had been sent in an earlier session
         local w = several.work_of(c, run)
         local unknown = call('HGET', c.k[LIVE], '=u ' .. run.id) == '1'
-                        and METHODS[run.method].lost ~= 'again'
+                        and several.changes(run.method)
         local status = (run.instance ~= '' or run.phase == 'confirmed'
                         or w and (w.applied or 0) > 0) and 'fault'
                        or (unknown or run.phase == 'compare'

@@ -92,7 +92,17 @@ local function cwmp_broke_2(keys, args)
     return broke(keys, args, table.remove(args))
 end
 
+-- What proved the user of a POST of which Redis was told nothing else is used up.
+-- keys as for the step; args: the user's device, who it is
+local function cwmp_spend_1(keys, args)
+    local c = context(keys, args[1])
+    c.auth = several.proof_of(args[2])
+    several.use_up(c)
+    return 'OK'
+end
 
+
+redis.register_function('cwmp_spend_1', cwmp_spend_1)
 redis.register_function('cwmp_chunk_1', cwmp_chunk_1)
 redis.register_function('cwmp_chunk_2', cwmp_chunk_2)
 redis.register_function('cwmp_chunk_3', cwmp_chunk_3)

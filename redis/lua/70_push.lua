@@ -25,6 +25,7 @@ end
 -- what is beside the devices' own keys
 house.KINDS = { due = 'zset', events = 'stream', quirks = 'hash',
                 settings = 'hash', reconcile = 'hash', unknown = 'hash',
+                refusals = 'hash',
                 ['index:seen'] = 'zset', ['index:first'] = 'zset',
                 ['index:model'] = 'zset', ['index:version'] = 'zset',
                 ['index:tag'] = 'zset', ['index:quarantine'] = 'zset',

@@ -105,8 +105,9 @@ function house.next_held(keys)
     return is and call('HSET', keys[1], 'next', is) + 1 or 0
 end
 
--- FCALL_RO cwmp_user_1 1 cwmp:user:{NAME}: what proves the user, or nothing; never
--- more than a caller has room for.  The last four only while they are changed.
+-- FCALL_RO cwmp_user_1 1 cwmp:user:{NAME}: what proves the user, or nothing when it
+-- is unknown; never more than a caller has room for.  The last four only while
+-- they are changed.
 function house.user(keys)
     local got = redis.pcall('HMGET', keys[1], 'md5', 'sha256', 'basic',
                             'device', 'first', 'next')
@@ -120,7 +121,7 @@ function house.user(keys)
         got[6], got[7], got[8] = unpack(call('HMGET', keys[1], 'next_md5',
                                              'next_sha256', 'next_basic'))
         got[9] = is
-    elseif not (got[1] or got[2] or got[3]) then
+    elseif not (got[1] or got[2] or got[3] or got[4] or got[5]) then
         return {}
     end
     got[5] = got[5] and '1'

@@ -188,9 +188,7 @@ is_device(const cwmp_str_t *name, int many)
     cwmp_str_t     one = *name;
     unsigned char  id[CWMP_ID_MAX];
 
-    if (many && name->len > CWMP_OUI_MAX + 1
-        && name->data[name->len - 1] == '*')
-    {
+    if (many && name->len && name->data[name->len - 1] == '*') {
         memcpy(id, name->data, name->len);
         id[name->len - 1] = '0';        /* any that goes on */
         one.data = id;

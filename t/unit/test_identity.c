@@ -241,7 +241,10 @@ test_means(void)
         { "00D09E-%2A", "00D09E-%2A", 1 },
         { "00D09E-%2A", "00D09E-Box-1", 0 },
         { "*-Box-1", "00D09E-Box-1", 0 },
-        { "00D09E-Box-1*", "00D09E-Box-", 0 }
+        { "00D09E-Box-1*", "00D09E-Box-", 0 },
+        { "0a%3ab-Box-1", "0A%3AB-Box-1", 1 },
+        { "0a%3ab-Box-*", "0A%3AB-Box-1", 1 },
+        { "%C3%A9%*", "%C3%A9%2D1-1", 0 }
     };
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -25,6 +25,8 @@ static const char  *secrets[] = {
     "Device.Cellular.Interface.1.USIM.PIN1", "X_Puk2", "pin2", "SIPAuthPass1",
     "Passcode", "X_AdminPsw", "X_WLANKey", "X_WifiKey2", "NetworkKey",
     "Device.X.AccessKey", "AccessKeySecret", "X_AuthToken", "Token",
+    "Device.X_KMC.Domain.1.MK.1.Key", "X.KEY", "Key2", "key",
+    "New_PIN_Code", "PINCode", "X_PukCode1",
     "Device.LocalAgent.ControllerTrust.Challenge.1.Value",
     "Device.USPAgent.ControllerTrust.Challenge.12.Value"
 };
@@ -39,7 +41,9 @@ static const char  *others[] = {
     "KeyIdentifier", "MarkingKey", "Device.Security.Certificate", "Keylife",
     "AllowRootPasswordLogin", "X_HW_WPAand11iAuthenticationMode", "Screen",
     "Spin1", "Challenge.Value", "Device.X.1.Value", "Value", ".Value", "1",
-    "Device.XChallenge.1.Value", "ParameterKey1", "TokenType", "Stock", "Pass1x"
+    "Device.XChallenge.1.Value", "ParameterKey1", "TokenType", "Stock", "Pass1x",
+    "KeyId", "Keys", "Device.Key.1.Id", "Rekey", "MonKey", "SpinCode",
+    "ProvisioningCode", "PINCodeRetries"
 };
 
 static const struct {
