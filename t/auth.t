@@ -27,6 +27,8 @@ my $t = CWMP::Test->new(nodes => 2, http => "cwmp_secret_key $dir/key; "
         location = /if { cwmp_acs; if (\$http_user_agent) { set \$x 1; } }
         location = /ifoff { cwmp_auth off; cwmp_max_envelope 32k; cwmp_acs;
             if (\$http_user_agent) { set \$x 1; } }
+        location = /except { cwmp_acs; limit_except GET { allow all; } }
+        location = /post { cwmp_acs; limit_except POST { deny all; } }
         location = /tls { cwmp_auth digest $REALM behind_tls; cwmp_acs; }
         location = /basic { cwmp_auth basic $REALM behind_tls; cwmp_acs; }});
 my $redis = $t->redis;
@@ -375,6 +377,29 @@ subtest 'an "if" in the location' => sub {
     is $raw->post(inform(serial => "S$n", params => [map {
         ["Device.P$_", 'string', 'v' x 100] } 1 .. 400]), headers => \@agent)
            ->status, 413, '... and its bound';
+};
+
+
+subtest 'other methods, and limit_except' => sub {
+    for my $path ('/cwmp', '/except', '/post') {
+        my ($auth, $inform) = device();
+        my $raw = $t->raw(0, url => $t->url(0, $path));
+        $auth->{uri} = $path;
+        my $answer = $raw->post($inform);
+        is $answer->status, 401, "a POST to $path";
+        is $raw->post($inform, headers => [$auth->answer($answer)])->status, 200,
+            '... and who has proven it';
+        is $t->raw(0)->post($inform, headers => [$auth->header(password => 'px')],
+                            url => $t->url(0, $path))->status, 401, '... or has not';
+        my $other = $path eq '/post' ? 403 : 405;
+        for my $method (qw(GET PUT DELETE OPTIONS PATCH POSTS)) {
+            my $raw = $t->raw(0);
+            $raw->send_raw("$method $path HTTP/1.1\r\nHost: x\r\nContent-Length: "
+                           . length($inform) . "\r\n\r\n$inform");
+            is $raw->read_response({})->status, $other, "... $method";
+        }
+    }
+    $t->expect_log(qr/access forbidden by rule/);
 };
 
 
