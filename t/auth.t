@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# HTTP authentication of CPEs, over two nodes in turn: who is let in, what is
-# used twice, who goes on with whose session.
+# HTTP authentication of CPEs, over one node and over two in turn: who is let in,
+# what is used twice, who goes on with whose session.
 
 use strict;
 use warnings;
@@ -360,6 +360,18 @@ subtest 'a body that waits for 100' => sub {
     is $answer->status, 401, 'is not asked for';
     is $answer->header('Connection'), 'close',
         'and what follows is not taken for it';
+};
+
+
+subtest 'a body that does not come' => sub {
+    my ($auth, $inform, $raw) = device();
+    for my $header ([], $auth->answer($raw->post($inform), password => 'px')) {
+        my $slow = $t->raw(0);
+        my $said = @$header ? "$header->[0]: $header->[1]\r\n" : '';
+        $slow->send_raw("POST /cwmp HTTP/1.1\r\nHost: x\r\n${said}Content-Length: "
+                        . "1000000\r\n\r\n<soap");
+        is $slow->read_response({})->status, 401, 'is not waited for';
+    }
 };
 
 

@@ -3,7 +3,8 @@
 # What Redis has of a device is not trusted: each field and key of a device that
 # has everything is spoilt, and then that device and another one go on.  The
 # other one notices nothing; the device goes on, or is refused by a line that
-# names its key, and goes on once that is mended.
+# names its key, and goes on once that is mended; so it is when nginx, and Redis,
+# have begun anew before they read it.
 
 use strict;
 use warnings;
