@@ -100,7 +100,7 @@ subtest "AUTH-01 the challenge, $over" => sub {
                   ['an Inform', $inform], ['a response', response('x', 'Reboot')])
     {
         my $answer = $post->($what->[1]);
-        is $answer->status, 401, "AUTH-01 $what->[0] without a word of who it is";
+        is $answer->status, 401, "AUTH-01 AUTH-10 $what->[0] without a word of who it is";
         like $answer->header('WWW-Authenticate'),
             qr/^Digest realm="acs\.example", qop="auth", nonce="[0-9a-f]{56}", algorithm=MD5$/,
             'AUTH-01 Digest, qop and MD5';
