@@ -117,6 +117,7 @@ typedef struct {
 typedef struct {
     ngx_http_cwmp_redis_t      *redis;
     ngx_str_t                   serves;     /* this directive */
+    ngx_http_handler_pt         handler;    /* ... by that */
     ngx_flag_t                  acs;        /* which is cwmp_acs */
     ngx_flag_t                  alone;      /* needs no Redis */
     ngx_str_t                   drain;

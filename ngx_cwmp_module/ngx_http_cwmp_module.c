@@ -304,10 +304,15 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     core = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    /* "if" and "limit_except": the handler is that of the location around */
+    /* "if" and "limit_except": the handler is that of the location around, which
+       nginx keeps for the first one alone */
 
     if (core->noname && prev->serves.len) {
         *conf = *prev;
+
+        if (core->lmt_excpt && core->handler == NULL) {
+            core->handler = conf->handler;
+        }
 
         if (conf->acs) {
             core->client_max_body_size = conf->max_envelope;
@@ -431,7 +436,7 @@ ngx_http_cwmp_serves(ngx_conf_t *cf, ngx_http_cwmp_loc_conf_t *clcf,
 
     if (clcf->serves.len) {
 
-        if (core->handler == handler) {
+        if (clcf->handler == handler) {
             return "is duplicate";
         }
 
@@ -442,6 +447,7 @@ ngx_http_cwmp_serves(ngx_conf_t *cf, ngx_http_cwmp_loc_conf_t *clcf,
     }
 
     clcf->serves = value[0];
+    clcf->handler = handler;
     core->handler = handler;
 
     return NGX_CONF_OK;

@@ -22,6 +22,33 @@ my $t = CWMP::Test->new;
 my $redis = $t->redis;
 my $n = 0;
 
+# a user of the docs, and what Redis says to it
+sub user {
+    my ($name, $password) = @_;
+    $redis->cmd(acl_of('redis.md', $name));
+    my $r = CWMP::Redis->new(path => $redis->{path});
+    $r->cmd('AUTH', $name, $password);
+    return sub { return scalar $r->try(@_) };
+}
+
+my $DENIED = qr/NOPERM|permission/;
+
+# all commands that it may run, but those that begin a connection
+sub may_run {
+    my ($user) = @_;
+    my @may;
+    my @all = map { @{ $_->[9] // [] } ? @{ $_->[9] } : $_ } @{ $redis->cmd('COMMAND') };
+    for (@all) {
+        my ($name, $arity) = @$_;
+        my @words = split /\|/, $name;
+        my $said = $redis->try('ACL', 'DRYRUN', $user, @words,
+                               ('x') x (abs($arity) - @words));
+        $said = $said->{message} if ref $said;
+        push @may, $name unless $said =~ /permissions to run/;
+    }
+    return join ' ', sort grep { !/^(?:auth|hello|quit|reset)$/ } @may;
+}
+
 sub device { my $d = CWMP::Script->new($t, 'A' . ++$n, @_); $d->begin; return $d }
 sub cancel { return $redis->try('FCALL', 'cwmp_cancel', 1, $_[0]->key('tasks'), $_[1]) }
 
@@ -83,7 +110,93 @@ subtest 'the permissions of the docs' => sub {
     like $help->try('HGET', $d->key('session'), 't'), qr/NOPERM|permission/, '... but no cookie';
     is_deeply [($help->list('FCALL_RO', 'cwmp_find', 1, 'cwmp:{0}:index:seen', '{}', 9))[1]],
         [$d->id], '... and finds devices';
+};
 
+
+subtest 'the permissions of the docs: who pushes, and reads nothing' => sub {
+    my $orders = user('orders', 'o1');
+    my $d = device();
+    is $orders->('RPUSH', $d->key('tasks'), '{"method":"Reboot","id":"r9"}'), 1,
+        'a task can be pushed';
+    is $orders->('RPUSH', $d->key('tasks'), '{"method":"GetRPCMethods","id":"g"}'), 2,
+        '... and another';
+    is $d->begin->method, 'Reboot', '... and is sent';
+    is may_run('orders'), 'rpush', 'it may do nothing else';
+
+    $redis->cmd('RPUSH', $d->key('tasks'), '{"method":"Reboot","id":"x"}');
+    for (['LRANGE', $d->key('tasks'), 0, -1], ['LPOP', $d->key('tasks')],
+         ['HGETALL', $d->key], ['HGETALL', 'cwmp:user:{me}'],
+         ['HGET', $d->key('live'), 'x'], ['XRANGE', $d->key('results'), '-', '+'],
+         ['FCALL_RO', 'cwmp_params', 1, $d->key('params')],
+         ['FCALL', 'cwmp_push', 1, $d->key('tasks'), '{"method":"Reboot"}'],
+         ['EVAL', 'return redis.call("LRANGE", KEYS[1], 0, -1)', 1, $d->key('tasks')],
+         ['SORT', $d->key('tasks'), 'BY', 'nosort'], ['COPY', $d->key('tasks'), $d->key('x')],
+         ['DUMP', $d->key('tasks')], ['KEYS', '*'], ['SCAN', 0], ['MONITOR'],
+         ['SUBSCRIBE', 'x'], ['CONFIG', 'GET', '*'])
+    {
+        like $orders->(@$_), $DENIED, "not $_->[0] " . ($_->[1] // "");
+    }
+    like $orders->('RPUSH', $_, 'x'), $DENIED, "not into $_"
+        for map({ $d->key($_) } qw(live results moving queue params)), $d->key, 'x',
+            'cwmp:user:{me}', 'cwmp:meta', 'cwmp:{0}:events', 'cwmp:{0}:due';
+};
+
+
+subtest 'the permissions of the docs: who reads, and changes nothing' => sub {
+    my $help = user('help', 'h1');
+    my $d = device();
+    $d->give({ id => 'g', method => 'GetParameterValues', ParameterNames => ['Device.A'] });
+    $d->obey($d->begin);
+    $d->inform;
+    is scalar(@{ $help->('FCALL_RO', 'cwmp_params', 1, $d->key('params'), 'Device.A') }), 3,
+        'a parameter';
+    is scalar(grep { $_ eq $d->id } @{ $help->('FCALL_RO', 'cwmp_find', 1,
+        'cwmp:{0}:index:seen', '{"class":"Box"}', 100) }), 1, 'a device is found';
+    is $help->('HGET', $d->key, 'serial'), $d->{serial}, '... its record';
+    like $help->('XREVRANGE', $d->key('results'), '+', '-')->[0][1][1], qr/^g$/,
+        '... its results';
+    ok @{ $help->('XRANGE', 'cwmp:{0}:events', '-', '+') }, '... events';
+    ok @{ $help->('ZRANGE', 'cwmp:{0}:index:seen', 0, -1) }, '... an index';
+
+    my %write = map { ($_->[0] => 1) } grep { grep { /^write$/ } @{ $_->[2] } }
+                @{ $redis->cmd('COMMAND') };
+    my @may = split / /, may_run('help');
+    cmp_ok scalar(@may), '>', 10, 'some commands';
+    is_deeply [grep { $write{$_} } @may], [], 'none of which writes';
+    is_deeply [grep { /^(?:f?call|eval|evalsha|script|function|scan|keys|dump|monitor|acl|config|debug)/ }
+               @may], [], '... or looks for keys, or dumps them';
+    like $help->(@$_), $DENIED, "not $_->[0] $_->[1]" for
+        ['RPUSH', $d->key('tasks'), 'x'], ['HSET', $d->key, 'x', 1], ['DEL', $d->key],
+        ['HGETALL', $d->key('session')], ['HGETALL', 'cwmp:user:{me}'], ['HGETALL', 'cwmp:meta'],
+        ['FCALL_RO', 'cwmp_version', 0], ['FCALL', 'cwmp_params', 1, $d->key('params')],
+        ['FCALL', 'cwmp_step_3', 1, 'x'], ['FCALL_RO', 'cwmp_user_1', 1, 'cwmp:user:{me}'],
+        ['FCALL_RO', 'cwmp_params', 1, $d->key('session')],
+        ['EVAL_RO', 'return redis.call("HGETALL", KEYS[1])', 1, $d->key('session')];
+};
+
+
+subtest 'the permissions of the docs: who pushes, and reads results' => sub {
+    my $bss = user('bss', 'b1');
+    my $d = device();
+    is $bss->('RPUSH', $d->key('tasks'), '{"method":"GetRPCMethods","id":"g"}'), 1,
+        'a task can be pushed';
+    $d->obey($d->begin);
+    is $bss->('XRANGE', $d->key('results'), '-', '+')->[0][1][1], 'g', '... its result read';
+    is $bss->('XREVRANGE', $d->key('results'), '+', '-', 'COUNT', 1)->[0][1][1], 'g',
+        '... the last one';
+    is $bss->('XREAD', 'STREAMS', $d->key('results'), 0)->[0][1][0][1][1], 'g', '... or all';
+    is may_run('bss'), 'rpush xrange xread xrevrange', 'it may do nothing else';
+    like $bss->(@$_), $DENIED, "not $_->[0] $_->[1]" for
+        ['LRANGE', $d->key('tasks'), 0, -1], ['RPUSH', $d->key('results'), 'x'],
+        ['RPUSH', $d->key('live'), 'x'], ['XRANGE', 'cwmp:{0}:events', '-', '+'],
+        ['XRANGE', 'cwmp:{0}:wake', '-', '+'], ['HGETALL', $d->key], ['DEL', $d->key('results')],
+        ['XADD', $d->key('results'), '*', 'x', 'x'], ['HGETALL', 'cwmp:user:{me}'];
+};
+
+
+subtest 'the permissions of the docs: housekeeping, quirks' => sub {
+    my $d = device();
+    my $key = $d->key('tasks');
     $redis->cmd(acl_of('redis.md', 'house'));
     $redis->cmd('ACL', 'LOG', 'RESET');
     my $house = sub {

@@ -306,6 +306,17 @@ subtest 'ATK-05 one address cannot have all delays' => sub {
     cmp_ok guess('x', '192.0.2.2', $small), '>', 4,
         'ATK-05 that to another address is';
     $_->disconnect for @held;
+
+    # several addresses together have a quarter of what connections there are
+    @held = map { my $from = "192.0.2.$_"; map { guessing('x', $from, $small) } 1 .. 4 }
+            10 .. 20;
+    my @told;
+    wait_for(sub { @told = grep { IO::Select->new($_->{sock})->can_read(0) } @held;
+                   @told >= @held - 16 });
+    is @held - @told, 16, 'ATK-05 of 44 answers to eleven addresses 16 wait';
+    is $told[-1]->read_response({})->header('Connection'), 'close',
+        '... the others do not, and lose their connections';
+    $_->disconnect for @held;
     $small->expect_log(qr/the user name or the password is wrong/);
     $small->finish;
 };

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# HTTP authentication of CPEs, over two nodes in turn: who is let in, what is
-# used twice, who goes on with whose session.
+# HTTP authentication of CPEs, over one node and over two in turn: who is let in,
+# what is used twice, who goes on with whose session.
 
 use strict;
 use warnings;
@@ -27,9 +27,13 @@ my $t = CWMP::Test->new(nodes => 2, http => "cwmp_secret_key $dir/key; "
         location = /if { cwmp_acs; if (\$http_user_agent) { set \$x 1; } }
         location = /ifoff { cwmp_auth off; cwmp_max_envelope 32k; cwmp_acs;
             if (\$http_user_agent) { set \$x 1; } }
+        location = /except { cwmp_acs; limit_except GET { allow all; } }
+        location = /post { cwmp_acs; limit_except POST { deny all; } }
+        location = /tls { cwmp_auth digest $REALM behind_tls; cwmp_acs; }
         location = /basic { cwmp_auth basic $REALM behind_tls; cwmp_acs; }});
 my $redis = $t->redis;
 my $n = 0;
+my @nodes;                              # that POSTs go to, in turn
 
 # a device whose credentials are known, a connection, and one to the other node
 sub device {
@@ -39,6 +43,16 @@ sub device {
     $auth->store($redis, realm => $REALM, %opt);
     return ($auth, inform(serial => $serial), $t->raw(0), $t->raw(1));
 }
+
+# what a connection to each node is used for, one after the other
+sub in_turn {
+    my ($path) = @_;
+    my @raw = map { $t->raw($_, url => $t->url($_, $path)) } @nodes;
+    my $turn = 0;
+    return sub { return $raw[$turn++ % @raw]->post(@_) };
+}
+
+sub cookie { return $_[0]->header('Set-Cookie') =~ s/;.*//r }
 
 sub known { return $redis->cmd('EXISTS', "cwmp:{0}:$_[0]{user}") }
 
@@ -72,56 +86,136 @@ subtest 'wrong passwords, again and again' => sub {
 };
 
 
-subtest 'AUTH-01 the challenge' => sub {
-    my ($auth, $inform, $raw) = device();
-    my $answer = $raw->post($inform);
-    is $answer->status, 401, 'AUTH-01 an Inform without a word of who it is';
-    like $answer->header('WWW-Authenticate'),
-        qr/^Digest realm="acs\.example", qop="auth", nonce="[0-9a-f]{56}", algorithm=MD5$/,
-        'AUTH-01 Digest, qop and MD5';
-    unlike join(' ', map { "@$_" } @{ $answer->headers }), qr/Basic/i,
-        'AUTH-01 and no Basic';
-    is $raw->post('')->status, 401, 'AUTH-10 so it is for an empty POST';
-    ok !known($auth), 'nothing is stored';
+# --- over one node, and over two in turn --------------------------------------
+
+for my $which ([0], [0, 1]) {
+    @nodes = @$which;
+    my $over = @nodes == 1 ? 'over one node' : 'over two nodes';
+
+
+subtest "AUTH-01 the challenge, $over" => sub {
+    my ($auth, $inform) = device();
+    my $post = in_turn('/cwmp');
+    for my $what (['an Inform', $inform], ['an empty POST', ''],
+                  ['an Inform', $inform], ['a response', response('x', 'Reboot')])
+    {
+        my $answer = $post->($what->[1]);
+        is $answer->status, 401, "AUTH-01 AUTH-10 $what->[0] without a word of who it is";
+        like $answer->header('WWW-Authenticate'),
+            qr/^Digest realm="acs\.example", qop="auth", nonce="[0-9a-f]{56}", algorithm=MD5$/,
+            'AUTH-01 Digest, qop and MD5';
+        unlike join(' ', map { "@$_" } @{ $answer->headers }), qr/Basic/i,
+            'AUTH-01 and no Basic';
+    }
+    ok !known($auth), 'AUTH-01 nothing is stored';
 };
 
 
-subtest 'AUTH-02 who is let in' => sub {
-    my ($auth, $inform, $raw, $other) = device();
-    my $answer = $other->post($inform);
-    $answer = $raw->post($inform, headers => [$auth->answer($answer)]);
-    is $answer->status, 200, 'AUTH-02 the right answer to another node\'s nonce';
-    is $answer->method, 'InformResponse', 'AUTH-02 an InformResponse';
-
-    ($auth, $inform, $raw) = device();
-    $auth->{algorithm} = 'SHA-256';
-    $answer = $raw->post($inform, headers => [$auth->answer($raw->post($inform))]);
-    is $answer->status, 200, 'AUTH-02 SHA-256';
+subtest "AUTH-02 who is let in, $over" => sub {
+    for my $algorithm ('MD5', 'SHA-256') {
+        my ($auth, $inform) = device();
+        my $post = in_turn('/cwmp');
+        $auth->{algorithm} = $algorithm;
+        my $answer = $post->($inform);
+        $answer = $post->($inform, headers => [$auth->answer($answer)]);
+        is $answer->status, 200, "AUTH-02 $algorithm: the right answer";
+        is $answer->method, 'InformResponse', 'AUTH-02 an InformResponse';
+        is $post->('', cookie => cookie($answer), headers => [$auth->header])->status,
+            204, 'AUTH-02 and the end';
+    }
 };
 
 
-subtest 'AUTH-03 who is not' => sub {
-    my ($auth, $inform, $raw) = device();
-    $auth->challenge($raw->post($inform));
+subtest "AUTH-03 who is not, $over" => sub {
+    my ($auth, $inform) = device();
+    my $post = in_turn('/cwmp');
+    $auth->challenge($post->($inform));
 
     for my $wrong ([password => 'px'], [user => '00D09E-Box-Nobody'],
                    [realm => 'other'], [nonce => 'abcdef0123456789'],
                    [nonce => '0' x 56], [user => 'x' x 257], [user => ''])
     {
-        my $answer = $raw->post($inform, headers => [$auth->header(@$wrong)]);
+        my $answer = $post->($inform, headers => [$auth->header(@$wrong)]);
         is stale($answer), '401 anew',
             "AUTH-03 another $wrong->[0]: " . substr($wrong->[1], 0, 20);
     }
     for my $header ('Digest', 'Digest username=', 'Basic eDp5', "Bearer \xff")
     {
-        is $raw->post($inform, headers => [['Authorization', $header]])->status,
+        is $post->($inform, headers => [['Authorization', $header]])->status,
             401, "AUTH-03 '$header'";
     }
     ok !known($auth), 'AUTH-03 no session, nothing is stored';
-    is $raw->post($inform, headers => [$auth->header])->status, 200,
+    is $post->($inform, headers => [$auth->header])->status, 200,
         'AUTH-03 the right one is, after all these';
 };
 
+
+# where TLS is, nobody listens: a nonce lives longer
+subtest "AUTH-06 old nonces, $over" => sub {
+    for my $case (['/cwmp', [66, 86400], 50], ['/tls', [306, 86400], 250]) {
+        my ($path, $old, $good) = @$case;
+        my ($auth, $inform) = device();
+        my $post = in_turn($path);
+        @$auth{qw(realm uri)} = ($REALM, $path);
+        my $from = sub {
+            my $nonce = nonce($key, $REALM, int(time()) - $_[0]);
+            return $post->($inform, headers => [$auth->header(nonce => $nonce)]);
+        };
+        for my $ago (@$old) {
+            my $answer = $from->($ago);
+            is stale($answer), '401 stale', "AUTH-06 $path: one of $ago seconds ago";
+            is $post->($inform, headers => [$auth->answer($answer)])->status, 200,
+                'AUTH-06 and with the new one it goes on';
+        }
+        is $from->($good)->status, 200, "AUTH-06 $path: one of $good seconds ago is good";
+    }
+};
+
+
+subtest "AUTH-07 Basic, $over" => sub {
+    my ($auth, $inform) = device();
+    my $post = in_turn('/basic');
+    $redis->cmd('HSET', "cwmp:user:{$auth->{user}}", 'basic', $auth->keyed($key));
+    for (@nodes) {
+        is $post->($inform)->header('WWW-Authenticate'), 'Basic realm="acs.example"',
+            'AUTH-07 is asked for';
+    }
+    is $post->($inform, headers => [$auth->basic('px')])->status, 401,
+        'AUTH-07 a wrong password' for @nodes;
+    ok !known($auth), 'AUTH-07 of which nothing is stored';
+    my $answer = $post->($inform, headers => [$auth->basic]);
+    is $answer->status, 200, 'AUTH-07 the right one';
+    is $post->('', cookie => cookie($answer), headers => [$auth->basic])->status,
+        204, 'AUTH-07 and its session';
+    $auth->challenge($t->raw(0)->post($inform));
+    is $post->($inform, headers => [$auth->header(uri => '/basic')])->status, 401,
+        'AUTH-07 Digest is none';
+};
+
+
+subtest "AUTH-13 without qop, $over" => sub {
+    my ($auth, $inform) = device();
+    my $post = in_turn('/cwmp');
+    for (@nodes) {
+        my $header = $auth->answer($post->($inform), qop => 0);
+        is $post->($inform, headers => [$header])->status, 401, 'AUTH-13 is refused';
+    }
+    $auth->{uri} = '/old';
+    $post = in_turn('/old');
+    my $answer = $post->($inform, headers => [$auth->answer($post->($inform), qop => 0)]);
+    is $answer->status, 200, 'AUTH-13 but where it is allowed';
+    is $post->('', cookie => cookie($answer),
+               headers => [$auth->answer($post->($inform), qop => 0)])->status, 204,
+        'AUTH-13 and so on, with a nonce for each';
+    is $post->($inform, headers => [$auth->header(qop => 0, password => 'px')])->status,
+        401, 'AUTH-13 another password is not';
+    is $post->($inform, headers => [$auth->answer($post->($inform))])->status, 200,
+        'AUTH-13 nor is qop refused there';
+};
+}
+
+
+# --- one by one -----------------------------------------------------------------
 
 subtest 'AUTH-04 what is used twice' => sub {
     my ($auth, $inform, $raw, $other) = device();
@@ -143,17 +237,18 @@ subtest 'AUTH-04 what is used twice' => sub {
         '401 stale', 'AUTH-04 a lower count, never seen';
 
     # more nonces than are remembered: the oldest are not taken again
-    my @used;
-    for my $ago (reverse 1 .. 12) {
-        push @used, { nonce => nonce($key, $REALM, int(time()) - $ago), count => 1 };
-        $auth->{realm} = $REALM;
-        my $h = $auth->header(%{ $used[-1] });
-        $raw->post($inform, headers => [$h]);
-    }
-    is_deeply [map { stale($other->post($inform,
-                                        headers => [$auth->header(%$_)])) }
-               @used], [('401 stale') x @used],
-        'AUTH-04 none of a dozen nonces is taken twice';
+    $auth->{realm} = $REALM;
+    my @used = map { { nonce => nonce($key, $REALM, int(time()) - $_), count => 1 } }
+               reverse 1 .. 40;
+    my $twice = sub {
+        my ($to) = @_;
+        return [map { stale($to->post($inform, headers => [$auth->header(%$_)])) }
+                @used];
+    };
+    is_deeply $twice->($raw), [('200 anew') x @used], 'each of forty is good once';
+    is_deeply $twice->($_), [('401 stale') x @used],
+        'AUTH-04 none is taken twice, also when it is remembered no more'
+        for $raw, $other;
 };
 
 
@@ -197,20 +292,6 @@ subtest 'AUTH-05 a session with an Authorization in each POST' => sub {
 };
 
 
-subtest 'AUTH-06 old nonces' => sub {
-    my ($auth, $inform, $raw) = device();
-    $auth->{realm} = $REALM;
-    for my $old (66, 86400) {
-        my $nonce = nonce($key, $REALM, int(time()) - $old);
-        is stale($raw->post($inform, headers => [$auth->header(nonce => $nonce)])),
-            '401 stale', "AUTH-06 one of $old seconds ago";
-    }
-    my $nonce = nonce($key, $REALM, int(time()) - 50);
-    is $raw->post($inform, headers => [$auth->header(nonce => $nonce)])->status,
-        200, 'AUTH-06 one of 50 seconds ago is good';
-};
-
-
 subtest 'AUTH-09 whose device it is' => sub {
     my ($auth, $inform, $raw) = device();
     my $answer = $raw->post(inform(serial => 'Victim'),
@@ -229,7 +310,7 @@ subtest 'AUTH-09 whose device it is' => sub {
 };
 
 
-subtest 'SES-20 whose session it is' => sub {
+subtest 'SES-21 whose session it is' => sub {
     my ($auth, $inform, $raw, $other) = device();
     my ($thief) = device();
     $redis->push_task($auth->{user}, { id => 'r', method => 'Reboot' });
@@ -238,10 +319,10 @@ subtest 'SES-20 whose session it is' => sub {
                      ->header('Set-Cookie') =~ s/;.*//r;
     my $answer = $other->post('', cookie => $cookie,
         headers => [$thief->answer($other->post(''))]);
-    is $answer->status, 403, 'SES-20 a token of A with the credentials of B';
+    is $answer->status, 403, 'SES-21 a token of A with the credentials of B';
     is $t->raw(1)->post('', cookie => $cookie)->status, 401,
-        'SES-20 ... or with none';
-    is $raw->post('')->method, 'Reboot', 'SES-20 A goes on with it';
+        'SES-21 ... or with none';
+    is $raw->post('')->method, 'Reboot', 'SES-21 A goes on with it';
 };
 
 
@@ -271,35 +352,6 @@ subtest 'a connection that has proven its user' => sub {
 };
 
 
-subtest 'AUTH-13 without qop' => sub {
-    my ($auth, $inform, $raw) = device();
-    my $answer = $raw->post($inform);
-    my $header = $auth->answer($answer, qop => 0);
-    is $raw->post($inform, headers => [$header])->status, 401,
-        'AUTH-13 is refused';
-    $auth->{uri} = '/old';
-    my $url = $t->url(0) =~ s/cwmp$/old/r;
-    $raw = CWMP::Raw->new(url => $url);
-    $header = $auth->answer($raw->post($inform), qop => 0);
-    is $raw->post($inform, headers => [$header])->status, 200,
-        'AUTH-13 but where it is allowed';
-};
-
-
-subtest 'AUTH-07 Basic' => sub {
-    my ($auth, $inform) = device();
-    $redis->cmd('HSET', "cwmp:user:{$auth->{user}}", 'basic', $auth->keyed($key));
-    my $raw = CWMP::Raw->new(url => $t->url(0) =~ s/cwmp$/basic/r);
-    my $answer = $raw->post($inform);
-    is $answer->header('WWW-Authenticate'), 'Basic realm="acs.example"',
-        'AUTH-07 is asked for';
-    is $raw->post($inform, headers => [$auth->basic('px')])->status, 401,
-        'AUTH-07 a wrong password';
-    is $raw->post($inform, headers => [$auth->basic])->status, 200,
-        'AUTH-07 the right one';
-};
-
-
 subtest 'a body that waits for 100' => sub {
     my ($auth, $inform, $raw) = device();
     $raw->send_raw("POST /cwmp HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
@@ -308,6 +360,18 @@ subtest 'a body that waits for 100' => sub {
     is $answer->status, 401, 'is not asked for';
     is $answer->header('Connection'), 'close',
         'and what follows is not taken for it';
+};
+
+
+subtest 'a body that does not come' => sub {
+    my ($auth, $inform, $raw) = device();
+    for my $header ([], $auth->answer($raw->post($inform), password => 'px')) {
+        my $slow = $t->raw(0);
+        my $said = @$header ? "$header->[0]: $header->[1]\r\n" : '';
+        $slow->send_raw("POST /cwmp HTTP/1.1\r\nHost: x\r\n${said}Content-Length: "
+                        . "1000000\r\n\r\n<soap");
+        is $slow->read_response({})->status, 401, 'is not waited for';
+    }
 };
 
 
@@ -328,27 +392,103 @@ subtest 'an "if" in the location' => sub {
 };
 
 
-SKIP: {
-    skip 'no curl', 1 unless `curl --version 2>/dev/null`;
-
-    subtest 'AUTH-10 curl' => sub {
+subtest 'other methods, and limit_except' => sub {
+    for my $path ('/cwmp', '/except', '/post') {
         my ($auth, $inform) = device();
-        open my $file, '>', "$dir/inform" or die $!;
-        print $file $inform;
+        my $raw = $t->raw(0, url => $t->url(0, $path));
+        $auth->{uri} = $path;
+        my $answer = $raw->post($inform);
+        is $answer->status, 401, "a POST to $path";
+        is $raw->post($inform, headers => [$auth->answer($answer)])->status, 200,
+            '... and who has proven it';
+        is $t->raw(0)->post($inform, headers => [$auth->header(password => 'px')],
+                            url => $t->url(0, $path))->status, 401, '... or has not';
+        my $other = $path eq '/post' ? 403 : 405;
+        for my $method (qw(GET PUT DELETE OPTIONS PATCH POSTS)) {
+            my $raw = $t->raw(0);
+            $raw->send_raw("$method $path HTTP/1.1\r\nHost: x\r\nContent-Length: "
+                           . length($inform) . "\r\n\r\n$inform");
+            is $raw->read_response({})->status, $other, "... $method";
+        }
+    }
+    $t->expect_log(qr/access forbidden by rule/);
+};
+
+
+SKIP: {
+    skip 'no curl', 2 unless `curl --version 2>/dev/null`;
+
+    # each POST a curl of its own, to the nodes in turn: the status
+    my ($who, $turn, $password);
+    my $curl = sub {
+        my ($how, $path, $text, @more) = @_;
+        open my $file, '>', "$dir/body" or die $!;
+        print $file $text;
         close $file;
-        my $curl = sub {
-            my ($how, $password, $url) = @_;
-            return qx{curl -s -o $dir/out -w '%{http_code}' $how -u '$auth->{user}:$password' -H 'Content-Type: text/xml' --data-binary \@$dir/inform $url};
-        };
-        is $curl->('--digest', 'pw', $t->url(0)), 200, 'AUTH-10 --digest';
-        is $curl->('--digest', 'px', $t->url(1)), 401, 'AUTH-03 ... wrong';
-        is $curl->('--anyauth', 'pw', $t->url(1)), 200, '--anyauth';
-        $redis->cmd('HSET', "cwmp:user:{$auth->{user}}", 'basic',
-                    $auth->keyed($key));
-        my $basic = $t->url(0) =~ s/cwmp$/basic/r;
-        is $curl->('--basic', 'pw', $basic), 200, 'AUTH-07 --basic';
-        is $curl->('--basic', 'px', $basic), 401, 'AUTH-07 ... wrong';
+        my $url = $t->url($nodes[$turn++ % @nodes], $path);
+        return qx{curl -s -o $dir/out -D $dir/head -w '%{http_code}' $how -u '$who->{user}:$password' @more -H 'Content-Type: text/xml' --data-binary \@$dir/body $url};
     };
+
+    for my $which ([0], [0, 1]) {
+        @nodes = @$which;
+        subtest 'curl, over ' . (@nodes == 1 ? 'one node' : 'two nodes') => sub {
+            ($who, my $inform) = device();
+            ($turn, $password) = (0, 'pw');
+            my @jar = ("-b $dir/jar -c $dir/jar");
+            $redis->cmd('HSET', "cwmp:user:{$who->{user}}", 'basic', $who->keyed($key));
+
+            is $curl->('', '/cwmp', $inform, '--anyauth -u :'), 401,
+                'AUTH-01 nothing that it could use';
+            like slurp("$dir/head"), qr/^WWW-Authenticate: Digest .*MD5\r$/m,
+                'AUTH-01 is asked for Digest';
+            unlike slurp("$dir/head"), qr/Basic/i, 'AUTH-01 ... alone';
+
+            for (['--digest', '/cwmp'], ['--anyauth', '/cwmp'], ['--digest', '/tls'],
+                 ['--basic', '/basic'], ['--anyauth', '/basic'])
+            {
+                my ($how, $path) = @$_;
+                my $name = $how =~ /basic/ || $path eq '/basic' ? 'AUTH-07' : 'AUTH-02';
+                unlink "$dir/jar";
+                $password = 'px';
+                is $curl->($how, $path, $inform, @jar), 401,
+                    "AUTH-03 $how $path, a wrong password";
+                unlike slurp("$dir/head"), qr/^Set-Cookie/mi, 'AUTH-03 no session';
+                $password = 'pw';
+                is $curl->($how, $path, $inform, @jar), 200, "$name $how $path";
+                is $curl->($how, $path, '', @jar), 204, "AUTH-14 $how, its session";
+            }
+            is $curl->('--digest', '/basic', $inform), 401, 'AUTH-07 --digest is no Basic';
+
+            # what curl has sent is sent once more
+            my $seen = qx{curl -sv -o $dir/out --digest -u '$who->{user}:pw' --data-binary \@$dir/body ${\ $t->url(0)} 2>&1};
+            like $seen, qr/^> Content-Length: 0.*^< HTTP\S+ 401.*^< HTTP\S+ 200/ms,
+                'AUTH-10 asks by an empty POST, and is answered with 401';
+            my ($header) = reverse $seen =~ /^> (Authorization: .*?)\r?$/mg;
+            is $curl->('', '/cwmp', $inform, "-H '$header' -u :"), 401,
+                'AUTH-04 what one curl has sent, by another' for @nodes;
+            like slurp("$dir/head"), qr/stale=true/, 'AUTH-04 stale';
+
+            # an agent that keeps a nonce, which curl does not: its headers by curl
+            my $with = sub {
+                my ($text, %opt) = @_;
+                my $uri = $opt{uri} // '/cwmp';
+                my $header = join ': ', @{ $who->header(%opt) };
+                return $curl->('', $uri, $text, "-H '$header' -u :", @jar);
+            };
+            unlink "$dir/jar";
+            $who->challenge($t->raw(0)->post($inform));
+            is $with->($inform), 200, 'AUTH-05 count 1';
+            is $with->(''), 204, 'AUTH-05 count 2, over another connection';
+            is $with->($inform, nonce => nonce($key, $REALM, time() - 70)), 401,
+                'AUTH-06 an old nonce';
+            like slurp("$dir/head"), qr/stale=true/, 'AUTH-06 stale';
+            is $with->($inform, qop => 0), 401, 'AUTH-13 without qop';
+            my $nonce = nonce($key, $REALM, time() - 3);
+            is $with->($inform, qop => 0, uri => '/old', nonce => $nonce), 200,
+                'AUTH-13 ... where it is allowed';
+        };
+    }
+
 }
 
 subtest 'one look at Redis for a connection' => sub {
@@ -367,6 +507,7 @@ subtest 'one look at Redis for a connection' => sub {
 # XXH64, in wrapping arithmetic
 sub xxh64 {
     use integer;
+    no warnings 'portable';
     my ($text, $seed) = @_;
     my @p = (-7046029288634856825, -4417276706812531889, 1609587929392839161,
              -8796714831421723037, 2870177450012600261);

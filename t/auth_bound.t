@@ -18,7 +18,7 @@ use Time::HiRes qw(sleep time);
 use CWMP::Auth qw(key_file nonce);
 use CWMP::Raw ':build';
 use CWMP::RedisProxy;
-use CWMP::Test qw(wait_for);
+use CWMP::Test qw(slurp wait_for);
 
 my $REALM = 'acs.example';
 my $dir = tempdir(CLEANUP => 1);
@@ -652,37 +652,89 @@ subtest 'a flood of failures' => sub {
 
 
 SKIP: {
-    skip 'no curl', 1 unless `curl --version 2>/dev/null`;
+    skip 'no curl', 4 unless `curl --version 2>/dev/null`;
 
-    subtest 'curl' => sub {
-        my ($d, $thief) = (Device->new, Device->new);
-        $redis->cmd('HSET', "cwmp:user:{$_->{id}}", 'basic', $_->{auth}->keyed($key))
-            for $d, $thief;
-        my $curl = sub {
-            my ($who, $how, $url, $text, @more) = @_;
-            open my $file, '>', "$dir/body" or die $!;
-            print $file $text;
-            close $file;
-            return qx{curl -s -o $dir/out -w '%{http_code}' $how -u '$who->{id}:pw' -c $dir/jar @more -H 'Content-Type: text/xml' --data-binary \@$dir/body $url};
-        };
-        my $own = inform(serial => $d->{serial});
-        for (['--digest', '/cwmp'], ['--basic', '/basic'], ['--anyauth', '/cwmp']) {
-            my ($how, $path) = @$_;
-            my @url = map { $t->url($_, $path) } 0, 1;
-            is $curl->($d, $how, $url[0], inform(serial => 'Other')), 403,
-                "AUTH-09 curl $how, another device";
-            is $curl->($d, $how, $url[0], $own), 200, "AUTH-08 $how, its own";
-            is $curl->($thief, $how, $url[1], '', "-b $dir/jar"), 403,
-                "SES-21 $how, A's cookie with the credentials of B";
-            is $curl->($d, $how, $url[1], '', "-b $dir/jar"), 204,
-                "AUTH-14 $how, over another connection to the other node";
-            rename "$dir/jar", "$dir/old";
-            is $curl->($d, $how, $url[1], inform(serial => $d->{serial},
-                                                 event => '1 BOOT')), 200, 'anew';
-            is $curl->($d, $how, $url[0], fault('x', 9002), "-b $dir/old"), 400,
-                "SES-15 $how, the cookie of the session before";
-        }
+    # what a curl of its own says of each POST, to the nodes in turn: the status
+    my $turn;
+    my $curl = sub {
+        my ($who, $how, $path, $text, @more) = @_;
+        open my $file, '>', "$dir/body" or die $!;
+        print $file $text;
+        close $file;
+        my $url = $t->url($nodes[$turn++ % @nodes], $path);
+        return qx{curl -s -o $dir/out -w '%{http_code}' $how -u '$who->{auth}{user}:pw' -c $dir/jar @more -H 'Content-Type: text/xml' --data-binary \@$dir/body $url};
     };
+
+    for my $which ([0], [0, 1]) {
+        @nodes = @$which;
+        my $over = @nodes == 1 ? 'over one node' : 'over two nodes';
+
+        subtest "curl, $over" => sub {
+            my ($d, $thief) = (Device->new, Device->new);
+            $redis->cmd('HSET', "cwmp:user:{$_->{id}}", 'basic', $_->{auth}->keyed($key))
+                for $d, $thief;
+            my $own = inform(serial => $d->{serial});
+            $turn = 0;
+            for (['--digest', '/cwmp'], ['--basic', '/basic'], ['--anyauth', '/cwmp']) {
+                my ($how, $path) = @$_;
+                is $curl->($d, $how, $path, inform(serial => 'Other')), 403,
+                    "AUTH-09 $how, another device";
+                is $curl->($d, $how, $path, $own), 200, "AUTH-08 $how, its own";
+                is $curl->($thief, $how, $path, '', "-b $dir/jar"), 403,
+                    "SES-21 $how, A's cookie with the credentials of B";
+                is $curl->($d, $how, $path, '', "-b $dir/jar"), 204,
+                    "AUTH-14 $how, over another connection";
+                rename "$dir/jar", "$dir/old";
+                is $curl->($d, $how, $path, inform(serial => $d->{serial},
+                                                   event => '1 BOOT')), 200, 'anew';
+                is $curl->($d, $how, $path, fault('x', 9002), "-b $dir/old"), 400,
+                    "SES-15 $how, the cookie of the session before";
+                is $curl->($d, $how, $path, '', "-b $dir/jar"), 204,
+                    '... and not that of this one';
+            }
+
+            for (['012345', 'Set-Top-Box', '0123456789', '012345-Set%2DTop%2DBox-0123456789'],
+                 ['00D09E', 'Box 3000', 'AB-12/7', '00d09e-Box%203000-AB%2d12%2F7'],
+                 ['00D09E', '', '0123456789', '00D09E-0123456789'])
+            {
+                my ($oui, $class, $serial, $name) = @$_;
+                my $named = Device->new(user => $name);
+                is $curl->($named, '--digest', '/cwmp', inform(oui => $oui, class => $class,
+                           serial => $serial)), 200, "AUTH-08 $name";
+                is $curl->($named, '--digest', '/cwmp', '', "-b $dir/jar"), 204,
+                    'AUTH-08 ... and its session';
+            }
+        };
+
+        subtest "SES-20 two devices in turn on one connection of curl, $over" => sub {
+            my @d = (Device->new, Device->new);
+            $redis->push_task($_->{id}, { method => 'GetRPCMethods', id => "of-$_->{id}" })
+                for @d;
+            my @cookie;
+            for my $round (0, 1) {
+                my @says = map {
+                    open my $body, '>', "$dir/body$_" or die $!;
+                    print $body $round ? '' : inform(serial => $d[$_]{serial});
+                    close $body;
+                    "-s -o $dir/out$_ -D $dir/head$_ --digest -u '$d[$_]{id}:pw' "
+                    . ($round ? "-H 'Cookie: $cookie[$_]' " : '')
+                    . "-H 'Content-Type: text/xml' -w '%{http_code}/%{num_connects} ' "
+                    . "--data-binary \@$dir/body$_ " . $t->url($nodes[$round % @nodes])
+                } 0, 1;
+                is qx{curl @{[join ' --next ', @says]}}, '200/1 200/0 ',
+                    'SES-20 one connection, two devices';
+                @cookie = map { slurp("$dir/head$_") =~ /^Set-Cookie: ([^;]+)/m } 0, 1
+                    if !$round;
+            }
+            for my $i (0, 1) {
+                my ($id) = slurp("$dir/out$i") =~ m{<\w+:ID[^>]*>([^<]+)};
+                is $curl->($d[$i], '--digest', '/cwmp', rpc_methods_response($id, 'Reboot'),
+                           "-H 'Cookie: $cookie[$i]'"), 204, 'SES-20 each answers its own';
+                is_deeply $d[$i]->results, ["of-$d[$i]{id} done"],
+                    'SES-20 each has done its own';
+            }
+        };
+    }
 }
 
 $t->expect_log(qr/\[warn\]/);

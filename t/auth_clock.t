@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# A node whose clock is wrong, and right again: who is let in meanwhile, and
-# afterwards.
+# A node whose clock is wrong, and right again, or that of Redis: who is let in
+# meanwhile, and afterwards.
 
 use strict;
 use warnings;
@@ -12,7 +12,7 @@ use lib "$FindBin::Bin/lib";
 use File::Temp qw(tempdir);
 use Test::More;
 
-use CWMP::Auth qw(key_file);
+use CWMP::Auth qw(key_file nonce);
 use CWMP::Clock;
 use CWMP::Raw ':build';
 use CWMP::Test;
@@ -21,19 +21,28 @@ plan skip_all => 'the clock of a sanitized nginx cannot be moved'
     if $ENV{TEST_SANITIZED};
 
 my $dir = tempdir(CLEANUP => 1);
-key_file("$dir/key");
+my $key = key_file("$dir/key");
 my $t = CWMP::Test->new(start => 0, nodes => 2,
     http => "cwmp_secret_key $dir/key;", server => 'cwmp_auth digest;');
 my $clock = CWMP::Clock->new($t->dir . '/clock');
+my $of_redis = CWMP::Clock->new($t->dir . '/clock.redis');
 $t->node(0)->{env} = $clock->env;
+$t->redis_server->{env} = $of_redis->env;
 $t->start_all;
-my $auth = CWMP::Auth->new(user => '00D09E-Box-C1', password => 'pw');
-$auth->store($t->redis);
+my $n = 0;
+
+sub device {
+    my $auth = CWMP::Auth->new(user => "00D09E-Box-$_[0]", password => 'pw',
+                               realm => 'cwmp');
+    return $auth->store($t->redis);
+}
+
+my $auth = device('C1');
 
 sub informs {
     my ($node) = @_;
     my $raw = $t->raw($node);
-    my $text = inform(serial => 'C1', retry => $main::n++);
+    my $text = inform(serial => 'C1', retry => $n++);
     return $raw->post($text, headers => [$auth->answer($raw->post($text))])
                ->status;
 }
@@ -50,4 +59,18 @@ is informs($_), 200, "it is right again: node $_" for 0, 1;
 $clock->set(-1800);
 is informs(0), 401, 'one that is half an hour behind is none for this device';
 is informs(1), 200, '... but the other is';
+$clock->set(0);
+
+my $other = device('C2');
+my @old = map { nonce($key, 'cwmp', time() - $_) } reverse 0 .. 40;
+my $says = sub {
+    $t->raw(1)->post(inform(serial => 'C2'), headers =>
+        [$other->header(nonce => $_[0], count => 1)])->status;
+};
+my $new = pop @old;
+is $says->($_), 200, 'a nonce' for @old;
+$of_redis->set(-86_400);
+is $says->($new), 200, 'the clock of Redis was set back by a day';
+is $says->($_), 401, 'what was used, and is known no more, is used still'
+    for @old[0 .. 5];
 done_testing;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # Client certificates: docs/examples/certificates.conf as it is but for paths
-# and ports, over two nodes in turn.  Who is which device, and who is none.
+# and ports, over one node and two in turn.  Who is which device, and who is none.
 
 use strict;
 use warnings;
@@ -103,15 +103,18 @@ sub maps {
 }
 
 
-# an Inform to one node, the empty POST to the other one
+# an Inform, and the empty POST to the same node, or to the other one
+my $SESSIONS = '200 204 200 204 200 204';
+
 sub session {
     my ($server, $certificate, $serial, @more) = @_;
     my @got;
-    for my $node (0, 1) {
+    for ([0, 0], [0, 1], [1, 0]) {
+        my ($node, $next) = @$_;
         unlink "$dir/jar";
         push @got, curl($server, $node, $certificate, { serial => $serial }, @more,
                         "-c $dir/jar"),
-            curl($server, 1 - $node, $certificate, '', @more, "-b $dir/jar");
+            curl($server, $next, $certificate, '', @more, "-b $dir/jar");
     }
     return "@got";
 }
@@ -164,8 +167,8 @@ sub another_session {
 
 
 subtest 'AUTH-11 a certificate for each device' => sub {
-    is session(7551, $one, 'C1'), '200 204 200 204',
-        'AUTH-11 its device has its session, over two nodes';
+    is session(7551, $one, 'C1'), $SESSIONS,
+        'AUTH-11 its device has its session, over one node and over two';
     for my $node (0, 1) {
         is curl(7551, $node, $one, { serial => 'Victim' }), 403,
             "AUTH-11 it is no other, node $node";
@@ -214,7 +217,7 @@ subtest 'SES-21 a session of A with the certificate of B' => sub {
 
 subtest 'AUTH-11 a certificate for each model' => sub {
     my $c1 = password('C1');
-    is session(7552, $box, 'C1', $c1), '200 204 200 204',
+    is session(7552, $box, 'C1', $c1), $SESSIONS,
         'AUTH-11 with a password';
     for my $node (0, 1) {
         is curl(7552, $node, $box, { serial => 'C1' }), 401,
@@ -236,7 +239,7 @@ subtest 'AUTH-11 a certificate for each model' => sub {
 
 subtest 'no certificate' => sub {
     my $c3 = password('C3');
-    is session(7553, '', 'C3', $c3), '200 204 200 204', 'a password';
+    is session(7553, '', 'C3', $c3), $SESSIONS, 'a password';
     is curl(7553, 1, '', { serial => 'C3' }), 401, 'none';
     is curl(7553, 1, $one, { serial => 'C1' }), 401,
         'a certificate that nobody asked for';
@@ -248,9 +251,9 @@ subtest 'no certificate' => sub {
 
 subtest 'with and without' => sub {
     my $c3 = password('C3');
-    is session(7554, $one, 'C1'), '200 204 200 204', 'a certificate of its own';
-    is session(7554, '', 'C3', $c3), '200 204 200 204', 'a password';
-    is session(7554, $box, 'C3', $c3), '200 204 200 204', '... and a model\'s';
+    is session(7554, $one, 'C1'), $SESSIONS, 'a certificate of its own';
+    is session(7554, '', 'C3', $c3), $SESSIONS, 'a password';
+    is session(7554, $box, 'C3', $c3), $SESSIONS, '... and a model\'s';
     for my $node (0, 1) {
         is curl(7554, $node, '', { serial => 'C1' }), 401, "neither, node $node";
         is curl(7554, $node, $box, { serial => 'C1' }), 401, 'a model\'s alone';
@@ -269,7 +272,7 @@ subtest 'with and without' => sub {
 
 
 subtest 'certificates that are known one by one' => sub {
-    is session(7555, $forged, 'Known'), '200 204 200 204', 'of any CA';
+    is session(7555, $forged, 'Known'), $SESSIONS, 'of any CA';
     is curl(7555, 0, $forged, { serial => 'C1' }), 403, 'it is no other device';
     is curl(7555, 0, $one, { serial => 'C1' }), 403, 'a good one that is not known';
     is curl(7555, 0, '', { serial => 'Known' }), 403, 'none';
@@ -312,7 +315,7 @@ subtest 'what maps make of subjects' => sub {
         is maps(certificate($subject)), "$means|", $subject;
     }
     my $generic = certificate('/O=Vendor/CN=CPE');
-    is session('maps', $generic, 'V1'), '200 204 200 204', 'a vendor\'s, one OUI';
+    is session('maps', $generic, 'V1'), $SESSIONS, 'a vendor\'s, one OUI';
     is curl('maps', 0, $generic, { oui => '00D09F', serial => 'V2' }), 200,
         'and another';
     is curl('maps', 0, $generic, { oui => '00D09D', serial => 'V2' }), 403,

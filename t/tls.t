@@ -13,7 +13,7 @@ use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use Test::More;
 
-use CWMP::Auth qw(key_file);
+use CWMP::Auth qw(key_file nonce);
 use CWMP::Certificates qw(tls shipped openssl);
 use CWMP::Daemon qw(free_port project_root slurp);
 use CWMP::Raw ':build';
@@ -316,6 +316,13 @@ subtest 'a session' => sub {
         is $curl->("$how --data-binary \@$dir/inform"), 200, "$what: its Inform";
         is $curl->("$how -b $dir/jar --data-binary ''"), 204, '... and its end';
         is $curl->("--data-binary \@$dir/inform"), 401, '... but not without a password';
+        for ([250 - 9 * $node, 200], [310, 401]) {
+            my ($ago, $status) = @$_;
+            my ($name, $value) = @{ $auth->header(realm => 'acs.example', count => 1,
+                nonce => nonce($key, 'acs.example', time() - $ago)) };
+            is $curl->("-H '$name: $value' --data-binary \@$dir/inform"), $status,
+                "AUTH-06 $what: a nonce of $ago seconds ago";
+        }
     }
 };
 

@@ -407,6 +407,14 @@ subtest 'HOUSE what a hand or a crash has left' => sub {
         'entries that are missing, and that are too many';
     is_deeply reconcile(), [], '... once';
 
+    my $ahead = device('/quarantine');
+    informs($ahead);
+    $redis->cmd('HSET', $ahead->key, 'last', time() + 86_400);
+    informs($ahead);
+    cmp_ok record($ahead)->{last}, '<', time() + 60,
+        'a last contact that is still to come is none';
+    answer('cwmp_delete', $ahead);
+
     $redis->cmd('HSET', (my $known = device('/cwmp'))->key, 'state', 'quarantine');
     is_deeply reconcile(), [], 'a state without a time is none';
     is informs($known), 200, '... and no harm';
