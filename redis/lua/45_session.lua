@@ -65,44 +65,65 @@ local function place_of(kept, nonce)
     return at
 end
 
--- with this one before the others, as far as they are kept
-local function nonces_with(kept, at, nonce, count, post, latest)
-    local lowest = string.sub(kept, 1, TIME)
-    local made = tonumber(string.sub(nonce, 1, 8), 16)
-    local oldest, list = nonce_time(made - BOUND.nonce), { nonce .. count }
-    for i = HEAD + 1, #kept, ONE do
-        local time = string.sub(kept, i, i + TIME - 1)
-        if i == at or time > latest and nonce <= latest then
-            -- it takes its place; or nodes whose clocks are right refuse it
-        elseif #list < BOUND.nonces and time > oldest then
-            list[#list + 1] = string.sub(kept, i, i + ONE - 1)
-        elseif time > lowest then
-            lowest = time > latest and latest or time
-        end
-    end
-    return lowest .. post .. table.concat(list)
+local function made(nonce)
+    return tonumber(string.sub(nonce, 1, 8), 16)
 end
 
--- All are taken as used that were made before this second.
-local function spoilt(c)
-    call('HSET', c.k[DEVICE], 'nonces', nonce_time(c.when - 1)
-                                        .. string.rep('0', POST))
+local function later(a, b)
+    return a > b
+end
+
+-- With this one before the others, as far as they are kept.  No node takes what
+-- is later than latest, so that a clock that was ahead shuts nobody out once it is
+-- right; the lowest never sinks, whatever Redis' clock does.
+local function nonces_with(kept, at, a, latest)
+    local lowest, gone, others = string.sub(kept, 1, TIME), '', {}
+    for i = HEAD + 1, #kept, ONE do
+        if i ~= at then
+            others[#others + 1] = string.sub(kept, i, i + ONE - 1)
+        end
+    end
+    if others[2] then
+        table.sort(others, later)
+    end
+    local oldest = nonce_time(made(a.nonce) - BOUND.nonce)
+    local list = { a.nonce .. a.count }
+    for _, one in ipairs(others) do
+        if one > latest and a.nonce <= latest then
+            -- nodes whose clocks are right refuse it
+        elseif #list < BOUND.nonces and one > oldest then
+            list[#list + 1] = one
+        elseif gone == '' then
+            local time = string.sub(one, 1, TIME)
+            gone = time > latest and latest or time
+        end
+    end
+    return (gone > lowest and gone or lowest) .. a.post .. table.concat(list)
+end
+
+-- All are taken as used that were made before this second, or before this one,
+-- where nodes and Redis have not the same time; and so is this one.
+local function spoilt(c, a)
+    local now, this = c.when + 0, made(a.nonce)
+    if math.abs(now - this) > BOUND.nonce then
+        now = this
+    end
+    call('HSET', c.k[DEVICE], 'nonces', nonce_time(now - 1)
+         .. string.rep('0', POST) .. a.nonce .. a.count)
     note(c, 'field nonces of ' .. c.k[DEVICE] .. ' was spoilt: who it is must '
             .. 'be proven anew')
     return true
 end
 
--- one that is not the last: no node takes what is later than latest, so that a
--- clock that was ahead shuts nobody out once it is right
+-- one that is not the last
 local function is_used_or_old(c, a, kept, at)
-    local lowest, latest = string.sub(kept, 1, TIME),
-                           nonce_time(c.when + BOUND.ahead)
-    if lowest > latest then
-        return spoilt(c)
+    local lowest = string.sub(kept, 1, TIME)
+    if lowest > nonce_time(made(a.nonce) + BOUND.nonce) then
+        return spoilt(c, a)       -- a node has just found this one good
     elseif not at and string.sub(a.nonce, 1, TIME) <= lowest then
         return true
     end
-    a.nonces = nonces_with(kept, at, a.nonce, a.count, a.post, latest)
+    a.nonces = nonces_with(kept, at, a, nonce_time(c.when + BOUND.ahead))
     return false
 end
 
@@ -113,7 +134,7 @@ local function is_used(c, a)
     end
     kept = kept or NONE
     if not is_list(kept) then
-        return spoilt(c)
+        return spoilt(c, a)
     end
     local at = place_of(kept, a.nonce)
     local high = at and string.sub(kept, at + NAME, at + ONE - 1)
