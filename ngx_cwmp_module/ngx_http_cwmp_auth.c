@@ -18,6 +18,7 @@ static ngx_int_t ngx_http_cwmp_auth_begin(ngx_http_cwmp_ctx_t *ctx);
 static ngx_http_cwmp_auth_t *ngx_http_cwmp_auth_create(
     ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_auth_absent(ngx_http_cwmp_ctx_t *ctx);
+static ngx_uint_t ngx_http_cwmp_is_probe(ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_auth_ask(ngx_http_cwmp_auth_t *a);
 static void ngx_http_cwmp_auth_asked(void *data, redisReply *reply,
     const char *error);
@@ -144,7 +145,8 @@ ngx_http_cwmp_auth_create(ngx_http_cwmp_ctx_t *ctx)
 }
 
 
-/* goes on with a session, on a connection that has proven its user? */
+/* goes on with the session of a device, on a connection that has proven to be
+   its user's? */
 
 static ngx_int_t
 ngx_http_cwmp_auth_absent(ngx_http_cwmp_ctx_t *ctx)
@@ -155,16 +157,22 @@ ngx_http_cwmp_auth_absent(ngx_http_cwmp_ctx_t *ctx)
     peer = ngx_http_cwmp_peer(ctx->request->connection, 0);
 
     if (peer == NULL || !peer->proven || !ngx_http_cwmp_is_kept(peer->looked)
-        || !ngx_http_cwmp_peer_is(peer, ctx->conf, &peer->user))
+        || !ngx_http_cwmp_peer_is(peer, ctx->conf, &peer->user)
+        || ngx_http_cwmp_is_probe(ctx))
     {
         return ngx_http_cwmp_auth_challenge(ctx->auth);
     }
 
     rc = ngx_http_cwmp_carried(ctx);
 
-    if (rc != NGX_OK) {
-        return rc == NGX_DECLINED ? ngx_http_cwmp_auth_challenge(ctx->auth)
-                                  : NGX_HTTP_INTERNAL_SERVER_ERROR;
+    if (rc == NGX_ERROR) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc == NGX_DECLINED || ctx->id.len != peer->id_len
+        || ngx_memcmp(ctx->id.data, peer->id, peer->id_len) != 0)
+    {
+        return ngx_http_cwmp_auth_challenge(ctx->auth);
     }
 
     ctx->user.data = ngx_pstrdup(ctx->request->pool, &peer->user);
@@ -175,6 +183,19 @@ ngx_http_cwmp_auth_absent(ngx_http_cwmp_ctx_t *ctx)
     ctx->user.len = peer->user.len;
 
     return NGX_OK;
+}
+
+
+/* libcurl asks with an empty POST whether it is to say who it is, and some agents
+   that use it do so before each of theirs: that one is no POST of a session */
+
+static ngx_uint_t
+ngx_http_cwmp_is_probe(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_http_headers_in_t  *in = &ctx->request->headers_in;
+
+    return ctx->conf->auth == NGX_HTTP_CWMP_AUTH_DIGEST && !in->chunked
+           && in->content_length_n <= 0;
 }
 
 
@@ -357,22 +378,30 @@ ngx_http_cwmp_auth_device(ngx_http_cwmp_auth_t *a)
 
 /*
  * The step took the POST: what proved its user was not used before, so that its
- * connection may go on without.
+ * connection may go on without, for that device: of a user of many, who has
+ * overheard one POST must not go on for them all.
  */
 
 void
 ngx_http_cwmp_user_taken(ngx_http_cwmp_ctx_t *ctx)
 {
     ngx_http_cwmp_auth_t  *a = ctx->auth;
+    ngx_http_cwmp_peer_t  *peer;
 
     if (!ctx->proven) {
         return;
     }
 
+    peer = a->peer;
+
     /* streams of HTTP/2 share it: it may be another one's meanwhile */
 
-    if (a->peer->known && ngx_http_cwmp_peer_is(a->peer, a->conf, &a->user)) {
-        a->peer->proven = 1;
+    if (peer->known && ngx_http_cwmp_peer_is(peer, a->conf, &a->user)
+        && ctx->id.len <= sizeof(peer->id))
+    {
+        peer->proven = 1;
+        peer->id_len = ctx->id.len;
+        ngx_memcpy(peer->id, ctx->id.data, ctx->id.len);
     }
 }
 

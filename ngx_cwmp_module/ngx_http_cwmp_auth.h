@@ -47,7 +47,9 @@ typedef struct {
     ngx_msec_t                    since;    /* looked up anew, so often */
     ngx_uint_t                    anew;
     unsigned                      known:1;
-    unsigned                      proven:1; /* by a POST that was taken */
+    unsigned                      proven:1; /* by a POST that was taken, */
+    size_t                        id_len;   /* of this device */
+    u_char                        id[CWMP_ID_MAX];
     ngx_str_t                     credentials[NGX_HTTP_CWMP_CREDENTIALS];
     u_char                        text[8 * CWMP_DIGEST_HEX
                                        + NGX_HTTP_CWMP_USER_MAX];

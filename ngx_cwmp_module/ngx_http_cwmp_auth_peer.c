@@ -144,17 +144,19 @@ ngx_http_cwmp_auth_take(ngx_http_cwmp_auth_t *a, redisReply *reply)
     ngx_http_cwmp_peer_t  *peer = a->peer;
 
     if (!ngx_http_cwmp_peer_is(peer, a->conf, &a->user)) {
-        peer->proven = 0;
         peer->anew = 0;
     }
 
+    /* what was proven by others is proven no longer, or it would be for as long
+       as somebody fails */
+
     peer->conf = a->conf;
     peer->known = 0;
+    peer->proven = 0;
 
     if (reply->type != REDIS_REPLY_ARRAY
         || reply->elements <= NGX_HTTP_CWMP_FIRST)
     {
-        peer->proven = 0;
         return NGX_DECLINED;
     }
 
@@ -211,11 +213,13 @@ ngx_http_cwmp_auth_anew(ngx_http_cwmp_auth_t *a)
 void
 ngx_http_cwmp_auth_promote(ngx_http_cwmp_auth_t *a)
 {
-    ngx_str_t  *c = a->peer->credentials;
+    u_char      buf[NGX_HTTP_CWMP_SHOWN];
+    ngx_str_t   user, *c = a->peer->credentials;
 
+    ngx_http_cwmp_shown(&user, buf, &a->user);
     ngx_log_error(NGX_LOG_NOTICE, a->request->connection->log, 0,
                   "user \"%V\" has proven its new password: the old one is "
-                  "good no longer", &a->user);
+                  "good no longer", &user);
 
     c[NGX_HTTP_CWMP_MD5] = c[NGX_HTTP_CWMP_NEXT_MD5];
     c[NGX_HTTP_CWMP_SHA256] = c[NGX_HTTP_CWMP_NEXT_SHA256];

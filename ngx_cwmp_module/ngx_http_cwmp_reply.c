@@ -146,6 +146,7 @@ ngx_http_cwmp_reply_empty(ngx_http_cwmp_ctx_t *ctx)
 
     r = ctx->request;
     ctx->done = 1;
+    ngx_http_cwmp_spend(ctx);
 
     r->headers_out.status = NGX_HTTP_NO_CONTENT;
     r->header_only = 1;
@@ -184,6 +185,7 @@ ngx_http_cwmp_reply_error(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t status,
 
     ctx->done = 1;
     ngx_http_cwmp_forget(ctx);
+    ngx_http_cwmp_spend(ctx);
 
     if (status < NGX_HTTP_INTERNAL_SERVER_ERROR) {
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "POST refused: %s",
@@ -432,6 +434,7 @@ ngx_http_cwmp_reply_envelope(ngx_http_cwmp_ctx_t *ctx, ngx_chain_t *envelope)
 
     r = ctx->request;
     ctx->done = 1;
+    ngx_http_cwmp_spend(ctx);
 
     for (len = 0, cl = envelope; cl; cl = cl->next) {
         len += cl->buf->last - cl->buf->pos;

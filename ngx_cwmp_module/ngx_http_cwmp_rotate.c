@@ -33,6 +33,8 @@ typedef struct {
 static ngx_int_t ngx_http_cwmp_rotate_copy(ngx_http_cwmp_rotation_t *n,
     const cwmp_known_t *row);
 static void ngx_http_cwmp_rotate_ask(ngx_http_cwmp_rotation_t *n);
+static void ngx_http_cwmp_rotate_failed(ngx_http_cwmp_rotation_t *n,
+    const char *why);
 static ngx_int_t ngx_http_cwmp_rotate_args(ngx_http_cwmp_rotation_t *n,
     ngx_array_t *args);
 static ngx_int_t ngx_http_cwmp_rotate_new(ngx_http_cwmp_rotation_t *n,
@@ -179,11 +181,22 @@ ngx_http_cwmp_rotate_ask(ngx_http_cwmp_rotation_t *n)
     ctx->redis_start = ngx_current_msec;
 
     if (ctx->step == NULL) {
-        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
-                      "credentials of user \"%V\" cannot be changed: %s",
-                      &n->user, error);
-        ngx_http_cwmp_reply_away(ctx);
+        ngx_http_cwmp_rotate_failed(n, error);
     }
+}
+
+
+static void
+ngx_http_cwmp_rotate_failed(ngx_http_cwmp_rotation_t *n, const char *why)
+{
+    u_char     buf[NGX_HTTP_CWMP_SHOWN];
+    ngx_str_t  user;
+
+    ngx_http_cwmp_shown(&user, buf, &n->user);
+    ngx_log_error(NGX_LOG_ERR, n->ctx->request->connection->log, 0,
+                  "credentials of user \"%V\" cannot be changed: %s", &user, why);
+
+    ngx_http_cwmp_reply_away(n->ctx);
 }
 
 
@@ -362,10 +375,7 @@ ngx_http_cwmp_rotate_asked(void *data, redisReply *reply, const char *error)
         }
     }
 
-    ngx_log_error(NGX_LOG_ERR, c->log, 0, "credentials of user \"%V\" cannot "
-                  "be changed: %s", &n->user, ngx_cwmp_why(reply, error));
-
-    ngx_http_cwmp_reply_away(ctx);
+    ngx_http_cwmp_rotate_failed(n, ngx_cwmp_why(reply, error));
     ngx_http_run_posted_requests(c);
 }
 
@@ -468,6 +478,8 @@ ngx_http_cwmp_rotate_next(ngx_http_cwmp_rotation_t *n, redisReply *reply)
 static void
 ngx_http_cwmp_rotate_write(ngx_http_cwmp_rotation_t *n)
 {
+    u_char                buf[NGX_HTTP_CWMP_SHOWN];
+    ngx_str_t             user;
     cwmp_rc_t             rc;
     ngx_chain_t          *envelope;
     cwmp_task_rpc_t       rpc;
@@ -492,9 +504,10 @@ ngx_http_cwmp_rotate_write(ngx_http_cwmp_rotation_t *n)
         return;
     }
 
+    ngx_http_cwmp_shown(&user, buf, &n->user);
     ngx_log_error(NGX_LOG_NOTICE, ctx->request->connection->log, 0,
                   "task %V: the device is to have new credentials, of user "
-                  "\"%V\"", &ctx->task, &n->user);
+                  "\"%V\"", &ctx->task, &user);
 
     if (ctx->conf->redis->conf->wait) {
         ngx_http_cwmp_hold_until(ctx, &n->id, envelope, "cwmp_next_1",

@@ -44,18 +44,19 @@ static const struct {
     int           request;          /* of a request only, and of which */
     int           inform;
     int           taken;            /* the POST is, as its user's */
+    int           spent;            /* what proved it is used up, in Redis */
 } ngx_http_cwmp_verbs[] = {
     { "inform", 3, ngx_http_cwmp_verb_inform, ngx_http_cwmp_reply_inform, 1, 1,
-      1 },
-    { "answer", 2, ngx_http_cwmp_verb_answer, NULL, 1, 0, 1 },
-    { "bare", 2, ngx_http_cwmp_verb_answer, NULL, 1, 0, 0 },
-    { "rpc", 9, ngx_http_cwmp_order, NULL, 0, 0, 1 },
-    { "seal", 2, ngx_http_cwmp_seal, NULL, 0, 0, 1 },
-    { "end", 2, ngx_http_cwmp_verb_end, ngx_http_cwmp_end, 0, 0, 1 },
-    { "unknown", 2, ngx_http_cwmp_verb_unknown, NULL, 0, 0, 0 },
-    { "later", 2, ngx_http_cwmp_verb_later, NULL, 1, 1, 0 },
-    { "stale", 2, ngx_http_cwmp_verb_stale, NULL, 0, 0, 0 },
-    { "denied", 2, ngx_http_cwmp_verb_denied, NULL, 0, 0, 0 }
+      1, 1 },
+    { "answer", 2, ngx_http_cwmp_verb_answer, NULL, 1, 0, 1, 1 },
+    { "bare", 2, ngx_http_cwmp_verb_answer, NULL, 1, 0, 0, 0 },
+    { "rpc", 9, ngx_http_cwmp_order, NULL, 0, 0, 1, 1 },
+    { "seal", 2, ngx_http_cwmp_seal, NULL, 0, 0, 1, 1 },
+    { "end", 2, ngx_http_cwmp_verb_end, ngx_http_cwmp_end, 0, 0, 1, 1 },
+    { "unknown", 2, ngx_http_cwmp_verb_unknown, NULL, 0, 0, 0, 0 },
+    { "later", 2, ngx_http_cwmp_verb_later, NULL, 1, 1, 0, 1 },
+    { "stale", 2, ngx_http_cwmp_verb_stale, NULL, 0, 0, 0, 1 },
+    { "denied", 2, ngx_http_cwmp_verb_denied, NULL, 0, 0, 0, 0 }
 };
 
 
@@ -225,8 +226,8 @@ ngx_http_cwmp_broke(ngx_http_cwmp_ctx_t *ctx, const char *why)
 /*
  * A POST that proved its user, and of which Redis knows nothing: it was refused
  * for what it says, or came to no end.  Who has overheard it must not prove
- * himself with it.  It is the device's that its user is: a session or an Inform
- * of another one is what was refused.
+ * himself with it, so that Redis is told before the CPE is.  It is the device's
+ * that its user is: a session or an Inform of another one is what was refused.
  */
 
 void
@@ -241,6 +242,8 @@ ngx_http_cwmp_spend(ngx_http_cwmp_ctx_t *ctx)
     if (!ctx->proven || ctx->spent || ctx->auth->digest.count == 0) {
         return;
     }
+
+    ctx->spent = 1;
 
     ngx_http_cwmp_auth_who(ctx, &user, &device);
 
@@ -438,13 +441,14 @@ ngx_http_cwmp_verb(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
             || (ngx_http_cwmp_verbs[i].request
                 && (ctx->facts->kind != CWMP_REQUEST
                     || ngx_http_cwmp_verbs[i].inform
-                       != ngx_http_cwmp_is_inform(ctx))))
+                       != ngx_http_cwmp_is_inform(ctx)))
+            || (ngx_http_cwmp_verbs[i].handler == ngx_http_cwmp_verb_stale
+                && ctx->auth == NULL))
         {
             continue;
         }
 
-        ctx->spent = (ngx_http_cwmp_verbs[i].handler
-                      != ngx_http_cwmp_verb_denied);
+        ctx->spent = ngx_http_cwmp_verbs[i].spent;
 
         if (ngx_http_cwmp_verbs[i].taken) {
             ngx_http_cwmp_user_taken(ctx);

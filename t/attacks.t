@@ -22,6 +22,7 @@ use CWMP::Swarm qw(swarm_binary);
 use CWMP::Test qw(patience wait_for);
 
 my $REALM = 'acs.example';
+my $methods = request('m', 'GetRPCMethods');
 my $ATTEMPTS = $ENV{TEST_SOAK} ? 10_000 : 500;
 my $dir = tempdir(CLEANUP => 1);
 my $key = key_file("$dir/key");
@@ -104,15 +105,61 @@ subtest 'ATK-01 what was overheard proves no connection' => sub {
         my $thief = $t->raw($node);
         is $thief->post($inform, headers => [$header])->status, 401,
             "ATK-01 the Inform once more, to node $node";
-        is $thief->post('', cookie => $cookie)->status, 401,
+        is $thief->post($methods, cookie => $cookie)->status, 401,
             'ATK-01 ... then the cookie alone';
         $thief = $t->raw($node);
         $thief->post('', headers => [$header]);
-        is $thief->post('', cookie => $cookie)->status, 401,
+        is $thief->post($methods, cookie => $cookie)->status, 401,
             'ATK-01 the same after an empty POST';
     }
-    is $raw->post('', cookie => $cookie)->method, 'Reboot',
+    is $raw->post('', headers => [$auth->header])->method, 'Reboot',
         'ATK-01 the device goes on with its session';
+};
+
+
+subtest 'ATK-01 what a user of many devices has proven, overheard' => sub {
+    my $many = CWMP::Auth->new(user => 'many', password => 'pw');
+    $many->store($redis, realm => $REALM, device => '00D09E-Box-*');
+    my ($auth, $inform) = device();
+    $redis->push_task($auth->{user}, { id => 'r', method => 'Reboot' });
+    my $raw = $t->raw(0);
+    my $header = $many->answer($raw->post($inform));
+    my $cookie = cookie($raw->post($inform, headers => [$header]));
+
+    my $thief = $t->raw(0);
+    is $thief->post($inform, headers => [$header])->status, 401,
+        'ATK-01 is good for that device no more';
+    is $thief->post(inform(serial => "Made$n"), headers => [$header])->status, 200,
+        'ATK-01 with a serial number that was made up it opens a session';
+    is $thief->post($methods)->status, 200, '... which goes on';
+    is $thief->post($methods, cookie => $cookie)->status, 401,
+        'ATK-01 ... and no other one';
+    is $raw->post('', headers => [$many->header], cookie => $cookie)->method,
+        'Reboot', 'the device does';
+};
+
+
+subtest 'ATK-01 a cookie of another device that was made up' => sub {
+    my ($theirs, $their_inform) = device();
+    my $there = $t->raw(0);
+    $there->post($their_inform,
+                 headers => [$theirs->answer($there->post($their_inform))]);
+    my $nonces = sub { $redis->cmd('HGET', $redis->device_key($_[0]{user}), 'nonces') };
+    my $before = $nonces->($theirs);
+
+    my ($auth, $inform) = device();
+    my $raw = $t->raw(0);
+    $raw->post($inform, headers => [$auth->answer($raw->post($inform))]);
+    my $cookie = 'cwmp=' . ('A' x 22) . ".$theirs->{user}";
+    for my $said ('', response('x', 'Reboot'),
+                  gpv_response('x', map { ["Device.P$_", 'int', 1] } 1 .. 900)) {
+        my $header = $auth->header;
+        $raw->post($said, cookie => $cookie, headers => [$header]);
+        $raw->reset;
+        is $t->raw(1)->post($inform, headers => [$header])->status, 401,
+            'ATK-01 ' . length($said) . ' bytes: its own proof is used up';
+        is $nonces->($theirs), $before, '... and nothing of the other device';
+    }
 };
 
 
@@ -176,7 +223,7 @@ subtest 'ATK-03 a user of one tenant in another, on one connection' => sub {
            ->status, 401, 'ATK-03 is none of this one';
     is $raw->post('', url => $url, headers => [$other->header])->status, 204,
         '... and goes on there';
-    is $raw->post('')->status, 401, 'ATK-03 but not here, without a word';
+    is $raw->post($methods)->status, 401, 'ATK-03 but not here, without a word';
 };
 
 
@@ -275,8 +322,11 @@ subtest 'ATK-05 wrong passwords for one device from many addresses' => sub {
     cmp_ok((sort { $a <=> $b } @took)[-1], '<', patience(2),
            'ATK-05 and it never waits for them');
     is $r->{statuses}{401}, $ATTEMPTS, 'ATK-05 all are told the same';
-    cmp_ok $r->{latency_us}{'(refused or sent on)'}{p99}, '>', 5e6,
-        'ATK-05 and later and later';
+    my $late = $r->{latency_us}{'(refused or sent on)'};
+    cmp_ok $late->{p99}, '>', 5e6, 'ATK-05 and later and later';
+    note sprintf('%d in %d s, half of them answered after %.1f s; %d Informs of '
+                 . 'the device, in %.3f s at most', $ATTEMPTS, $r->{seconds},
+                 $late->{p50} / 1e6, scalar(@took), (sort { $a <=> $b } @took)[-1]);
 };
 
 

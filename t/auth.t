@@ -322,7 +322,8 @@ subtest 'SES-21 whose session it is' => sub {
     is $answer->status, 403, 'SES-21 a token of A with the credentials of B';
     is $t->raw(1)->post('', cookie => $cookie)->status, 401,
         'SES-21 ... or with none';
-    is $raw->post('')->method, 'Reboot', 'SES-21 A goes on with it';
+    is $raw->post('', headers => [$auth->header])->method, 'Reboot',
+        'SES-21 A goes on with it';
 };
 
 
@@ -344,11 +345,24 @@ subtest 'a connection that has proven its user' => sub {
     my ($auth, $inform, $raw) = device();
     my ($next, $informs) = device();
     $raw->post($inform, headers => [$auth->answer($raw->post($inform))]);
-    is $raw->post('')->status, 204, 'the session goes on without a word';
+    my $methods = request('m', 'GetRPCMethods');
+    is $raw->post($methods)->method, 'GetRPCMethodsResponse',
+        'the session goes on without a word';
+    is $raw->post('')->status, 401,
+        'AUTH-10 what may be a question whether it is to say who it is: it is';
     is $raw->post($inform)->status, 401, 'but none is opened without';
     is $raw->post($informs, headers => [$next->answer($raw->post($inform))])
            ->status, 200, 'another user on the same connection';
     is $raw->post($inform)->status, 401, 'opens none for the first one';
+    is $raw->post($methods)->method, 'GetRPCMethodsResponse', '... goes on';
+
+    my $wrong = $next->answer($raw->post(''));
+    $wrong->[1] =~ s/response="./response="g/;
+    is $raw->post('', headers => [$wrong])->status, 401, 'no digest';
+    is $raw->post($methods)->status, 200, '... says nothing of who it is';
+    is $raw->post('', headers => [$next->header(password => 'px')])->status, 401,
+        'a wrong password';
+    is $raw->post($methods)->status, 401, '... ends what was proven before';
 };
 
 
@@ -372,6 +386,14 @@ subtest 'a body that does not come' => sub {
                         . "1000000\r\n\r\n<soap");
         is $slow->read_response({})->status, 401, 'is not waited for';
     }
+
+    my $slow = $t->raw(0);
+    is $slow->post($inform, headers => [$auth->answer($slow->post($inform))])
+            ->status, 200, 'a connection that has proven its user';
+    $slow->send_raw("POST /cwmp HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000"
+                    . "\r\n\r\n<soap");
+    is $slow->read_response({})->status, 401,
+        '... and what goes on with no session';
 };
 
 
@@ -537,7 +559,7 @@ sub xxh64 {
     }
     $h = $rotl->($h ^ ($_ * $p[4]), 11) * $p[0] for unpack 'C*', $rest;
     $h = ($h ^ (($h >> 33) & 0x7fffffff)) * $p[1];
-    $h = ($h ^ (($h >> 29) & 0x7ffffffff)) * $p[2];
+    $h = ($h ^ (($h >> 29) & 2 ** 35 - 1)) * $p[2];
     return unpack 'H*', pack 'q>', $h ^ (($h >> 32) & 0xffffffff);
 }
 

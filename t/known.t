@@ -79,7 +79,8 @@ subtest 'Redis says what is no answer' => sub {
     my %says = ('the word inform' => "\$6\r\ninform",
                 'the verb inform' => "*3\r\n\$6\r\ninform\r\n*0\r\n\$22\r\n$token",
                 'the verb answer' => "*2\r\n\$6\r\nanswer\r\n*0",
-                'the word rpc' => "\$3\r\nrpc");
+                'the word rpc' => "\$3\r\nrpc",
+                'the verb stale' => "*2\r\n\$5\r\nstale\r\n*0");
     for my $name (sort keys %says) {
         my $d = device();
         $d->inform;

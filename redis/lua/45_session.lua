@@ -158,16 +158,6 @@ function several.spend(c)
     end
 end
 
--- A POST that leads nowhere has shown it, too.  (A device that is not known has
--- nothing that could be taken over.)
-function several.use_up(c)
-    if c.auth and call('HEXISTS', c.k[DEVICE], 'first') == 1 then
-        local refused = several.refusal(c)
-        several.spend(c)
-        return refused
-    end
-end
-
 -- Of a session that is gone on with: no user is in one that was opened where
 -- none was asked for.  The user that is the device itself may go on with one that
 -- a user of many has opened: RotateCredentials makes it in a session.

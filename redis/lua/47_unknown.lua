@@ -27,7 +27,8 @@ do
 local HELD = { 'state', 'since', 'last', 'address', 'manufacturer', 'oui',
                'class', 'version' }
 
-local function shared(c, name)      -- older nodes, of a Cluster, do not name it
+-- nodes do not name it: few devices need it, and it is in their slot
+local function shared(c, name)
     return string.sub(c.k[SEEN], 1, -11) .. name
 end
 

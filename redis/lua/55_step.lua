@@ -662,7 +662,7 @@ local function step(c, args)
         return { 'bare', c.notes, '' }
     end
     if not s or s.t ~= args[2] then
-        return several.use_up(c) or { 'unknown', c.notes }
+        return { 'unknown', c.notes }
     end
     local counts = several.counts_of(args[8])
     local bytes = counts[2]

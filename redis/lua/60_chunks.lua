@@ -10,7 +10,7 @@ local function chunk(keys, args, first, rpc, write, auth)
     local c = context(keys, args[1])
     c.auth = auth and several.proof_of(auth)
     if call('HGET', c.k[SESSION], 't') ~= args[2] then
-        return several.use_up(c) or { 'unknown', c.notes }
+        return { 'unknown', c.notes }
     end
     local refused = several.refusal(c, several.user_of(c))
     if refused then
@@ -92,12 +92,15 @@ local function cwmp_broke_2(keys, args)
     return broke(keys, args, table.remove(args))
 end
 
--- What proved the user of a POST of which Redis was told nothing else is used up.
--- keys as for the step; args: the user's device, who it is
+-- What proved the user of a POST that led nowhere is used up.  (A device that is
+-- not known has nothing that could be taken over.)  keys as for the step, of the
+-- user's own device, never of the one that the POST claims; args: its ID, who it is
 local function cwmp_spend_1(keys, args)
     local c = context(keys, args[1])
     c.auth = several.proof_of(args[2])
-    several.use_up(c)
+    if call('HEXISTS', c.k[DEVICE], 'first') == 1 and not several.refusal(c) then
+        several.spend(c)
+    end
     return 'OK'
 end
 
