@@ -167,9 +167,9 @@ subtest 'ATK-01 of a POST that was refused before Redis heard of it' => sub {
     my ($other) = device();
     my $cookie = cookie($t->raw(0)->post(inform(serial => "A$n"), headers => [$other->answer(
         $t->raw(0)->post(inform(serial => "A$n")))]));
-    my ($auth, $inform) = device();
+    my ($auth, $inform) = device();             # it has never come
     my $raw = $t->raw(0);
-    $raw->post($inform, headers => [$auth->answer($raw->post($inform))]);
+    $auth->challenge($raw->post($inform));
     my %said = (
         'an Inform of another device' => [inform(serial => 'Other'), 403],
         'the cookie of another session' => ['', 403, cookie => $cookie],

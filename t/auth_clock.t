@@ -73,4 +73,19 @@ $of_redis->set(-86_400);
 is $says->($new), 200, 'the clock of Redis was set back by a day';
 is $says->($_), 401, 'what was used, and is known no more, is used still'
     for @old[0 .. 5];
+
+# a node that is too far ahead takes what others refuse, and nothing twice
+$of_redis->set(0);
+$clock->set(20);
+my $ahead = device('C3');
+my $once = nonce($key, 'cwmp', time() + 20);
+my $overheard = sub {
+    $t->raw(0)->post(inform(serial => 'C3'), headers =>
+        [$ahead->header(nonce => $once, count => 1)])->status;
+};
+is $overheard->(), 200, 'a nonce of a node that is ahead';
+is $t->raw(1)->post(inform(serial => 'C3', events => ['1 BOOT']), headers =>
+    [$ahead->header(nonce => nonce($key, 'cwmp', time()), count => 1)])->status,
+    200, 'one of another node';
+is $overheard->(), 401, 'the first one again';
 done_testing;

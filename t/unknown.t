@@ -344,7 +344,13 @@ subtest 'QUAR a flood leaves other events where they are' => sub {
     informs(device('/quarantine'));
     is +($told->())[-1]{omitted}, 40 - $more, '... and told with the next one';
     is $redis->cmd('HGET', $refusals, 'omitted quarantine'), 0, '... once';
-    is_deeply counted(), { quarantined => 41 }, 'all have come';
+    for my $spoilt (qw(nan inf -inf x)) {
+        $redis->cmd('HSET', $refusals, 'full quarantine', $spoilt);
+        informs(device('/quarantine'));
+        like $redis->cmd('HGET', $refusals, 'full quarantine'), qr/^\d+$/,
+            "a spoilt bound, $spoilt, mends itself";
+    }
+    is_deeply counted(), { quarantined => 45 }, 'all have come';
 };
 
 
@@ -594,7 +600,7 @@ subtest 'FIRST what the rule makes of it' => sub {
     answer('cwmp_push', $_, encode_json({ %$GET, new => \1 })) for @d;
     is session_as($shared, $d[0]), '200 204', 'quarantine: answered, and nothing';
     is record($d[0])->{state}, 'quarantine', '... it is in quarantine';
-    ok !exists record($d[0])->{nonces}, '... and no nonces are kept of it';
+    like record($d[0])->{nonces}, qr/^\w{42}$/, '... and what its user has used is kept';
     is session_as($shared, $d[1]), '200 GetParameterValues', 'accept: its tasks are carried out';
     is session_as($shared, $d[2]), 403, 'refuse: refused';
     is_deeply keys_of($d[2]), ['', ':live', ':queue'], '... and it has the task only';
@@ -602,6 +608,20 @@ subtest 'FIRST what the rule makes of it' => sub {
     is answer('cwmp_approve', $d[0]), 'quarantine', 'it is approved';
     is session_as($shared, $d[0]), '200 GetParameterValues', '... and its task is carried out';
     is_deeply counted(), { quarantined => 1, accepted => 1, refused => 1 }, 'counted';
+};
+
+
+subtest 'FIRST what was overheard of a device in quarantine' => sub {
+    my $d = device('/first/quarantine');
+    $shared->challenge($d->post($d->inform_text));
+    my $header = $shared->header(uri => $d->raw->{url} =~ s{^http://[^/]+}{}r);
+    my $informs = sub { informs($d, headers => [$header]) };
+    is $informs->(), 200, 'it informs';
+    is $informs->(), 401, 'once with that';
+    is answer('cwmp_approve', $d), 'quarantine', 'it is approved';
+    is $informs->(), 401, '... for whoever proves it anew';
+    is session_as($shared, $d), '200 204', '... which it does';
+    counted();
 };
 
 

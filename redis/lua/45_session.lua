@@ -73,14 +73,17 @@ local function later(a, b)
     return a > b
 end
 
--- With this one before the others, as far as they are kept.  No node takes what
--- is later than latest, so that a clock that was ahead shuts nobody out once it is
--- right; the lowest never sinks, whatever Redis' clock does.
+-- With this one before the others, as far as they are kept.  What is later than
+-- latest only a node takes whose clock is ahead: it stays while there is room, and
+-- shuts nobody out once that clock is right.  The lowest never sinks, whatever
+-- Redis' clock does.
 local function nonces_with(kept, at, a, latest)
-    local lowest, gone, others = string.sub(kept, 1, TIME), '', {}
+    local lowest, gone, others, ahead = string.sub(kept, 1, TIME), '', {}, {}
     for i = HEAD + 1, #kept, ONE do
+        local one = string.sub(kept, i, i + ONE - 1)
+        local to = one > latest and a.nonce <= latest and ahead or others
         if i ~= at then
-            others[#others + 1] = string.sub(kept, i, i + ONE - 1)
+            to[#to + 1] = one
         end
     end
     if others[2] then
@@ -89,14 +92,15 @@ local function nonces_with(kept, at, a, latest)
     local oldest = nonce_time(made(a.nonce) - BOUND.nonce)
     local list = { a.nonce .. a.count }
     for _, one in ipairs(others) do
-        if one > latest and a.nonce <= latest then
-            -- nodes whose clocks are right refuse it
-        elseif #list < BOUND.nonces and one > oldest then
+        if #list < BOUND.nonces and one > oldest then
             list[#list + 1] = one
         elseif gone == '' then
             local time = string.sub(one, 1, TIME)
             gone = time > latest and latest or time
         end
+    end
+    for i = 1, math.min(#ahead, BOUND.nonces - #list) do
+        list[#list + 1] = ahead[i]
     end
     return (gone > lowest and gone or lowest) .. a.post .. table.concat(list)
 end

@@ -48,8 +48,8 @@ function several.tell(c, key, kind, now, more, told)
     local each, most = rare[2], rare[1] * rare[2]
     local got = call('HMGET', key, 'full' .. rare[3], 'omitted' .. rare[3])
     local full, omitted = tonumber(got[1]) or 0, (tonumber(got[2]) or 0) + more
-    if full < now or full > now + most then     -- or the clock was set back
-        full = now
+    if not (full >= now and full <= now + most) then    -- or the clock was set
+        full = now                                      -- back, or it is spoilt
     end
     if full + each > now + most then
         call('HSET', key, 'omitted' .. rare[3], omitted + 1)
@@ -69,6 +69,7 @@ local function one_more(c, most)
     local key, minute = shared(c, 'unknown'), math.floor(c.now / 60000)
     local is = hash_fields(key, { 'minute', 'new' })
     local n = tonumber(is.minute) == minute and tonumber(is.new) or 0
+    n = n >= 0 and n or 0               -- NaN, too
     if n >= most then
         return nil
     end
@@ -81,11 +82,15 @@ local function tell(c, kind, ...)
                         0, { ... })
 end
 
--- Its state is none any more, and what belongs to that is gone.
-function several.no_state(key, index, id)
+-- Its state is none any more, and what belongs to that is gone.  stays: but what its
+-- user has used, or who has overheard it would be let in by it once it is approved.
+function several.no_state(key, index, id, stays)
     local is = redis.pcall('HMGET', key, 'first', 'state')
     if not is.err and not is[1] and is[2] then
         call('HDEL', key, unpack(HELD))
+        if not stays then
+            call('HDEL', key, 'nonces')
+        end
     elseif not is.err then
         call('HDEL', key, 'state', 'since')
     end
@@ -95,7 +100,7 @@ end
 -- an admin's word, or its own first contact
 function several.set_state(c, state, ...)
     if c.state then
-        several.no_state(c.k[DEVICE], shared(c, 'index:' .. c.state), c.id)
+        several.no_state(c.k[DEVICE], shared(c, 'index:' .. c.state), c.id, true)
     end
     c.state = state
     if state then
@@ -135,8 +140,15 @@ end
 
 -- All that is kept of it, until an admin approves it.
 local function hold(c, args, last, total)
-    local reply = { 'inform', c.notes, args[2], '' }
+    local reply = several.refusal(c)
+    if reply then
+        return reply
+    end
+    reply = { 'inform', c.notes, args[2], '' }
     local gap = last and c.when - last
+    if gap then
+        several.spend(c)
+    end
     if gap and gap >= 0 and gap < BOUND.near then
         return reply
     elseif last then
@@ -155,6 +167,7 @@ local function hold(c, args, last, total)
     several.set_state(c, 'quarantine', 'last', c.when, 'address', args[10],
                       'manufacturer', field(1), 'oui', string.upper(field(2)),
                       'class', field(3), 'version', field(6))
+    several.spend(c)
     if tell(c, 'quarantine', 'address', args[10]) then
         note(c, 'is new: in quarantine until an admin approves it (cwmp-device '
                 .. 'approve)')
