@@ -48,7 +48,7 @@
                                            as much as parsing, and */
 #define NGX_HTTP_CWMP_RANDOM_LEN  16    /* bytes of each: a token's */
 
-#define NGX_HTTP_CWMP_DELAYED     256
+#define NGX_HTTP_CWMP_DELAYED     256   /* sources of wrong passwords, apart */
 
 /* how fast Redis answers: of this second, and what follows from those before */
 typedef struct {

@@ -186,8 +186,8 @@ ngx_http_cwmp_auth_absent(ngx_http_cwmp_ctx_t *ctx)
 }
 
 
-/* libcurl asks with an empty POST whether it is to say who it is, and some agents
-   that use it do so before each of theirs: that one is no POST of a session */
+/* libcurl asks with an empty POST whether it is to say who it is, and some
+   agents do so before each of theirs: that one is no POST of a session */
 
 static ngx_uint_t
 ngx_http_cwmp_is_probe(ngx_http_cwmp_ctx_t *ctx)

@@ -304,8 +304,8 @@ ngx_http_cwmp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     core = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    /* "if" and "limit_except": the handler is that of the location around, which
-       nginx keeps for the first one alone */
+    /* "if" and "limit_except": the handler is that of the location around,
+       which nginx keeps for the first one alone */
 
     if (core->noname && prev->serves.len) {
         *conf = *prev;

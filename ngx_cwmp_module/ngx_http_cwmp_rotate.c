@@ -194,7 +194,8 @@ ngx_http_cwmp_rotate_failed(ngx_http_cwmp_rotation_t *n, const char *why)
 
     ngx_http_cwmp_shown(&user, buf, &n->user);
     ngx_log_error(NGX_LOG_ERR, n->ctx->request->connection->log, 0,
-                  "credentials of user \"%V\" cannot be changed: %s", &user, why);
+                  "credentials of user \"%V\" cannot be changed: %s", &user,
+                  why);
 
     ngx_http_cwmp_reply_away(n->ctx);
 }

@@ -326,7 +326,10 @@ cwmp_digest_quality(cwmp_digest_t *d)
         d->count = d->count << 4 | ((c <= '9') ? c - '0' : (c & 7) + 9);
     }
 
-    return CWMP_OK;
+    /* without qop there is none, and nothing is used up */
+
+    return d->count ? CWMP_OK : cwmp_digest_refuse(d, "nc", "is 0: it begins "
+                                                   "with 1");
 }
 
 

@@ -1,3 +1,7 @@
+/*
+ * Users, as Redis has them: the names of their keys, and what proves them.
+ */
+
 #include <string.h>
 
 #include "cwmp_user.h"

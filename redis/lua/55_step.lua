@@ -645,9 +645,9 @@ local function is_resent(s, digest, nonce)
 end
 
 --[[
-  args: id, token, nonce, digest, kind, idle ms, outstanding ms, RPCs at most (0 while
-  Redis is slow) and bytes of the POST, and values in it that were repaired, if any ("256 4711 2";
-  older nodes tell the first only), ...
+  args: id, token, nonce, digest, kind, idle ms, outstanding ms, RPCs at most (0
+  while Redis is slow) and bytes of the POST, and values in it that were repaired,
+  if any ("256 4711 2"; older nodes tell the first only), ...
   The nonce is the call's: a call that is repeated since its reply was lost
   gets the same answer.  The digest is the POST's: the same bytes get the same
   answer once more; a third time they are taken as new.

@@ -74,7 +74,8 @@ local function broke(keys, args, auth)
     local c = context(keys, args[1])
     c.auth = auth and several.proof_of(auth)
     if call('HGET', c.k[SESSION], 't') == args[2]
-       and not several.refusal(c, several.user_of(c)) and call('EXISTS', c.k[RUNNING]) == 1
+       and not several.refusal(c, several.user_of(c))
+       and call('EXISTS', c.k[RUNNING]) == 1
     then
         several.spend(c)
         call('HSET', c.k[RUNNING], 'broke', (string.gsub(

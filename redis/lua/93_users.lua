@@ -4,8 +4,9 @@
 --[[
   cwmp:user:{NAME}: md5, sha256, basic (what proves the user), device (which it
   is; without it NAME says so), first (only until a device has its own), password,
-  connection_request (sealed), task (the last one that changed these).  While they are being changed there is each
-  of them as next_NAME, too, and both are good; and in "next" how far that is:
+  connection_request (sealed), task (the last one that changed these).  While they
+  are being changed there is each of them as next_NAME, too, and both are good; and
+  in "next" how far that is:
 
     the RPC's ID    that was to set them; what came of it is not known
     taken           the device has said that it has them
@@ -14,7 +15,6 @@
   then both stay, whatever the device has answered: it may have said that it
   refuses them, and have taken them.  Whoever changes them sets the same ones.
 ]]
-house.PROOFS = { 'md5', 'sha256', 'basic' }
 house.KEPT = { 'md5', 'sha256', 'basic', 'password', 'connection_request' }
 house.NEXT = { 'next', 'next_md5', 'next_sha256', 'next_basic', 'next_password',
                'next_connection_request', 'next_task' }

@@ -1,3 +1,7 @@
+/*
+ * The key file, for tools: read, and refused with a line that says why.
+ */
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -220,6 +220,8 @@ test_refused(void)
           "nc is not of 8 hexadecimal digits" },
         { BOX "response=" MD5 ",qop=auth,cnonce=1,nc=000000001",
           "nc is not of 8 hexadecimal digits" },
+        { BOX "response=" MD5 ",qop=auth,cnonce=1,nc=00000000",
+          "nc is 0: it begins with 1" },
         { BOX "response=" MD5 "0", "response is no digest in hex" },
         { BOX "response=9737065c5d696dc75329597ce3ea87eg",
           "response is no digest in hex" },
