@@ -275,6 +275,7 @@ ngx_int_t ngx_http_cwmp_auth_listeners(ngx_conf_t *cf);
 ngx_int_t ngx_http_cwmp_access(ngx_http_request_t *r);
 ngx_int_t ngx_http_cwmp_identified(ngx_http_cwmp_ctx_t *ctx);
 ngx_uint_t ngx_http_cwmp_unproven(ngx_http_cwmp_ctx_t *ctx);
+ngx_uint_t ngx_http_cwmp_is_of_user(ngx_http_cwmp_ctx_t *ctx);
 ngx_int_t ngx_http_cwmp_auth_arg(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args);
 void ngx_http_cwmp_auth_who(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *user,
     cwmp_str_t *device);

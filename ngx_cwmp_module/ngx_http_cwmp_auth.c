@@ -476,10 +476,7 @@ ngx_http_cwmp_identified(ngx_http_cwmp_ctx_t *ctx)
     u_char     buf[NGX_HTTP_CWMP_SHOWN];
     ngx_str_t  shown;
 
-    if (ctx->conf->auth != NGX_HTTP_CWMP_AUTH_OFF
-        && !ngx_http_cwmp_anybody(ctx->auth)
-        && !cwmp_identity_means(&ctx->auth->device, &ctx->id))
-    {
+    if (!ngx_http_cwmp_is_of_user(ctx)) {
         ngx_http_cwmp_shown(&shown, buf, &ctx->user);
         ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
                       "user \"%V\" informs as another device", &shown);
@@ -512,6 +509,17 @@ ngx_http_cwmp_identified(ngx_http_cwmp_ctx_t *ctx)
     }
 
     return NGX_OK;
+}
+
+
+/* the device that the POST claims, may its user be it? */
+
+ngx_uint_t
+ngx_http_cwmp_is_of_user(ngx_http_cwmp_ctx_t *ctx)
+{
+    return ctx->conf->auth == NGX_HTTP_CWMP_AUTH_OFF
+           || ngx_http_cwmp_anybody(ctx->auth)
+           || cwmp_identity_means(&ctx->auth->device, &ctx->id);
 }
 
 

@@ -26,6 +26,8 @@ static void ngx_http_cwmp_verb_answer(ngx_http_cwmp_ctx_t *ctx,
 static void ngx_http_cwmp_verb_end(ngx_http_cwmp_ctx_t *ctx,
     redisReply *reply);
 static void ngx_http_cwmp_end(ngx_http_cwmp_ctx_t *ctx);
+static void ngx_http_cwmp_verb_bare(ngx_http_cwmp_ctx_t *ctx,
+    redisReply *reply);
 static void ngx_http_cwmp_verb_unknown(ngx_http_cwmp_ctx_t *ctx,
     redisReply *reply);
 static void ngx_http_cwmp_verb_later(ngx_http_cwmp_ctx_t *ctx,
@@ -49,7 +51,7 @@ static const struct {
     { "inform", 3, ngx_http_cwmp_verb_inform, ngx_http_cwmp_reply_inform, 1, 1,
       1, 1 },
     { "answer", 2, ngx_http_cwmp_verb_answer, NULL, 1, 0, 1, 1 },
-    { "bare", 2, ngx_http_cwmp_verb_answer, NULL, 1, 0, 0, 0 },
+    { "bare", 2, ngx_http_cwmp_verb_bare, NULL, 1, 0, 0, 0 },
     { "rpc", 9, ngx_http_cwmp_order, NULL, 0, 0, 1, 1 },
     { "seal", 2, ngx_http_cwmp_seal, NULL, 0, 0, 1, 1 },
     { "end", 2, ngx_http_cwmp_verb_end, ngx_http_cwmp_end, 0, 0, 1, 1 },
@@ -547,6 +549,21 @@ ngx_http_cwmp_verb_answer(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 {
     ngx_http_cwmp_style(ctx, reply, 2);
     ngx_http_cwmp_reply_answer(ctx);
+}
+
+
+/* of a device in quarantine, which has no session: another user is not told that
+   it is there */
+
+static void
+ngx_http_cwmp_verb_bare(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
+{
+    if (ctx->proven && !ngx_http_cwmp_is_of_user(ctx)) {
+        ngx_http_cwmp_verb_unknown(ctx, reply);
+        return;
+    }
+
+    ngx_http_cwmp_verb_answer(ctx, reply);
 }
 
 

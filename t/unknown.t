@@ -618,6 +618,16 @@ subtest 'FIRST what was overheard of a device in quarantine' => sub {
     my $informs = sub { informs($d, headers => [$header]) };
     is $informs->(), 200, 'it informs';
     is $informs->(), 401, 'once with that';
+
+    my $stranger = CWMP::Auth->new(user => '00D09E-Other-1', password => 'pw');
+    $stranger->store($redis, realm => $REALM);
+    for my $id ($d->id, '00D09E-Box-Nobody') {
+        my $raw = $t->raw(0, url => $t->url(0, '/first/quarantine'));
+        my @said = (request('m', 'GetRPCMethods'), cookie => 'cwmp=' . ('A' x 22) . ".$id");
+        my $asked = $raw->post(@said);
+        is $raw->post(@said, headers => [$stranger->answer($asked)])->status, 400,
+            "another user learns nothing of $id";
+    }
     is answer('cwmp_approve', $d), 'quarantine', 'it is approved';
     is $informs->(), 401, '... for whoever proves it anew';
     is session_as($shared, $d), '200 204', '... which it does';
