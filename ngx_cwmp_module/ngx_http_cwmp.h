@@ -172,7 +172,8 @@ typedef struct {
                                                unsent, sealed */
     cwmp_str_t                  what;
     const char                 *reason;
-    ngx_array_t                *more;       /* sealed: of ngx_str_t; or NULL */
+    ngx_array_t                *more;       /* waits, sealed: of ngx_str_t;
+                                               or NULL */
 } ngx_http_cwmp_verdict_t;
 
 /* parameters ahead of their step; replies may come in another order */

@@ -170,6 +170,8 @@ static void
 ngx_http_cwmp_judge(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
     const cwmp_task_rpc_t *rpc)
 {
+    ngx_str_t                key;
+    ngx_array_t              list;
     ngx_http_cwmp_verdict_t  verdict;
 
     static const cwmp_str_t  verified = cwmp_string("{\"verified\":\"read\"}");
@@ -182,9 +184,22 @@ ngx_http_cwmp_judge(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
     }
 
     verdict.reason = rpc->reason ? rpc->reason : "";
+    verdict.more = NULL;
 
-    if (rpc->reason) {
-        verdict.is = rpc->waits ? "waits" : "rejected";
+    if (rpc->reason && rpc->lacks.len) {
+        key.data = rpc->lacks.data;
+        key.len = rpc->lacks.len;
+
+        ngx_memzero(&list, sizeof(ngx_array_t));
+        list.elts = &key;
+        list.nelts = 1;
+
+        verdict.is = "waits";
+        verdict.what = rpc->field;
+        verdict.more = &list;
+
+    } else if (rpc->reason) {
+        verdict.is = "rejected";
         verdict.what = rpc->field;
 
     } else if (rpc->split.len) {
@@ -195,8 +210,6 @@ ngx_http_cwmp_judge(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
         verdict.is = "done";
         verdict.what = verified;
     }
-
-    verdict.more = NULL;
 
     ngx_http_cwmp_verdict(ctx, id, &verdict);
 }

@@ -452,7 +452,7 @@ ngx_http_cwmp_rotate_next(ngx_http_cwmp_rotation_t *n, redisReply *reply)
                             &reason);
 
         if (rc == CWMP_REFUSED
-            && !cwmp_secret_has_key(n->main->secret, &sealed))
+            && cwmp_secret_lacks(n->main->secret, &sealed))
         {
             ngx_http_cwmp_rotate_verdict(n, "waits", i
                                          ? "next_connection_request"

@@ -164,6 +164,57 @@ subtest 'many that wait' => sub {
     }
 };
 
+# A POST has eight calls: of tasks with the same key only the first one costs one.
+subtest 'many that are sealed with a key that the node has not' => sub {
+    for ([20, 1], [99, 1], [120, 0]) {
+        my ($many, $then) = @$_;
+        my $d = device();
+        push_sealed($d, task("w$_"), 'a') for 1 .. $many;
+        $d->give({ method => 'Reboot', id => 'next' });
+        at($d, $OTHER);
+        my $said = length $t->error_log($OTHER);
+        is_deeply [map { asks_for($d->begin) } 1], [$then ? 'Reboot' : 204],
+            "the one behind $many of them";
+        ok $t->wait_log(qr/task w1 waits for another node: .*$d->{serial}/, undef, $OTHER),
+            'the first one is told';
+        my $new = substr $t->error_log($OTHER), $said;
+        is scalar(() = $new =~ /waits for another node/g), 1, '... once for all of them';
+        is scalar(() = $new =~ /100 tasks wait for a key: those behind them wait, too/g),
+            1 - $then, '... and that others wait behind them' ;
+        is $redis->cmd('ZCARD', $d->key('queue')), $many + !$then, 'all of them wait';
+    }
+};
+
+subtest 'many new credentials that were sealed with a key that the node has not' => sub {
+    my $d = device();
+    $d->give(map({ { method => 'RotateCredentials', id => "w$_" } } 1 .. 20),
+             { method => 'Reboot', id => 'next' });
+    is asks_for(at($d, $HAS)->begin), 'SetParameterValues', 'they are made';
+    is asks_for(at($d, $OTHER)->begin), 'Reboot', 'the task behind all that wait';
+    is $redis->cmd('ZCARD', $d->key('queue')), 20, 'they wait';
+};
+
+subtest 'a task that does not show its key' => sub {
+    my $d = device();
+    push_sealed($d, task('w'), 'a');
+    my $queued = $redis->cmd('HGET', $d->key('live'), 'w');
+    $redis->cmd('HSET', $d->key('live'), 'w', $queued =~ s/"s1/"\\u00731/r);
+    $d->give({ method => 'Reboot', id => 'next' });
+    is asks_for(at($d, $OTHER)->begin), 'Reboot', 'the next one is sent';
+    is $d->status('w'), 'none', 'it waits';
+    like at($d, $HAS)->begin->body, qr/>$SECRET</, 'a node that has the key sends it';
+};
+
+subtest 'what only looks sealed' => sub {
+    for my $value ('s1.zzzzzzzz.' . 'ab' x 40, 's1.00000000.' . 'xy' x 40, 's1.00000000.' . 'a' x 81) {
+        my $d = device();
+        my $task = task('w', ParameterList => { $PATH => { value => $value, type => 'xsd:string' } });
+        $d->give($task, { method => 'Reboot', id => 'next' });
+        is asks_for(at($d, $OTHER)->begin), 'Reboot', 'the next one is sent';
+        is $d->status('w'), 'rejected', 'it waits for no key';
+    }
+};
+
 # What a node of library 7 calls: it says nothing of a key, and would send as text
 # whatever it is given.
 sub of_seven {

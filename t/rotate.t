@@ -514,6 +514,40 @@ subtest 'what was sent, and cannot be sent again' => sub {
     settled($cpe, 'in the end', ['pw']);
 };
 
+# "waits" is for what another node could open
+subtest 'what is no sealed text at all' => sub {
+    for my $spoilt ('', 'x', 's1.zz', 's1.00000000.00', "\0a", 's1.00000000.' . 'xy' x 48) {
+        for my $field (qw(next_password next_connection_request)) {
+            my $cpe = box();
+            give($cpe, 'r1');
+            $cpe->{on_rpc} = sub { 'over' };
+            $cpe->session;
+            $redis->cmd('HSET', user_key($cpe->id), $field, $spoilt);
+            $cpe->{on_rpc} = undef;
+            is sure_session($cpe), 204, "$field: a session";
+            my $result = $redis->result($cpe->id, 'r1');
+            is "$result->{status} $result->{fault}{field} $result->{fault}{reason}",
+                "lost $field is not sealed", 'the task';
+            $redis->cmd('HDEL', user_key($cpe->id), $field);
+            give($cpe, 'r2');
+            is sure_session($cpe), 204, 'the field was taken away: a session';
+            is status($cpe, 'r2'), 'done', 'others are made';
+        }
+    }
+};
+
+subtest 'an "own" that no user can be' => sub {
+    for my $own ('[' x 257, '[' x 100_000, 'a}b') {
+        my $cpe = box(uri => '/off', record => {});
+        is $cpe->session, 204, 'a session';
+        $redis->cmd('HSET', $redis->device_key($cpe->id), own => $own);
+        give($cpe, 'r1');
+        is $cpe->session, 204, 'another one';
+        is status($cpe, 'r1'), 'done', 'the task';
+        is record($cpe)->{device}, $cpe->id, 'the user is the one of its ID';
+    }
+};
+
 subtest 'wrong passwords on one connection' => sub {
     my $cpe = box();
     my $looks = sub { grep { /cwmp_user_1/ } $proxy->commands };

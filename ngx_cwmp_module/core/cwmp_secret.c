@@ -14,6 +14,9 @@
 
 #define CWMP_SECRET_TAG    16
 #define CWMP_SECRET_HEAD   (sizeof("s1..") - 1 + CWMP_SECRET_ID)
+#define CWMP_SECRET_LONGEST                                                   \
+    (CWMP_SECRET_HEAD                                                         \
+     + 2 * (CWMP_SECRET_IV + CWMP_SECRET_MAX + CWMP_SECRET_TAG))
 
 
 static cwmp_rc_t cwmp_secret_line(cwmp_secret_t *s, const unsigned char *p,
@@ -22,6 +25,7 @@ static cwmp_rc_t cwmp_secret_add(cwmp_secret_t *s, const unsigned char *key);
 static EVP_MAC_CTX *cwmp_secret_hmac(void);
 static int cwmp_secret_derive(const unsigned char *key, const char *label,
     unsigned char *out);
+static int cwmp_secret_is_hex(const unsigned char *p, size_t n);
 static cwmp_rc_t cwmp_secret_raw(cwmp_arena_t *arena,
     const cwmp_str_t *sealed, cwmp_str_t *raw);
 static int cwmp_secret_cipher(int sealing, const cwmp_secret_key_t *key,
@@ -320,18 +324,32 @@ cwmp_secret_name(cwmp_arena_t *arena, const cwmp_str_t *id,
 }
 
 
-int
-cwmp_secret_has_key(const cwmp_secret_t *s, const cwmp_str_t *sealed)
+/* whoever has the key could not open what has another shape, either */
+
+const unsigned char *
+cwmp_secret_lacks(const cwmp_secret_t *s, const cwmp_str_t *sealed)
 {
-    size_t  i;
+    size_t                i;
+    const unsigned char  *id;
+
+    if (!cwmp_secret_is_sealed(sealed)
+        || sealed->len > CWMP_SECRET_LONGEST
+        || !cwmp_secret_is_hex(sealed->data + 3, CWMP_SECRET_ID)
+        || !cwmp_secret_is_hex(sealed->data + CWMP_SECRET_HEAD,
+                               sealed->len - CWMP_SECRET_HEAD))
+    {
+        return NULL;
+    }
+
+    id = sealed->data + 3;
 
     for (i = 0; s && i < s->n; i++) {
-        if (memcmp(s->keys[i].id, sealed->data + 3, CWMP_SECRET_ID) == 0) {
-            return 1;
+        if (memcmp(s->keys[i].id, id, CWMP_SECRET_ID) == 0) {
+            return NULL;
         }
     }
 
-    return 0;
+    return id;
 }
 
 
@@ -386,7 +404,7 @@ static cwmp_rc_t
 cwmp_secret_raw(cwmp_arena_t *arena, const cwmp_str_t *sealed, cwmp_str_t *raw)
 {
     if (!cwmp_secret_is_sealed(sealed)
-        || sealed->len > CWMP_SECRET_HEAD + 2 * (CWMP_SECRET_MAX + 28))
+        || sealed->len > CWMP_SECRET_LONGEST)
     {
         return CWMP_REFUSED;
     }
@@ -445,6 +463,19 @@ cwmp_secret_hex(const unsigned char *p, size_t n, unsigned char *to)
         *to++ = hex[*p >> 4];
         *to++ = hex[*p++ & 15];
     }
+}
+
+
+static int
+cwmp_secret_is_hex(const unsigned char *p, size_t n)
+{
+    const unsigned char  *end = p + n;
+
+    while (p < end && OPENSSL_hexchar2int(*p) >= 0) {
+        p++;
+    }
+
+    return p == end && n % 2 == 0;
 }
 
 

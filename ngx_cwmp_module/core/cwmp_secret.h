@@ -80,8 +80,11 @@ cwmp_rc_t cwmp_secret_open(const cwmp_secret_t *s, cwmp_arena_t *arena,
     const cwmp_str_t *name, const cwmp_str_t *sealed, cwmp_str_t *value,
     const char **reason);
 
-/* has s, which may be NULL, the key that this was sealed with? */
-int cwmp_secret_has_key(const cwmp_secret_t *s, const cwmp_str_t *sealed);
+/* the name, of CWMP_SECRET_ID characters, of the key that this was sealed with
+   and that s, which may be NULL, has not; NULL when it has it, and of what is
+   not sealed at all */
+const unsigned char *cwmp_secret_lacks(const cwmp_secret_t *s,
+    const cwmp_str_t *sealed);
 
 /* n bytes to 2 n digits, lower case; and n digits, in either case, to n / 2
    bytes: 0 when they are none */

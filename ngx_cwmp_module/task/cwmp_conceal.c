@@ -26,7 +26,7 @@ struct cwmp_conceal_s {
     const char           *path;         /* REFUSED: where */
     const char           *reason;
     size_t                found;
-    int                   lacks_key;    /* REFUSED: another node may have it */
+    cwmp_str_t            lacks;        /* REFUSED: another node may have it */
     json_t             *(*take)(cwmp_conceal_t *c, json_t *v, const char *path,
                                 int named);
     cwmp_rc_t             rc;
@@ -106,6 +106,30 @@ cwmp_conceal_seal(cwmp_conceal_t *c, json_t *v, const char *path, int named)
 }
 
 
+/* the name of the key is the task's, which is gone when it is read */
+
+static cwmp_rc_t
+cwmp_conceal_lacks(cwmp_conceal_t *c, const cwmp_str_t *sealed)
+{
+    const unsigned char  *id;
+
+    id = cwmp_secret_lacks(c->secret, sealed);
+    if (id == NULL) {
+        return CWMP_OK;
+    }
+
+    c->lacks.data = cwmp_alloc(c->arena, CWMP_SECRET_ID);
+    if (c->lacks.data == NULL) {
+        return c->rc = CWMP_ERROR;
+    }
+
+    memcpy(c->lacks.data, id, CWMP_SECRET_ID);
+    c->lacks.len = CWMP_SECRET_ID;
+
+    return CWMP_OK;
+}
+
+
 static json_t *
 cwmp_conceal_open(cwmp_conceal_t *c, json_t *v, const char *path, int named)
 {
@@ -122,7 +146,9 @@ cwmp_conceal_open(cwmp_conceal_t *c, json_t *v, const char *path, int named)
     c->path = path;
     c->reason = "is sealed, and this node has no cwmp_secret_key";
 
-    c->lacks_key = !cwmp_secret_has_key(c->secret, &text);
+    if (cwmp_conceal_lacks(c, &text) != CWMP_OK) {
+        return NULL;
+    }
 
     if (c->secret == NULL) {
         c->rc = CWMP_REFUSED;
@@ -352,7 +378,7 @@ cwmp_build_open(cwmp_build_t *b)
     }
 
     if (c.rc == CWMP_REFUSED) {
-        b->out->waits = (c.lacks_key != 0);
+        b->out->lacks = c.lacks;
         return cwmp_build_refuse(b, c.path, "%s", c.reason);
     }
 

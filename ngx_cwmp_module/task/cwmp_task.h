@@ -68,14 +68,14 @@ typedef struct {
                                            is to be sent without them */
     unsigned            clear:1;    /* there is a key, and the task has secrets
                                        that are not sealed */
-    unsigned            waits:1;    /* REFUSED: since the key is not here that
-                                       something is sealed with */
     cwmp_str_t          split;      /* too much for one message, nothing is to
                                        be sent: "0 120 240 300", where each part
                                        of the list begins, and its end */
     cwmp_str_t          field;      /* REFUSED: which, e.g.
                                        "ParameterList.Device.X" */
     const char         *reason;     /* REFUSED: "is missing", ... */
+    cwmp_str_t          lacks;      /* REFUSED: since the key of this name is
+                                       not here; len 0: it is no such reason */
 } cwmp_task_rpc_t;
 
 

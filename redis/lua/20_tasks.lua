@@ -520,32 +520,58 @@ local function release(c, codes)
     return found
 end
 
--- Only a node that has the key can send what is sealed, and make new credentials:
--- others leave such a task where it is.
-function several.needs_key(task, json)
-    return METHODS[task.method].rpc ~= nil
-           or string.find(json, '"s1%.%x%x%x%x%x%x%x%x%.%x') ~= nil
+-- The session's field z, " NAME NAME ": what its log was told of those that wait.
+-- Each name is told once, whatever number of tasks it is true of.
+function several.was_told(c, name)
+    c.told = c.told or call('HGET', c.k[SESSION], 'z') or ' '
+    return string.find(c.told, ' ' .. name .. ' ', 1, true) ~= nil
 end
 
--- The session's field z: " ID ID", the tasks that wait for a node with the key, or
--- another one; each is told once.
-function several.waits_for_key(c, id, why)
-    local list = call('HGET', c.k[SESSION], 'z') or ''
-    if string.find(list .. ' ', ' ' .. id .. ' ', 1, true) then
-        return true
+function several.tell_once(c, name, text)
+    if not several.was_told(c, name) and #c.told < BOUND.clear then
+        c.told = c.told .. name .. ' '
+        call('HSET', c.k[SESSION], 'z', c.told)
+        note(c, text)
     end
-    if why and #list < BOUND.clear then
-        call('HSET', c.k[SESSION], 'z', list .. ' ' .. id)
-        note(c, 'task ' .. id .. ' waits for another node: ' .. why)
+end
+
+-- What only a node with the key can send waits for one.  That a node has no key
+-- at all is known here, and told by "-"; which one it has not it says itself, in
+-- a call, and a POST has few: so the names of keys are kept, not those of tasks.
+function several.waits_for(c, id, name, why)
+    several.tell_once(c, name, 'task ' .. id .. ' waits for another node: '
+                      .. why)
+end
+
+-- by what it is known that waits: its method where that makes new credentials,
+-- the key that the node has named, or the task where its JSON hides the key
+function several.name_of_wait(id, task, json, key)
+    if METHODS[task.method].rpc then
+        return task.method
     end
-    return why ~= nil
+    return key and string.find(json, '"s1.' .. key .. '.', 1, true) and key
+           or '=' .. id
 end
 
 function several.must_wait(c, id, task, json)
-    return several.needs_key(task, json)
-           and several.waits_for_key(c, id, not c.seals
-               and 'it needs the key of cwmp_secret_key, which this one has not'
-               or nil)
+    local rotates = METHODS[task.method].rpc
+    local sealed = string.find(json, '"s1%.%x%x%x%x%x%x%x%x%.')
+    if not c.seals and (rotates or sealed) then
+        several.waits_for(c, id, '-', 'it needs the key of cwmp_secret_key, '
+                          .. 'which this one has not')
+        return true
+    elseif rotates then
+        return several.was_told(c, task.method)
+    end
+    for key in string.gmatch(sealed and json or '',
+                             '"s1%.(%x%x%x%x%x%x%x%x)%.')
+    do
+        if several.was_told(c, key) then
+            return true
+        end
+    end
+    return string.find(json, '\\u00', 1, true) ~= nil
+           and several.was_told(c, '=' .. id)
 end
 
 -- The next task that may run: id, its score, task, JSON, when it was queued.
@@ -577,4 +603,6 @@ local function pick(c)
             return head[1], head[2], task, json, queued
         end
     end
+    several.tell_once(c, '*', from .. ' tasks wait for a key: those behind them '
+                      .. 'wait, too')
 end

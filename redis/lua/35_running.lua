@@ -116,6 +116,12 @@ local function to_set(run, task)
     return task[list], ''
 end
 
+-- the user of its own with which the device came last; what cannot be one is none
+function several.own_user(c)
+    local own = call('HGET', c.k[DEVICE], 'own') or ''
+    return #own <= 256 and not string.find(own, '}', 1, true) and own or ''
+end
+
 --[[
   rpc, notes, RPC's ID, phase and part, instance, key, task's id, JSON, how it
   is spoken to (namespace, version, 1 when it says that it can do it, style),
@@ -134,7 +140,7 @@ local function rpc_reply(c, s, run, task, json)
         reply[#reply + 1] = call('HGET', c.k[DEVICE], 'root') or 'Device'
         reply[#reply + 1] = ''
         reply[#reply + 1] = run.id .. ' ' .. select(3, load_task(c, run.id))
-        reply[#reply + 1] = call('HGET', c.k[DEVICE], 'own') or ''
+        reply[#reply + 1] = several.own_user(c)
         reply[#reply + 1] = ''
         reply[#reply + 1] = ''
     end

@@ -571,7 +571,7 @@ end
 -- task's id, 'rejected' with field and reason, 'split' with places, 'done'
 -- with a response, 'unsent' with a reason, 'waits' (for
 -- another node) with field and reason, or 'sealed'; 'last' when no call may
--- follow; the RPC's ID; sealed: id, JSON, ...
+-- follow; the RPC's ID; waits: the name of the key; sealed: id, JSON, ...
 local function on_verdict(c, s, args)
     check_keys(c)
     local run = load_running(c)
@@ -587,10 +587,15 @@ local function on_verdict(c, s, args)
         return several.on_unsent(c, s, run, args[11])
     end
     if run and args[10] == 'waits' then
-        local task = several.outstanding(c, run)
+        local task, json = several.outstanding(c, run)
         s.c = math.max(0, tonumber(s.c) - 1)
-        several.waits_for_key(c, run.id, args[11] .. ' ' .. args[12])
-        return task and several.leave(c, s, run, task) or next_task(c, s)
+        if not task then
+            return next_task(c, s)
+        end
+        several.waits_for(c, run.id,
+                          several.name_of_wait(run.id, task, json, args[15]),
+                          args[11] .. ' ' .. args[12])
+        return several.leave(c, s, run, task)
     end
     local task, json
     if run and args[10] ~= 'rejected' then

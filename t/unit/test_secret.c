@@ -145,6 +145,34 @@ opened(const char *file, const char *name, const char *sealed)
 }
 
 
+/* the key that a file has not: of what whoever has it may open */
+
+static void
+test_lacks(void)
+{
+    size_t         i;
+    cwmp_str_t     sealed = str(SEALED);
+    cwmp_secret_t  has = keys(OTHER "\n" KEY), other = keys(OTHER);
+
+    static const char  *none[] = {
+        "", "x", "s1.zz", "s1.00000000.00",
+        "s1.zzzzzzzz.0000000000000000000000000000000000000000000000000000000000",
+        "s1.00000000.xx000000000000000000000000000000000000000000000000000000",
+        "s1.00000000.000000000000000000000000000000000000000000000000000000000"
+    };
+
+    ok(cwmp_secret_lacks(&has, &sealed) == NULL, "a key that is there");
+    ok(cwmp_secret_lacks(&other, &sealed) == sealed.data + 3, "one that is not");
+    ok(cwmp_secret_lacks(NULL, &sealed) == sealed.data + 3, "there is none");
+
+    for (i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+        sealed = str(none[i]);
+        ok(cwmp_secret_lacks(&other, &sealed) == NULL, "no sealed text: \"%s\"",
+           none[i]);
+    }
+}
+
+
 static void
 test_seal(void)
 {
@@ -166,6 +194,8 @@ test_seal(void)
     is_str(opened(KEY, "user/x", "s1.825de61b.0001"), "is not sealed",
            "one that is cut");
     is_str(opened(KEY, "user/x", "secret"), "is not sealed", "a plain one");
+
+    test_lacks();
 
     value = str("");
     is_num(cwmp_secret_seal(&s, &arena, &name, bytes, &value, &out), CWMP_OK,
