@@ -71,11 +71,12 @@ sub fill {
     $d->give({ method => 'GetRPCMethods', id => 'methods' });
     $d->post(rpc_methods_response($d->begin->id, 'GetParameterValues', 'Reboot'));
     $redis->cmd('FCALL', 'cwmp_tag', 1, $d->key, '+lab');
-    $d->give(read_task('out', 'Device.'), read_task('next'));
+    $d->give(read_task('out', 'Device.'), read_task('next'),
+             { method => 'RotateCredentials', id => 'rotate' });
     my $out = $d->begin;
     is $out->method, 'GetParameterValues', 'an RPC is outstanding';
     $redis->cmd('HSET', $d->key, 'sweep', '0 1', 'badurl', 'http://127.0.0.1/',
-                'burst', '1 1', 'reads', 1, 'bytes', 1000, 'nonces', '0',
+                'burst', '1 1', 'own', $d->id, 'reads', 1, 'bytes', 1000, 'nonces', '0',
                 'learned', '{"version":"1","until":9e9,"level":["Device."]}');
     $redis->cmd('HSET', $d->key('live'), '=l next', '{"left":[[0,1]],"rpcs":0,'
                 . '"bad":[],"gen":1,"most":200}', '=r next', '{}');
@@ -308,7 +309,7 @@ for my $case (['nginx', sub { $t->restart }],
         is_deeply $redis->cmd('HGETALL', $twins[-1][1]), $fields, 'it is still there';
         $other = another();
         local $d->{serial} = "T$round";
-        is join(' ', goes_on()), '200 200 200 200 204', 'one that is not spoilt';
+        is join(' ', goes_on()), '200 200 200 200 200 204', 'one that is not spoilt';
         my %wrong;
         for my $twin (@twins) {
             $d->{serial} = $twin->[0];

@@ -27,6 +27,11 @@ function house.is_own(key, device, id)
     return name == id
 end
 
+function house.no_hash(key)
+    return redis.error_reply('ERR ' .. key .. ' is not a hash: rename or delete '
+                             .. 'it')
+end
+
 --[[
   FCALL cwmp_rotate_1 1 cwmp:user:{NAME} ID TASK RPC taken
   FCALL cwmp_rotate_1 1 cwmp:user:{NAME} ID TASK RPC digest|basic MD5 SHA256 BASIC
@@ -44,6 +49,10 @@ end
 function house.rotate(keys, args)
     local key = keys[1]
     local id, task, rpc, how = args[1], args[2], args[3], args[4]
+    local kind = call('TYPE', key).ok
+    if kind ~= 'hash' and kind ~= 'none' then
+        return house.no_hash(key)
+    end
     local u = hash_fields(key, { 'device', 'md5', 'task', 'next',
                                  'next_password', 'next_connection_request' })
     if not house.is_own(key, u.device, id) then
@@ -112,8 +121,7 @@ function house.user(keys)
     local got = redis.pcall('HMGET', keys[1], 'md5', 'sha256', 'basic',
                             'device', 'first', 'next')
     if got.err then
-        return redis.error_reply('ERR ' .. keys[1] .. ' is not a hash: rename '
-                                 .. 'or delete it')
+        return house.no_hash(keys[1])
     end
     local is = got[6]
     got[6] = nil
