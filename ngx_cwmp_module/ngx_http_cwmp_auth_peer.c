@@ -187,6 +187,22 @@ ngx_http_cwmp_auth_take(ngx_http_cwmp_auth_t *a, redisReply *reply)
 }
 
 
+/* its record is: the connection forgets it, and the next POST is looked up */
+
+void
+ngx_http_cwmp_user_gone(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_http_cwmp_peer_t  *peer;
+
+    peer = ngx_http_cwmp_peer(ctx->request->connection, 0);
+
+    if (peer && ngx_http_cwmp_peer_is(peer, ctx->conf, &ctx->user)) {
+        peer->known = 0;
+        peer->proven = 0;
+    }
+}
+
+
 /* may they have changed since they were looked up?  That is asked a few times
    only, so that a connection with wrong passwords is as good as many */
 

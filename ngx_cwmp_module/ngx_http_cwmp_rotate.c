@@ -45,6 +45,8 @@ static ngx_int_t ngx_http_cwmp_rotate_sealed(ngx_http_cwmp_rotation_t *n,
     ngx_array_t *args, const char *kind, const cwmp_str_t *password);
 static void ngx_http_cwmp_rotate_asked(void *data, redisReply *reply,
     const char *error);
+static void ngx_http_cwmp_rotate_gone(ngx_http_cwmp_rotation_t *n,
+    redisReply *reply);
 static void ngx_http_cwmp_rotate_another(ngx_http_cwmp_rotation_t *n,
     redisReply *reply);
 static void ngx_http_cwmp_rotate_taken(ngx_http_cwmp_rotation_t *n,
@@ -72,6 +74,7 @@ static const struct {
     void        (*handler)(ngx_http_cwmp_rotation_t *n, redisReply *reply);
 } ngx_http_cwmp_rotate_answers[] = {
     { "next", 1 + NGX_HTTP_CWMP_NEW, ngx_http_cwmp_rotate_next },
+    { "gone", 1, ngx_http_cwmp_rotate_gone },
     { "another", 1, ngx_http_cwmp_rotate_another },
     { "done", 1, ngx_http_cwmp_rotate_done },
     { "taken", 1, ngx_http_cwmp_rotate_taken }
@@ -204,6 +207,7 @@ ngx_http_cwmp_rotate_failed(ngx_http_cwmp_rotation_t *n, const char *why)
 static ngx_int_t
 ngx_http_cwmp_rotate_args(ngx_http_cwmp_rotation_t *n, ngx_array_t *args)
 {
+    const char           *as;
     ngx_uint_t            taken;
     ngx_http_cwmp_ctx_t  *ctx = n->ctx;
 
@@ -230,8 +234,10 @@ ngx_http_cwmp_rotate_args(ngx_http_cwmp_rotation_t *n, ngx_array_t *args)
         return NGX_ERROR;
     }
 
-    return n->shared ? ngx_http_cwmp_arg(args, "shared", 6)
-                     : ngx_http_cwmp_arg(args, "own", 3);
+    as = n->shared ? "shared"
+         : ctx->conf->auth == NGX_HTTP_CWMP_AUTH_OFF ? "nobody" : "own";
+
+    return ngx_http_cwmp_arg(args, as, ngx_strlen(as));
 }
 
 
@@ -378,6 +384,20 @@ ngx_http_cwmp_rotate_asked(void *data, redisReply *reply, const char *error)
 
     ngx_http_cwmp_rotate_failed(n, ngx_cwmp_why(reply, error));
     ngx_http_run_posted_requests(c);
+}
+
+
+/* the connection remembers a user that was taken away: who comes as that is to
+   come in no longer, and least of all with credentials that are made for it */
+
+static void
+ngx_http_cwmp_rotate_gone(ngx_http_cwmp_rotation_t *n, redisReply *reply)
+{
+    ngx_http_cwmp_user_gone(n->ctx);
+
+    ngx_http_cwmp_rotate_reject(n, "method", "the user that the device came as "
+                                "was taken away: it gets no credentials. Where "
+                                "it is to come, store a user: cwmp-user");
 }
 
 

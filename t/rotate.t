@@ -27,6 +27,7 @@ my $t = CWMP::Test->new(nodes => 2, start => 0, redis => { appendonly => 1 },
     http => "cwmp_secret_key $dir/key;", server => qq{
         cwmp_auth digest $REALM;
         location = /basic { cwmp_auth basic $REALM behind_tls; cwmp_acs; }
+        location = /first { cwmp_first_contact rotate; cwmp_acs; }
         location = /off { cwmp_auth off $REALM; cwmp_acs; }});
 $t->redis_start;
 my $proxy = CWMP::RedisProxy->new(dir => $t->dir,
@@ -472,6 +473,75 @@ subtest 'before there is authentication' => sub {
     is status($cpe, 'r1'), 'done', 'the task';
     $cpe->{uri} = '/cwmp';
     settled($cpe, 'then there is');
+};
+
+
+# --- a user that was taken away ---------------------------------------------------
+
+# The connections of its device remember it, and it comes over them once more.
+sub gone {
+    my ($cpe, $task, $status, @events) = @_;
+    $redis->cmd('DEL', user_key($cpe->{user}));
+    is $cpe->session(@events), 204, 'it was taken away: a session';
+    is_deeply $cpe->{given} // [], [], '... in which it is given nothing';
+    is_deeply [grep { $redis->cmd('EXISTS', user_key($_)) } $cpe->{user}, $cpe->id],
+        [], '... and no user comes back';
+    my ($result) = reverse grep { $_->{id} eq $task } $redis->results($cpe->id);
+    is $result->{status}, $status, 'the task';
+    like $result->{fault}{reason},
+        qr/the user .* was taken away: it gets no credentials.* cwmp-user$/, '... why';
+    $cpe->{posts}--;
+    ok !eval { $cpe->post(''); 1 }, 'the next POST over that connection';
+    is $@, "locked out\n", '... is refused';
+}
+
+my %GONE = (
+    'is its own' => {},
+    'is its own, for Basic' => { basic => 1, uri => '/basic' },
+    'has another name' => { user => 'carol', device => '00D09E-Box-S%d' },
+    'many share' => { user => 'fleet3', device => '00D09E-Box-*' },
+    'is for first contact' => { user => 'factory3', device => '*', first => 1 },
+);
+
+for my $what (sort keys %GONE) {
+    subtest "a user that $what is taken away" => sub {
+        my %opt = %{ $GONE{$what} };
+        my %more = map { ($_ => delete $opt{$_}) } grep { $opt{$_} } qw(device first);
+        my $cpe = box(%opt);
+        $more{device} =~ s/%d/$n/ if $more{device};
+        $redis->cmd('HSET', user_key($cpe->{user}), %more) if %more;
+        is $cpe->session, 204, 'a session';
+        give($cpe, $_) for 'r1', 'r2';
+        gone($cpe, 'r1', 'rejected');
+        is status($cpe, 'r2'), 'rejected', 'the task behind it';
+    };
+}
+
+subtest 'a user is taken away, and its device says that it was reset' => sub {
+    my $cpe = box(uri => '/first');
+    is $cpe->session, 204, 'a session' for 1, 2;
+    $cpe->{given} = undef;
+    gone($cpe, 'first-credentials', 'rejected', '0 BOOTSTRAP');
+};
+
+subtest 'a user is taken away, and its device may have new ones' => sub {
+    my $cpe = box();
+    give($cpe, 'r1');
+    $cpe->{on_rpc} = sub { 'over' };
+    is $cpe->session, 'over', 'it is told them';
+    gone($cpe, 'r1', 'lost');
+};
+
+subtest 'a user is taken away, and nobody logs in' => sub {
+    my $cpe = box();
+    is $cpe->session, 204, 'a session';
+    $redis->cmd('DEL', user_key($cpe->{user}));
+    $cpe->{uri} = '/off';
+    give($cpe, 'r1');
+    is $cpe->begin_anew->session, 204, 'one of nobody';
+    is status($cpe, 'r1'), 'done', 'the task';
+    $cpe->{uri} = '/cwmp';
+    settled($cpe, 'it has one again', ['pw']);
 };
 
 

@@ -35,12 +35,14 @@ end
 --[[
   FCALL cwmp_rotate_1 1 cwmp:user:{NAME} ID TASK RPC taken
   FCALL cwmp_rotate_1 1 cwmp:user:{NAME} ID TASK RPC digest|basic MD5 SHA256 BASIC
-                      PASSWORD CONNECTION_REQUEST own|shared
+                      PASSWORD CONNECTION_REQUEST own|shared|nobody
 
   The device ID has taken what the RPC set; or it is to have these, unless there
-  are some already.  shared: who asks has come as a user of many, and may not be
-  the device that has taken them.  What it answers:
+  are some already.  own: who asks has come as this user, and none is made for one
+  that was taken away; shared: as a user of many, and may not be the device that
+  has taken them; nobody: no user is asked for.  What it answers:
 
+    gone        the user has nothing that proves it any more
     another     the record is not this device's alone
     done        the device has proven to have those of this task, or has taken them
     taken       it has, and who asks is not told them
@@ -53,9 +55,12 @@ function house.rotate(keys, args)
     if kind ~= 'hash' and kind ~= 'none' then
         return house.no_hash(key)
     end
-    local u = hash_fields(key, { 'device', 'md5', 'task', 'next',
-                                 'next_password', 'next_connection_request' })
-    if not house.is_own(key, u.device, id) then
+    local u = hash_fields(key, { 'device', 'md5', 'sha256', 'basic', 'task',
+                                 'next', 'next_password',
+                                 'next_connection_request' })
+    if args[10] == 'own' and not (u.md5 or u.sha256 or u.basic or u.next) then
+        return { 'gone' }
+    elseif not house.is_own(key, u.device, id) then
         return { 'another' }
     elseif how == 'taken' then
         if u.next == rpc then
