@@ -66,8 +66,8 @@ several.SENSITIVE = { 'pass', 'pwd', 'secret', 'psk', 'pin"', 'puk"', 'wepkey',
                       'radiuskey', 'authkey', 'initkey', 'clientkey', 'appkey',
                       'keyvalue', 'privatecredential', 'networkkey',
                       'accesskey', 'wlankey', 'wifikey', 'token', 'psw',
-                      'challenge..value', 'challenge."', 'username"', '@', '.key"', '"key"',
-                      'pincode"', 'pukcode"' }
+                      'challenge..value', 'challenge."', 'username"', '@',
+                      '.key"', '"key"', 'pincode"', 'pukcode"' }
 
 -- may this JSON have a secret?  (An escape may spell anything.)
 function several.is_sensitive(json)

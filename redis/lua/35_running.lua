@@ -292,8 +292,8 @@ function several.resume(c, s, run, task)
     return true
 end
 
--- RPCs at most (0: the node defers work), bytes of the POST ('' from older nodes), values repaired in it
--- (also: s, the node has a key)
+-- RPCs at most (0: the node defers work), bytes of the POST ('' from older nodes),
+-- values repaired in it (also: s, the node has a key)
 several.counts_of = remembered('^(%d+) ?(%d*) ?(%d*) ?(s?)')
 
 -- how many values of an Inform are not quite what was sent, for an event

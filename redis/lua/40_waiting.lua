@@ -208,7 +208,8 @@ local function accepted_last(c, name, key)
     end
     if last then
         note(c, name .. ' with CommandKey '
-                .. shown(several.shown_key(key), 64) .. ' is taken for that of task ' .. last.id .. ': quirk commandKey')
+                .. shown(several.shown_key(key), 64) .. ' is taken for that of '
+                .. 'task ' .. last.id .. ': quirk commandKey')
     end
     return last
 end
