@@ -208,6 +208,9 @@ subtest 'the permissions of the docs: housekeeping, quirks' => sub {
     my $new = device();
     $_->session for $d, $new;
     is $house->('cwmp-device', 'tags', $d->id, '+vip'), 'vip', 'tags';
+    $redis->cmd('HSET', $d->key, tags => "\e[31m");
+    unlike $house->('cwmp-device', 'tags', $d->id), qr/\e/, '... of which none speaks to the terminal';
+    $redis->cmd('HSET', $d->key, tags => 'vip');
     $d->give({ method => 'Reboot' });
     is $house->('cwmp-device', 'replace', $d->id, $new->id), '1 tasks moved',
         'replace';

@@ -225,6 +225,8 @@ my @HOSTILE = (
         qr/a word is longer than 256/,
     ['a long device' => 'me Secret 00D09E-' . 'x' x 250],
         qr/a word is longer than 256/,
+    ['a byte order mark' => "\xef\xbb\xbf00D09E-Box-1 Secret 00D09E-Box-1"],
+        qr/begins with a byte order mark/,
     ['a NUL' => "00D09E-Box-1 Sec\0ret"], qr/has a control character/,
     ['an escape' => "00D09E-Box-1\e[2J Secret"], qr/has a control character/,
     ['a CR' => "00D09E-Box-1 Secret\r00D09E-Box-2 Secret"],

@@ -24,7 +24,8 @@ static const char  *cwmp_secret_words[] = {
     "wepkey", "wpakey", "wpskey", "privatekey", "prikey", "encryptionkey",
     "sharedkey", "securitykey", "radiuskey", "authkey", "initkey",
     "clientkey", "appkey", "keyvalue", "privatecredential", "passcode",
-    "networkkey", "accesskey", "wlankey", "wifikey", "token", NULL
+    "networkkey", "accesskey", "wlankey", "wifikey", "token", "apikey",
+    "passkey", "masterkey", "adminpass", "userpass", NULL
 };
 
 /* at its end, or before a number there */

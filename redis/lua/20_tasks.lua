@@ -67,7 +67,8 @@ several.SENSITIVE = { 'pass', 'pwd', 'secret', 'psk', 'pin"', 'puk"', 'wepkey',
                       'keyvalue', 'privatecredential', 'networkkey',
                       'accesskey', 'wlankey', 'wifikey', 'token', 'psw',
                       'challenge..value', 'challenge."', 'username"', '@',
-                      '.key"', '"key"', 'pincode"', 'pukcode"' }
+                      '.key"', '"key"', 'pincode"', 'pukcode"', 'apikey',
+                      'masterkey' }
 
 -- may this JSON have a secret?  (An escape may spell anything.)
 function several.is_sensitive(json)

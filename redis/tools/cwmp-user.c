@@ -248,6 +248,10 @@ words(const cwmp_user_t *u, cwmp_user_line_t *l, char *p, size_t len)
     size_t       i;
     const char  *between;
 
+    if (len >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) {
+        return "begins with a byte order mark: save the file without it";
+    }
+
     for (i = 0; i < len; i++) {
         if (((unsigned char) p[i] < ' ' && p[i] != '\t') || p[i] == 0x7f) {
             return "has a control character";

@@ -23,6 +23,7 @@ static const char  *secrets[] = {
     "PASSWORD", "pass_word", "HexadecimalPassword", "KeyValue", "SharedKey",
     "BatchTableSecretKey", "ADMINPASSWD", "Pass", "psk",
     "Device.Cellular.Interface.1.USIM.PIN1", "X_Puk2", "pin2", "SIPAuthPass1",
+    "ApiKey", "X_PassKey", "MasterKey1", "adminpass", "USERPASS",
     "Passcode", "X_AdminPsw", "X_WLANKey", "X_WifiKey2", "NetworkKey",
     "Device.X.AccessKey", "AccessKeySecret", "X_AuthToken", "Token",
     "Device.X_KMC.Domain.1.MK.1.Key", "X.KEY", "Key2", "key",
