@@ -317,7 +317,8 @@ subtest 'LIBRARY missing, lost, older, newer' => sub {
 
 
 subtest 'LIBRARY many workers load it at once' => sub {
-    my $t = CWMP::Test->new(nodes => 2, workers => 3);
+    my $t = CWMP::Test->new(nodes => 2, workers => 3,
+                            http => 'cwmp_overload off;');     # to load takes long
     for (1 .. 5) {
         $t->redis->cmd(qw(FUNCTION FLUSH));
         my @raws = map { $t->raw($_ % 2, new_connection => 1) } 1 .. 12;
