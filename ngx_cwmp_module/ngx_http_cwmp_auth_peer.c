@@ -187,16 +187,49 @@ ngx_http_cwmp_auth_take(ngx_http_cwmp_auth_t *a, redisReply *reply)
 }
 
 
-/* its record is: the connection forgets it, and the next POST is looked up */
+/* NULL: nothing of this POST's user; streams of HTTP/2 share it */
 
-void
-ngx_http_cwmp_user_gone(ngx_http_cwmp_ctx_t *ctx)
+static ngx_http_cwmp_peer_t *
+ngx_http_cwmp_peer_of(ngx_http_cwmp_ctx_t *ctx)
 {
     ngx_http_cwmp_peer_t  *peer;
 
     peer = ngx_http_cwmp_peer(ctx->request->connection, 0);
 
-    if (peer && ngx_http_cwmp_peer_is(peer, ctx->conf, &ctx->user)) {
+    return peer && peer->known
+           && ngx_http_cwmp_peer_is(peer, ctx->conf, &ctx->user) ? peer : NULL;
+}
+
+
+/* what the connection takes for proof of its user: may be good no longer */
+
+ngx_int_t
+ngx_http_cwmp_user_remembered(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
+{
+    ngx_uint_t             i;
+    ngx_str_t             *c;
+    ngx_http_cwmp_peer_t  *peer = ngx_http_cwmp_peer_of(ctx);
+
+    for (i = NGX_HTTP_CWMP_MD5; peer && i <= NGX_HTTP_CWMP_BASIC; i++) {
+        c = &peer->credentials[i];
+
+        if (ngx_http_cwmp_arg(args, c->data, c->len) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* the next POST is looked up */
+
+void
+ngx_http_cwmp_user_forget(ngx_http_cwmp_ctx_t *ctx)
+{
+    ngx_http_cwmp_peer_t  *peer = ngx_http_cwmp_peer_of(ctx);
+
+    if (peer) {
         peer->known = 0;
         peer->proven = 0;
     }

@@ -47,6 +47,8 @@ static void ngx_http_cwmp_rotate_asked(void *data, redisReply *reply,
     const char *error);
 static void ngx_http_cwmp_rotate_gone(ngx_http_cwmp_rotation_t *n,
     redisReply *reply);
+static void ngx_http_cwmp_rotate_changed(ngx_http_cwmp_rotation_t *n,
+    redisReply *reply);
 static void ngx_http_cwmp_rotate_another(ngx_http_cwmp_rotation_t *n,
     redisReply *reply);
 static void ngx_http_cwmp_rotate_taken(ngx_http_cwmp_rotation_t *n,
@@ -75,6 +77,7 @@ static const struct {
 } ngx_http_cwmp_rotate_answers[] = {
     { "next", 1 + NGX_HTTP_CWMP_NEW, ngx_http_cwmp_rotate_next },
     { "gone", 1, ngx_http_cwmp_rotate_gone },
+    { "changed", 1, ngx_http_cwmp_rotate_changed },
     { "another", 1, ngx_http_cwmp_rotate_another },
     { "done", 1, ngx_http_cwmp_rotate_done },
     { "taken", 1, ngx_http_cwmp_rotate_taken }
@@ -173,7 +176,7 @@ ngx_http_cwmp_rotate_ask(ngx_http_cwmp_rotation_t *n)
     const char           *error = "out of memory";
     ngx_http_cwmp_ctx_t  *ctx = n->ctx;
 
-    args = ngx_array_create(ctx->request->pool, 14, sizeof(ngx_str_t));
+    args = ngx_array_create(ctx->request->pool, 17, sizeof(ngx_str_t));
 
     if (args && ngx_http_cwmp_rotate_args(n, args) == NGX_OK) {
         ctx->step = ngx_cwmp_redis_send(ctx->conf->redis->client, args->elts,
@@ -207,7 +210,6 @@ ngx_http_cwmp_rotate_failed(ngx_http_cwmp_rotation_t *n, const char *why)
 static ngx_int_t
 ngx_http_cwmp_rotate_args(ngx_http_cwmp_rotation_t *n, ngx_array_t *args)
 {
-    const char           *as;
     ngx_uint_t            taken;
     ngx_http_cwmp_ctx_t  *ctx = n->ctx;
 
@@ -234,10 +236,19 @@ ngx_http_cwmp_rotate_args(ngx_http_cwmp_rotation_t *n, ngx_array_t *args)
         return NGX_ERROR;
     }
 
-    as = n->shared ? "shared"
-         : ctx->conf->auth == NGX_HTTP_CWMP_AUTH_OFF ? "nobody" : "own";
+    if (n->shared) {
+        return ngx_http_cwmp_arg(args, "shared", 6);
+    }
 
-    return ngx_http_cwmp_arg(args, as, ngx_strlen(as));
+    if (ctx->conf->auth == NGX_HTTP_CWMP_AUTH_OFF) {
+        return ngx_http_cwmp_arg(args, "nobody", 6);
+    }
+
+    if (ngx_http_cwmp_arg(args, "own", 3) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_cwmp_user_remembered(ctx, args);
 }
 
 
@@ -393,11 +404,21 @@ ngx_http_cwmp_rotate_asked(void *data, redisReply *reply, const char *error)
 static void
 ngx_http_cwmp_rotate_gone(ngx_http_cwmp_rotation_t *n, redisReply *reply)
 {
-    ngx_http_cwmp_user_gone(n->ctx);
+    ngx_http_cwmp_user_forget(n->ctx);
 
     ngx_http_cwmp_rotate_reject(n, "method", "the user that the device came as "
                                 "was taken away: it gets no credentials. Where "
                                 "it is to come, store a user: cwmp-user");
+}
+
+
+/* nor has it what proves the user now; a device that has proves it once more */
+
+static void
+ngx_http_cwmp_rotate_changed(ngx_http_cwmp_rotation_t *n, redisReply *reply)
+{
+    ngx_http_cwmp_user_forget(n->ctx);
+    ngx_http_cwmp_auth_refuse(n->ctx, 1);
 }
 
 

@@ -532,6 +532,35 @@ subtest 'a user is taken away, and its device may have new ones' => sub {
     gone($cpe, 'r1', 'lost');
 };
 
+subtest 'a user is given another password, and its device has the old one' => sub {
+    my $cpe = box();
+    is $cpe->session, 204, 'a session';
+    give($cpe, 'r1');
+    my $new = CWMP::Auth->new(user => $cpe->id, password => 'other');
+    $redis->cmd('DEL', user_key($cpe->id));
+    $new->store($redis, realm => $REALM);
+    ok !eval { $cpe->session; 1 }, 'it comes over a connection that remembers it';
+    is $@, "locked out\n", '... which remembers it no longer';
+    is_deeply $cpe->{given} // [], [], '... and is given nothing';
+    is record($cpe)->{next}, undef, 'the record is as it was';
+    $cpe->{password} = 'other';
+    is sure_session($cpe), 204, 'with the new one';
+    is status($cpe, 'r1'), 'done', '... it has its own';
+    settled($cpe, 'in the end', ['pw', 'other']);
+};
+
+subtest 'that the new ones are used is not heard, and others are to be made' => sub {
+    my $cpe = box();
+    is $cpe->session, 204, 'a session';
+    give($cpe, $_) for 'r1', 'r2';
+    $proxy->rule(qr/cwmp_proven_1/, 'lose-call', 1);
+    is $cpe->session, 204, 'another';
+    ok $proxy->hits, 'it was disturbed';
+    $proxy->rules();
+    is_deeply [map { status($cpe, $_) } 'r1', 'r2'], ['done', 'done'], 'the tasks';
+    settled($cpe, 'in the end', ['pw']);
+};
+
 subtest 'a user is taken away, and nobody logs in' => sub {
     my $cpe = box();
     is $cpe->session, 204, 'a session';

@@ -19,6 +19,17 @@ house.KEPT = { 'md5', 'sha256', 'basic', 'password', 'connection_request' }
 house.NEXT = { 'next', 'next_md5', 'next_sha256', 'next_basic', 'next_password',
                'next_connection_request', 'next_task' }
 
+-- Has the record any of these proofs, in the order of house.PROOFS?
+function house.holds(u, proofs)
+    for i, name in ipairs(house.PROOFS) do
+        local is = u[name] or ''
+        if is ~= '' and is == proofs[i] then
+            return true
+        end
+    end
+    return false
+end
+
 -- Is this the record of that device alone?  An OUI, and %XX, in either case.
 function house.is_own(key, device, id)
     local name = device or string.match(key, '{(.*)}$') or ''
@@ -35,14 +46,16 @@ end
 --[[
   FCALL cwmp_rotate_1 1 cwmp:user:{NAME} ID TASK RPC taken
   FCALL cwmp_rotate_1 1 cwmp:user:{NAME} ID TASK RPC digest|basic MD5 SHA256 BASIC
-                      PASSWORD CONNECTION_REQUEST own|shared|nobody
+                      PASSWORD CONNECTION_REQUEST
+                      own MD5 SHA256 BASIC|shared|nobody
 
   The device ID has taken what the RPC set; or it is to have these, unless there
-  are some already.  own: who asks has come as this user, and none is made for one
-  that was taken away; shared: as a user of many, and may not be the device that
+  are some already.  own: who asks has come as this user, by these, as its
+  connection remembers them: they may be good no longer; shared: as a user of many, and may not be the device that
   has taken them; nobody: no user is asked for.  What it answers:
 
-    gone        the user has nothing that proves it any more
+    gone        the user was taken away: it has nothing that proves it
+    changed     none of what the connection remembers does any more
     another     the record is not this device's alone
     done        the device has proven to have those of this task, or has taken them
     taken       it has, and who asks is not told them
@@ -58,8 +71,11 @@ function house.rotate(keys, args)
     local u = hash_fields(key, { 'device', 'md5', 'sha256', 'basic', 'task',
                                  'next', 'next_password',
                                  'next_connection_request' })
-    if args[10] == 'own' and not (u.md5 or u.sha256 or u.basic or u.next) then
+    local own = args[10] == 'own'
+    if own and not (u.md5 or u.sha256 or u.basic or u.next) then
         return { 'gone' }
+    elseif own and not house.holds(u, { unpack(args, 11, 13) }) then
+        return { 'changed' }
     elseif not house.is_own(key, u.device, id) then
         return { 'another' }
     elseif how == 'taken' then
