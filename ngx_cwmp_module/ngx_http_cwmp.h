@@ -291,8 +291,7 @@ ngx_cwmp_redis_cmd_t *ngx_http_cwmp_auth_look(ngx_http_cwmp_ctx_t *ctx,
     const ngx_str_t *user, ngx_cwmp_redis_pt handler, void *data,
     const char **error);
 ngx_uint_t ngx_http_cwmp_is_registered(redisReply *reply);
-ngx_int_t ngx_http_cwmp_user_remembered(ngx_http_cwmp_ctx_t *ctx,
-    ngx_array_t *args);
+ngx_int_t ngx_http_cwmp_user_as(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args);
 void ngx_http_cwmp_user_forget(ngx_http_cwmp_ctx_t *ctx);
 
 /* ngx_http_cwmp_refused.c: counted, and told as an event, 0: one too many */

@@ -201,14 +201,23 @@ ngx_http_cwmp_peer_of(ngx_http_cwmp_ctx_t *ctx)
 }
 
 
-/* what the connection takes for proof of its user: may be good no longer */
+/* "own", and what the connection takes for proof, which may be good no longer;
+   "nobody" where no user is asked for */
 
 ngx_int_t
-ngx_http_cwmp_user_remembered(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
+ngx_http_cwmp_user_as(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *args)
 {
     ngx_uint_t             i;
     ngx_str_t             *c;
     ngx_http_cwmp_peer_t  *peer = ngx_http_cwmp_peer_of(ctx);
+
+    if (ctx->conf->auth == NGX_HTTP_CWMP_AUTH_OFF) {
+        return ngx_http_cwmp_arg(args, "nobody", 6);
+    }
+
+    if (ngx_http_cwmp_arg(args, "own", 3) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     for (i = NGX_HTTP_CWMP_MD5; peer && i <= NGX_HTTP_CWMP_BASIC; i++) {
         c = &peer->credentials[i];
@@ -230,8 +239,7 @@ ngx_http_cwmp_user_forget(ngx_http_cwmp_ctx_t *ctx)
     ngx_http_cwmp_peer_t  *peer = ngx_http_cwmp_peer_of(ctx);
 
     if (peer) {
-        peer->known = 0;
-        peer->proven = 0;
+        peer->conf = NULL;
     }
 }
 

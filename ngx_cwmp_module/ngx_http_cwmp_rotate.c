@@ -236,19 +236,8 @@ ngx_http_cwmp_rotate_args(ngx_http_cwmp_rotation_t *n, ngx_array_t *args)
         return NGX_ERROR;
     }
 
-    if (n->shared) {
-        return ngx_http_cwmp_arg(args, "shared", 6);
-    }
-
-    if (ctx->conf->auth == NGX_HTTP_CWMP_AUTH_OFF) {
-        return ngx_http_cwmp_arg(args, "nobody", 6);
-    }
-
-    if (ngx_http_cwmp_arg(args, "own", 3) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_cwmp_user_remembered(ctx, args);
+    return n->shared ? ngx_http_cwmp_arg(args, "shared", 6)
+                     : ngx_http_cwmp_user_as(ctx, args);
 }
 
 
