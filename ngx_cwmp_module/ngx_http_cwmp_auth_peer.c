@@ -13,6 +13,7 @@
                                            may have changed */
 
 
+static ngx_http_cwmp_peer_t *ngx_http_cwmp_peer_of(ngx_http_cwmp_ctx_t *ctx);
 static void ngx_http_cwmp_auth_tell(ngx_http_cwmp_auth_t *a,
     const ngx_str_t *proof);
 static void ngx_http_cwmp_auth_told(void *data, redisReply *reply,
