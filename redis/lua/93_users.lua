@@ -15,6 +15,7 @@
   then both stay, whatever the device has answered: it may have said that it
   refuses them, and have taken them.  Whoever changes them sets the same ones.
 ]]
+house.PROOFS = { 'md5', 'sha256', 'basic' }
 house.KEPT = { 'md5', 'sha256', 'basic', 'password', 'connection_request' }
 house.NEXT = { 'next', 'next_md5', 'next_sha256', 'next_basic', 'next_password',
                'next_connection_request', 'next_task' }
@@ -51,8 +52,9 @@ end
 
   The device ID has taken what the RPC set; or it is to have these, unless there
   are some already.  own: who asks has come as this user, by these, as its
-  connection remembers them: they may be good no longer; shared: as a user of many, and may not be the device that
-  has taken them; nobody: no user is asked for.  What it answers:
+  connection remembers them: they may be good no longer; shared: as a user of many,
+  and may not be the device that has taken them; nobody: no user is asked for.  What
+  it answers:
 
     gone        the user was taken away: it has nothing that proves it
     changed     none of what the connection remembers does any more
