@@ -321,7 +321,7 @@ check:
 	    || sh build-aux/nginx-source.sh $(FETCHED) || { \
 	    echo; echo "*** No source of nginx: ASan sees the module only," \
 	         "neither nginx's pools nor leaks."; echo; } >&2
-	@$(MAKE) SANITIZED=1 tested
+	@$(MAKE) SANITIZED=1 PROVE='-j2 $(PROVE)' tested
 
 tested: build unit swarm limits
 	@perl build-aux/prove.pl $(PROVE) $(T)
