@@ -156,9 +156,6 @@ my @SETS = (
     [{ method => 'ChangeDUState', Operations => [{ Operation => 'Install',
        URL => 'http://x/y', Username => 'me', Password => $SECRET }] },
      qr{<Password>\Q$SECRET\E</Password>}, 'of an operation'],
-    [{ method => 'AddObject', ObjectName => 'Device.LocalAgent.ControllerTrust.Challenge.',
-       values => { Value => { value => $SECRET, type => 'xsd:string' } } },
-     undef, 'a secret by the object that is new'],
 );
 
 subtest 'a task that was pushed in clear' => sub {
@@ -185,11 +182,11 @@ subtest 'a task that was pushed in clear' => sub {
 subtest 'in the queue, too' => sub {
     my $d = device($t);
     $d->session;
-    $d->give(map { { %{ $SETS[$_][0] }, id => "q$_", notBefore => 9e9 } } 0 .. $#SETS);
+    $d->give(map { { %{ $SETS[$_][0] }, id => "q$_", notBefore => 9e9 } } 0 .. 5);
     $d->redis->fcall_push($d->id, { %{ $SETS[0][0] }, id => 'f', notBefore => 9e9 });
     like everything($t), qr/\Q$SECRET\E/, 'until a step takes it';
     is_deeply [$d->session], [], 'nothing is to be sent';
-    nowhere($t, 'tasks that wait');
+    nowhere($t, 'seven tasks that wait');
     is $d->redis->cmd('HEXISTS', $d->key, 'clear'), 0, 'nothing is left to do';
     $d->redis->cmd('DEL', $d->key('live'), $d->key('queue'));
 };
@@ -211,12 +208,6 @@ subtest 'what cwmp-seal opens of a queue' => sub {
         like $said, qr/^cwmp-seal: (the task|a line): /m, '... and says so';
         unlike $said, qr/\Q$SECRET\E/, '... and is not';
     }
-    my $json = run("redis-cli -s " . $t->redis_server->socket . " --json HGETALL '"
-                   . $d->key('live') . "'", '');
-    like $json, qr/"live":"\d+ \{/, 'redis-cli --json writes JSON in JSON';
-    like tool("--key $dir/key --open " . $d->id, $json), qr/^cwmp-seal: an object: has something sealed/m,
-        '... which is not opened';
-    is $? >> 8, 1, '... and said to be not';
     $d->redis->cmd('DEL', $d->key('live'), $d->key('queue'));
 };
 
@@ -381,63 +372,6 @@ subtest 'a task that cannot be' => sub {
         is_deeply [map { $_->{status} } $d->results], [('rejected') x 6],
             'is rejected';
         nowhere($on, 'what was rejected', $on == $bare && qr/:params$/);
-    }
-};
-
-subtest 'a secret in a task that has another form' => sub {
-    for my $list ([{ Name => $PATH, Value => $SECRET }], { $PATH => { Value => $SECRET } },
-                  { $PATH => [$SECRET] }, { $PATH => { a => [{ b => $SECRET }] } }) {
-        my $d = device($t);
-        my $task = { method => 'SetParameterValues', id => 'w', ParameterList => $list };
-        my $sealed = tool("--key $dir/key " . $d->id, JSON::PP::encode_json($task));
-        unlike $sealed, qr/\Q$SECRET\E/, 'cwmp-seal';
-        $d->give({ %$task, id => 'late', notBefore => 9e9 }, $sealed);
-        $d->session;
-        is $d->status('w'), 'rejected', 'is rejected';
-        nowhere($t, 'whichever');
-    }
-    my $d = device($t);
-    $d->give({ method => 'SetParameterAttributes', id => 'w', ParameterList =>
-               [{ Name => $PATH, Notification => 2, AccessList => ['Subscriber'] }] });
-    my $r = $d->begin;
-    like $r->body, qr{<Notification>2</Notification>.*<string>Subscriber</string>}s,
-        'what has such a name, and is no secret, is sent as it was';
-};
-
-subtest 'a ConnectionRequestURL with a user' => sub {
-    my $d = device($t);
-    my $url = "http://me:$SECRET\@192.0.2.1:7547/a";
-    my @rows = ['Device.ManagementServer.ConnectionRequestURL', 'string', $url];
-    my @other = grep { $_->[0] !~ /ConnectionRequestURL/ } @{ CWMP::Envelope::default_params() };
-    $d->post($d->inform_text(events => ['1 BOOT'], params => [@other, @rows])) for 1 .. 3;
-    is $d->redis->device($d->id)->{badurl}, 'http://(hidden)@192.0.2.1:7547/a',
-        'what cannot be used of it';
-    nowhere($t, 'its password');
-    is scalar(() = join('', map { $t->error_log($_) } 0, 1)
-              =~ m{URL "http://\(hidden\)\@192.0.2.1:7547/a" cannot be used}g), 1, 'told once';
-};
-
-subtest 'what a device says of a deployment' => sub {
-    for (["log in with $SECRET", 'u', $HIDDEN], ['File corrupted', 'u', 'File corrupted'],
-         ['no room for 17 files', undef, 'no room for 17 files']) {
-        my ($text, $user, $shown) = @$_;
-        my $d = device($t);
-        $d->give({ method => 'ChangeDUState', id => 'du', CommandKey => 'ck', Operations => [
-                   { Operation => 'Install', URL => 'http://h/', $user ? (Username => $user, Password => $SECRET) : () }] });
-        $d->respond($d->begin);
-        $d->inform('11 DU STATE CHANGE COMPLETE', ['M ChangeDUState', 'ck']);
-        $d->post(request('x1', 'DUStateChangeComplete', '<Results><OpResultStruct>'
-            . '<UUID>u</UUID><DeploymentUnitRef>d</DeploymentUnitRef><Version>1</Version>'
-            . '<CurrentState>Failed</CurrentState><Resolved>1</Resolved>'
-            . '<ExecutionUnitRefList></ExecutionUnitRefList>'
-            . '<StartTime>0001-01-01T00:00:00Z</StartTime><CompleteTime>0001-01-01T00:00:00Z</CompleteTime>'
-            . "<Fault><FaultCode>9016</FaultCode><FaultString>$text</FaultString></Fault>"
-            . '</OpResultStruct></Results><CommandKey>ck</CommandKey>'));
-        $d->empty;
-        is $d->status('du'), 'fault', "$text: the task";
-        my ($event) = grep { $_->{type} eq 'dustate' && $_->{device} eq $d->id } $t->redis->events;
-        like $event->{raw}{request}, qr/"FaultString":"\Q$shown\E"/, '... and its event';
-        nowhere($t, 'a deployment');
     }
 };
 

@@ -34,9 +34,9 @@ struct cwmp_conceal_s {
 
 
 static void cwmp_conceal_list(cwmp_conceal_t *c, json_t *list,
-    const char *path, int below, int depth);
+    const char *path, int depth);
 static void cwmp_conceal_object(cwmp_conceal_t *c, json_t *object,
-    const char *path, int below, int depth);
+    const char *path, int depth);
 
 
 /* "ID METHOD OBJECT PATH" */
@@ -198,50 +198,17 @@ cwmp_conceal_path(cwmp_conceal_t *c, const char *path, const char *sep,
 }
 
 
-/* is it "Username" of a transfer, or a name of secrets? Those of an object that
-   is added have its path before them */
+/* is it "Username" of a transfer, or a name of secrets? */
 
 static int
-cwmp_conceal_named(cwmp_conceal_t *c, const char *path, const char *name)
+cwmp_conceal_named(const char *name)
 {
     cwmp_str_t  s;
-
-    if (strcmp(name, "Username") == 0) {
-        return 1;
-    }
-
-    if (*c->object && strcmp(path, "values") == 0) {
-        name = cwmp_conceal_path(c, c->object, ".", name);
-        if (name == NULL) {
-            return 0;
-        }
-    }
 
     s.data = (unsigned char *) name;
     s.len = strlen(name);
 
-    return cwmp_sensitive_name(&s);
-}
-
-
-/* {"Name":PATH,"Value":...}: no form of tasks, but taken for one */
-
-static int
-cwmp_conceal_is_pair(json_t *object, const char *name)
-{
-    cwmp_str_t   s;
-    const char  *path;
-
-    path = json_string_value(json_object_get(object, "Name"));
-
-    if (path == NULL || strcmp(name, "Value") != 0) {
-        return 0;
-    }
-
-    s.data = (unsigned char *) path;
-    s.len = strlen(path);
-
-    return cwmp_sensitive_name(&s);
+    return strcmp(name, "Username") == 0 || cwmp_sensitive_name(&s);
 }
 
 
@@ -266,8 +233,7 @@ cwmp_conceal_is_plain(json_t *v, int named)
 }
 
 
-/* {"value":...} stands for its value; below: a name above is that of a secret.
-   What has another form is refused, but lies in Redis until then */
+/* {"value":...} stands for its value; nothing else has names of secrets */
 
 static json_t *
 cwmp_conceal_item(cwmp_conceal_t *c, json_t *v, const char *path, int named,
@@ -276,7 +242,7 @@ cwmp_conceal_item(cwmp_conceal_t *c, json_t *v, const char *path, int named,
     json_t  *new, *value;
 
     if (json_is_array(v)) {
-        cwmp_conceal_list(c, v, path, named, depth - 1);
+        cwmp_conceal_list(c, v, path, depth - 1);
         return NULL;
     }
 
@@ -284,7 +250,7 @@ cwmp_conceal_item(cwmp_conceal_t *c, json_t *v, const char *path, int named,
 
     if (value == NULL) {
         if (json_is_object(v)) {
-            cwmp_conceal_object(c, v, path, named, depth - 1);
+            cwmp_conceal_object(c, v, path, depth - 1);
             return NULL;
         }
 
@@ -302,10 +268,8 @@ cwmp_conceal_item(cwmp_conceal_t *c, json_t *v, const char *path, int named,
 
 
 static void
-cwmp_conceal_list(cwmp_conceal_t *c, json_t *list, const char *path, int below,
-    int depth)
+cwmp_conceal_list(cwmp_conceal_t *c, json_t *list, const char *path, int depth)
 {
-    int      named;
     char    *p, n[32];
     size_t   i;
     json_t  *v, *new;
@@ -316,16 +280,14 @@ cwmp_conceal_list(cwmp_conceal_t *c, json_t *list, const char *path, int below,
 
     json_array_foreach(list, i, v) {
 
-        named = below && !json_is_number(v);
-
-        if (cwmp_conceal_is_plain(v, named)) {
+        if (cwmp_conceal_is_plain(v, 0)) {
             continue;
         }
 
         snprintf(n, sizeof(n), "[%zu]", i);
 
         p = cwmp_conceal_path(c, path, n, "");
-        new = p ? cwmp_conceal_item(c, v, p, named, depth) : NULL;
+        new = p ? cwmp_conceal_item(c, v, p, 0, depth) : NULL;
 
         if (new && json_array_set_new(list, i, new)) {
             c->rc = CWMP_ERROR;
@@ -340,7 +302,7 @@ cwmp_conceal_list(cwmp_conceal_t *c, json_t *list, const char *path, int below,
 
 static void
 cwmp_conceal_object(cwmp_conceal_t *c, json_t *object, const char *path,
-    int below, int depth)
+    int depth)
 {
     int          named;
     char        *p;
@@ -354,13 +316,7 @@ cwmp_conceal_object(cwmp_conceal_t *c, json_t *object, const char *path,
     /* the value of a member may be set while its members are gone through */
 
     json_object_foreach(object, name, v) {
-        named = (below && !json_is_number(v))
-                || cwmp_conceal_named(c, path, name)
-                || cwmp_conceal_is_pair(object, name);
-
-        if (c->rc != CWMP_OK) {
-            return;
-        }
+        named = cwmp_conceal_named(name);
 
         if (cwmp_conceal_is_plain(v, named)) {
             continue;
@@ -410,7 +366,7 @@ cwmp_build_open(cwmp_build_t *b)
 
     if (b->order->secret) {
         c.take = cwmp_conceal_seal;
-        cwmp_conceal_object(&c, b->task, "", 0, CWMP_TASK_DEPTH);
+        cwmp_conceal_object(&c, b->task, "", CWMP_TASK_DEPTH);
         b->out->clear = (c.found != 0);
     }
 
@@ -418,7 +374,7 @@ cwmp_build_open(cwmp_build_t *b)
     c.take = cwmp_conceal_open;
 
     if (c.rc == CWMP_OK) {
-        cwmp_conceal_object(&c, b->task, "", 0, CWMP_TASK_DEPTH);
+        cwmp_conceal_object(&c, b->task, "", CWMP_TASK_DEPTH);
     }
 
     if (c.rc == CWMP_REFUSED) {
@@ -475,7 +431,7 @@ cwmp_conceal_all(const cwmp_secret_t *secret, cwmp_arena_t *arena,
 
     cwmp_conceal_begin(&c, secret, arena, id, task);
     c.take = opens ? cwmp_conceal_open : cwmp_conceal_seal;
-    cwmp_conceal_object(&c, task, "", 0, CWMP_TASK_DEPTH);
+    cwmp_conceal_object(&c, task, "", CWMP_TASK_DEPTH);
 
     rc = c.rc;
     *reason = c.reason;

@@ -263,7 +263,7 @@ local function completed(c, name, key, code, json, tell)
     end
     local known = several.is_told(c, name, key, json)
     if w or early or not known then
-        tell(w)
+        tell()
     end
     if w then
         awaited(c, w, code == '0' and 'done' or 'fault',
@@ -287,14 +287,6 @@ local function told(json)
     return #json <= TOLD_MAX and json or '{"truncated":true}'
 end
 
--- The same, of what a task asked for that has no secrets, as is known; else its
--- fault may quote them.
-function several.told_of(c, w, json)
-    local _, task = load_task(c, w and w.id or '')
-    return task and not several.is_sensitive(task) and told(json)
-           or several.hushed(told(json))
-end
-
 --[[
   Requests of CPEs that mean more than their response: what they bring to
   events, and which tasks they end.  CommandKey, FaultCode (of several results
@@ -308,9 +300,9 @@ local REQUESTS = {
         end)
     end,
     DUStateChangeComplete = function(c, key, code, json)
-        completed(c, 'DUStateChangeComplete', key, code, json, function(w)
+        completed(c, 'DUStateChangeComplete', key, code, json, function()
             event(c, 'dustate', 'commandkey', several.shown_key(key), 'fault',
-                  code, 'request', several.told_of(c, w, json))
+                  code, 'request', told(json))
         end)
     end,
     AutonomousTransferComplete = function(c, _, code, json)

@@ -182,11 +182,6 @@ local function wrong_url(url)
     return wrong_host(host or rest)
 end
 
--- whatever its password has in it
-function several.without_user(url)
-    return (string.gsub(url, '://.*@', '://(hidden)@'))
-end
-
 -- A new ConnectionRequestURL: one that cannot be used takes away what was known,
 -- and is noted once.
 local function new_url(c, d, url, set)
@@ -195,7 +190,6 @@ local function new_url(c, d, url, set)
         set[#set + 1] = 'url'
         set[#set + 1] = url
     else
-        url = several.without_user(url)
         note(c, 'ConnectionRequestURL ' .. shown(url, 200)
                 .. ' cannot be used: ' .. why)
         set[#set + 1] = 'badurl'
@@ -388,9 +382,7 @@ local function device(c, f, args)
     for i = 2, 13 do
         local name = DEV[i]
         if name == 'url' then
-            if f.url ~= '' and f.url ~= d.url
-               and (d.url or several.without_user(f.url) ~= d.badurl)
-            then
+            if f.url ~= '' and f.url ~= (d.url or d.badurl) then
                 new_url(c, d, f.url, set)
             end
         elseif f[name] ~= d[name]
@@ -467,7 +459,6 @@ function several.told_value(name, value)
     local leaf = string.match(name, '[^.]*$')
     return text ~= '' and not string.find(text, '^s1%.%x+%.%x+$')
            and (several.is_sensitive(leaf .. '"')
-                or string.find(name, '%.Challenge%.%d*%.Value$')
                 or string.find(text, '://[^/]*@'))
            and '"(hidden)"' or quote(text)
 end

@@ -223,47 +223,6 @@ open_json(cwmp_seal_t *s, json_t *v, int depth)
 
 
 static int
-has_sealed(const char *line)
-{
-    const char  *p;
-
-    for (p = strstr(line, "s1."); p; p = strstr(p + 1, "s1.")) {
-        if (strspn(p + 3, "0123456789abcdef") == CWMP_SECRET_ID
-            && is_sealed(p))
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-/* a text in it may have JSON of its own, as redis-cli --json writes */
-
-static void
-print_object(cwmp_seal_t *s, json_t *v)
-{
-    char  *line;
-
-    line = json_dumps(v, JSON_COMPACT);
-
-    if (line == NULL) {
-        s->bad = fail("a line", "cannot be written");
-        return;
-    }
-
-    if (!s->bad && has_sealed(line)) {
-        s->bad = fail("an object", "has something sealed in one of its texts: "
-                      "read without redis-cli --json");
-    }
-
-    puts(line);
-    free(line);
-}
-
-
-static int
 open_object(cwmp_seal_t *s, const char *line)
 {
     json_t      *v;
@@ -291,7 +250,8 @@ open_object(cwmp_seal_t *s, const char *line)
 
     } else {
         open_json(s, v, CWMP_SEAL_DEPTH);
-        print_object(s, v);
+        json_dumpf(v, stdout, JSON_COMPACT);
+        putchar('\n');
     }
 
     json_decref(v);
@@ -318,6 +278,23 @@ open_value(cwmp_seal_t *s, const char *line)
     }
 
     puts(clear ? clear : line);
+}
+
+
+static int
+has_sealed(const char *line)
+{
+    const char  *p;
+
+    for (p = strstr(line, "s1."); p; p = strstr(p + 1, "s1.")) {
+        if (strspn(p + 3, "0123456789abcdef") == CWMP_SECRET_ID
+            && is_sealed(p))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
