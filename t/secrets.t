@@ -80,8 +80,10 @@ sub read_one {
 
 sub inform_with {
     my ($d, $event, @rows) = @_;
+    my %told = map { $_->[0] => 1 } @rows;
     $d->post($d->inform_text(events => [$event],
-             params => [@{ CWMP::Envelope::default_params() }, @rows]));
+             params => [(grep { !$told{$_->[0]} }
+                         @{ CWMP::Envelope::default_params() }), @rows]));
     return $d->empty;
 }
 
@@ -372,6 +374,27 @@ subtest 'a task that cannot be' => sub {
         is_deeply [map { $_->{status} } $d->results], [('rejected') x 6],
             'is rejected';
         nowhere($on, 'what was rejected', $on == $bare && qr/:params$/);
+    }
+};
+
+subtest 'a user in a ConnectionRequestURL' => sub {
+    my $path = 'Device.ManagementServer.ConnectionRequestURL';
+    my %shown = ("http://u:$SECRET\@192.0.2.1:7547/" => 'http://(hidden)@192.0.2.1:7547/',
+                 "http://u:p/$SECRET\@x\@h/" => 'http://(hidden)@h/',
+                 "http://u:a $SECRET\@h/" => 'http://(hidden)@h/',
+                 "u:$SECRET\@http://h/" => '(hidden)@http://h/');
+    for my $url (sort keys %shown) {
+        my $d = device($t);
+        inform_with($d, '1 BOOT', [$path, 'string', $url]);
+        is $d->redis->device($d->id)->{badurl}, $shown{$url}, "as $shown{$url}";
+        my $said = qr/ConnectionRequestURL "\Q$shown{$url}\E" cannot be used: .*device: \Q@{[$d->id]}\E/;
+        ok $t->wait_log($said, 2), '... which the log says';
+        inform_with($d, '4 VALUE CHANGE', ['Device.X.' . ++$n, 'string', 'x'],
+                    [$path, 'string', $url]) for 1 .. 2;
+        is scalar(() = $t->error_log =~ /$said/g), 1, '... once';
+        is $d->redis->device($d->id)->{url}, undef, '... and is no url';
+        unlike everything($t, qr/:params$/) . $t->error_log, qr/\Q$SECRET\E/,
+            '... without the password';
     }
 };
 

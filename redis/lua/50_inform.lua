@@ -182,18 +182,27 @@ local function wrong_url(url)
     return wrong_host(host or rest)
 end
 
+-- Without the user of one that cannot be used: all that is before an @, since a
+-- password may have in it what would end a host.
+function several.shown_url(url)
+    local scheme = string.match(url, '^%a[%w+.-]*://') or ''
+    return scheme
+           .. string.gsub(string.sub(url, #scheme + 1), '^.*@', '(hidden)@')
+end
+
 -- A new ConnectionRequestURL: one that cannot be used takes away what was known,
 -- and is noted once.
 local function new_url(c, d, url, set)
     local why = wrong_url(url)
+    local bad = why and several.shown_url(url)
     if not why then
         set[#set + 1] = 'url'
         set[#set + 1] = url
-    else
-        note(c, 'ConnectionRequestURL ' .. shown(url, 200)
+    elseif d.url or bad ~= d.badurl then
+        note(c, 'ConnectionRequestURL ' .. shown(bad, 200)
                 .. ' cannot be used: ' .. why)
         set[#set + 1] = 'badurl'
-        set[#set + 1] = url
+        set[#set + 1] = bad
     end
     if d.url and why then
         call('HDEL', c.k[DEVICE], 'url')
@@ -382,7 +391,7 @@ local function device(c, f, args)
     for i = 2, 13 do
         local name = DEV[i]
         if name == 'url' then
-            if f.url ~= '' and f.url ~= (d.url or d.badurl) then
+            if f.url ~= '' and f.url ~= d.url then
                 new_url(c, d, f.url, set)
             end
         elseif f[name] ~= d[name]
