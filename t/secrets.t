@@ -158,6 +158,10 @@ my @SETS = (
     [{ method => 'ChangeDUState', Operations => [{ Operation => 'Install',
        URL => 'http://x/y', Username => 'me', Password => $SECRET }] },
      qr{<Password>\Q$SECRET\E</Password>}, 'of an operation'],
+    [{ method => 'AddObject', values =>
+       { Value => { value => $SECRET, type => 'xsd:string' } },
+       ObjectName => 'Device.LocalAgent.ControllerTrust.Challenge.' },
+     undef, 'one that is secret by its path'],
 );
 
 subtest 'a task that was pushed in clear' => sub {
@@ -184,11 +188,11 @@ subtest 'a task that was pushed in clear' => sub {
 subtest 'in the queue, too' => sub {
     my $d = device($t);
     $d->session;
-    $d->give(map { { %{ $SETS[$_][0] }, id => "q$_", notBefore => 9e9 } } 0 .. 5);
+    $d->give(map { { %{ $SETS[$_][0] }, id => "q$_", notBefore => 9e9 } } 0 .. 6);
     $d->redis->fcall_push($d->id, { %{ $SETS[0][0] }, id => 'f', notBefore => 9e9 });
     like everything($t), qr/\Q$SECRET\E/, 'until a step takes it';
     is_deeply [$d->session], [], 'nothing is to be sent';
-    nowhere($t, 'seven tasks that wait');
+    nowhere($t, 'eight tasks that wait');
     is $d->redis->cmd('HEXISTS', $d->key, 'clear'), 0, 'nothing is left to do';
     $d->redis->cmd('DEL', $d->key('live'), $d->key('queue'));
 };
@@ -319,7 +323,14 @@ subtest 'cwmp-push --key' => sub {
     is run($push, CWMP::Redis::task_json({ %{ $SETS[0][0] }, id => 'p' })),
         "p\n", 'pushes';
     nowhere($t, 'what was pushed');
-    like $d->begin->body, $SETS[0][1], 'it is sent as it was meant';
+    my $r = $d->begin;
+    like $r->body, $SETS[0][1], 'it is sent as it was meant';
+    $d->respond($r);
+    run($push, CWMP::Redis::task_json({ %{ $SETS[6][0] }, id => 'q' }));
+    nowhere($t, 'a value that is secret by its path');
+    $r = $d->begin;
+    is $r->method, 'AddObject', '... whose object is added';
+    like $d->respond($r)->body, qr/\Q$SECRET\E/, '... and then set';
     like run($push =~ s{/key }{/nokey }r, '{}'), qr/nokey: No such file/,
         'a key file that is not there is said';
 };
@@ -353,6 +364,13 @@ subtest 'what a device says of it' => sub {
                    @{ $f->{SetParameterValuesFault} }],
             ["9007 $HIDDEN", "9005 $HIDDEN"], '... of each parameter';
         nowhere($on, 'a fault', $on == $bare && qr/:params$/);
+
+        $d = device($on);
+        $d->give({ %{ $SETS[6][0] }, id => 'added' });
+        $r = $d->respond($d->begin);
+        $d->post(fault($r->id, 9003, $text, ['Device.LocalAgent.ControllerTrust.Challenge.1.Value', 9007, $text]));
+        is $d->status('added'), 'fault', 'values of an object';
+        nowhere($on, 'their fault', $on == $bare && qr/:params$/);
     }
     my $d = device($t);
     $d->give({ %{ $SETS[3][0] }, id => 'd' });

@@ -198,17 +198,37 @@ cwmp_conceal_path(cwmp_conceal_t *c, const char *path, const char *sep,
 }
 
 
-/* is it "Username" of a transfer, or a name of secrets? */
+/*
+ * Is it "Username" of a transfer, or a name of secrets?  A value of an object
+ * that is added is one by its path, in any instance.
+ */
 
 static int
-cwmp_conceal_named(const char *name)
+cwmp_conceal_named(cwmp_conceal_t *c, const char *name)
 {
-    cwmp_str_t  s;
+    char        *p;
+    cwmp_str_t   s;
 
     s.data = (unsigned char *) name;
     s.len = strlen(name);
 
-    return strcmp(name, "Username") == 0 || cwmp_sensitive_name(&s);
+    if (strcmp(name, "Username") == 0 || cwmp_sensitive_name(&s)) {
+        return 1;
+    }
+
+    if (*c->object == '\0') {
+        return 0;
+    }
+
+    p = cwmp_conceal_path(c, c->object, "1.", name);
+    if (p == NULL) {
+        return 0;
+    }
+
+    s.data = (unsigned char *) p;
+    s.len = strlen(p);
+
+    return cwmp_sensitive_name(&s);
 }
 
 
@@ -316,7 +336,7 @@ cwmp_conceal_object(cwmp_conceal_t *c, json_t *object, const char *path,
     /* the value of a member may be set while its members are gone through */
 
     json_object_foreach(object, name, v) {
-        named = cwmp_conceal_named(name);
+        named = cwmp_conceal_named(c, name);
 
         if (cwmp_conceal_is_plain(v, named)) {
             continue;
