@@ -395,6 +395,59 @@ subtest 'a task that cannot be' => sub {
     }
 };
 
+sub du_complete {
+    my ($key, $text) = @_;
+    return request('du', 'DUStateChangeComplete', '<Results><OpResultStruct><UUID>u</UUID>'
+        . '<DeploymentUnitRef>d</DeploymentUnitRef><Version>1</Version>'
+        . '<CurrentState>Failed</CurrentState><Resolved>1</Resolved><ExecutionUnitRefList/>'
+        . '<StartTime>0001-01-01T00:00:00Z</StartTime><CompleteTime>0001-01-01T00:00:00Z</CompleteTime>'
+        . "<Fault><FaultCode>9016</FaultCode><FaultString>$text</FaultString></Fault>"
+        . "</OpResultStruct></Results><CommandKey>$key</CommandKey>");
+}
+
+subtest 'an operation that fails later' => sub {
+    for my $on ($t, $bare) {
+        my $d = device($on);
+        my $told = sub { map { $_->{raw}{request} } grep { $_->{type} eq 'dustate'
+                         && $_->{device} eq $d->id } $on->redis->events };
+        my %quotes = (plain => 'Internal error', quotes => "cannot log in with $SECRET");
+        for my $how (sort keys %quotes) {
+            $d->give({ %{ $SETS[5][0] }, id => $how, CommandKey => $how });
+            $d->post(response($d->begin->id, 'ChangeDUState'));
+            $d->inform('11 DU STATE CHANGE COMPLETE', ['M ChangeDUState', $how]);
+            $d->post(du_complete($how, $quotes{$how})) for 1 .. 2;
+            $d->empty;
+            is $d->status($how), 'fault', "$how: its task ends";
+        }
+        is_deeply [map { /"FaultString":"([^"]*)"/ } $told->()],
+            ['Internal error', $HIDDEN], 'its events are hushed as the results are';
+
+        $d->inform('11 DU STATE CHANGE COMPLETE');
+        $d->post(du_complete('nobody', "no $SECRET"));
+        like +($told->())[-1], qr/"FaultString":"\(hidden\)"/,
+            '... and so is one of no task';
+        $d->empty;
+        $d->give({ %{ $SETS[5][0] }, id => 'e', CommandKey => 'early' });
+        my $r = $d->begin;
+        $d->post(du_complete('early', "no $SECRET"));
+        like +($told->())[-1], qr/"FaultString":"\(hidden\)"/,
+            '... and what comes before the response';
+        nowhere($on, 'a fault, early', $on == $bare && qr/:(?:params|live)$/);
+        $d->post(response($r->id, 'ChangeDUState'));
+        is $d->status('e'), 'fault', '... with which it ends';
+        nowhere($on, 'what was told of operations', $on == $bare && qr/:params$/);
+
+        $d->give({ method => 'ChangeDUState', id => 'open', CommandKey => 'open',
+                   Operations => [{ Operation => 'Install', URL => 'http://x/y' }] });
+        $d->post(response($d->begin->id, 'ChangeDUState'));
+        $d->inform('11 DU STATE CHANGE COMPLETE', ['M ChangeDUState', 'open']);
+        $d->post(du_complete('open', 'no room on flash 2'));
+        like +($told->())[-1], qr/"FaultString":"no room on flash 2"/,
+            'a task that has no secrets: as it was told';
+        $d->empty;
+    }
+};
+
 subtest 'a user in a ConnectionRequestURL' => sub {
     my $path = 'Device.ManagementServer.ConnectionRequestURL';
     my %shown = ("http://u:$SECRET\@192.0.2.1:7547/" => 'http://(hidden)@192.0.2.1:7547/',

@@ -214,8 +214,16 @@ local function accepted_last(c, name, key)
     return last
 end
 
--- Is the RPC that this speaks of outstanding still?  It ends with its answer.
--- What is told again is not early: it is known.
+-- What is told of a task, without texts that may quote its secrets; without all
+-- such texts where there is none, since it may have been of one that has ended.
+function several.hushed_of(c, id, json)
+    local _, task = load_task(c, id or '')
+    return (not task or several.is_sensitive(task)) and several.hushed(json)
+           or json
+end
+
+-- Is the RPC that this speaks of outstanding still?  It ends with its answer:
+-- its task.  What is told again is not early: it is known.
 local function is_early(c, name, key, code, json)
     local run = load_running(c)
     if not run or METHODS[run.method].event ~= name
@@ -223,14 +231,15 @@ local function is_early(c, name, key, code, json)
     then
         return false
     end
-    local early = (code == '0' and 'done ' or 'fault ') .. json
+    local early = (code == '0' and 'done ' or 'fault ')
+                  .. several.hushed_of(c, run.id, json)
     if run.early == early then
         return nil
     end
     call('HSET', c.k[RUNNING], 'early', early)
     note(c, name .. ' before the ' .. run.method .. 'Response: task '
             .. run.id .. ' ends with that')
-    return true
+    return run.id
 end
 
 -- Was this of no living task told before?  The device has the last few: a CPE
@@ -262,8 +271,9 @@ local function completed(c, name, key, code, json, tell)
         w = early == false and accepted_last(c, name, key)
     end
     local known = several.is_told(c, name, key, json)
+    json = several.hushed_of(c, w and w.id or early, json)
     if w or early or not known then
-        tell()
+        tell(json)
     end
     if w then
         awaited(c, w, code == '0' and 'done' or 'fault',
@@ -300,9 +310,9 @@ local REQUESTS = {
         end)
     end,
     DUStateChangeComplete = function(c, key, code, json)
-        completed(c, 'DUStateChangeComplete', key, code, json, function()
+        completed(c, 'DUStateChangeComplete', key, code, json, function(text)
             event(c, 'dustate', 'commandkey', several.shown_key(key), 'fault',
-                  code, 'request', told(json))
+                  code, 'request', told(text))
         end)
     end,
     AutonomousTransferComplete = function(c, _, code, json)
