@@ -316,6 +316,46 @@ subtest 'a task that was sealed before' => sub {
     is $keyless->status('dl'), 'none', 'without a key it waits for a node that has one';
 };
 
+# rejected when their time comes; until then they lie in the queue
+my @WRONG = (
+    { method => 'SetParameterValues', ParameterList => [{ Name => $PATH, Value => $SECRET }] },
+    { method => 'SetParameterValues', ParameterList => [{ name => $PATH, value => $SECRET, type => 'xsd:string' }] },
+    { method => 'SetParameterValues', ParameterList => { $PATH => { Value => $SECRET } } },
+    { method => 'SetParameterValues', ParameterList => { $PATH => [$SECRET] } },
+    { method => 'SetParameterValues', ParameterList => { $PATH => { value => [[[{ a => $SECRET }]]] } } },
+    { method => 'SetParameterValues', ParameterList => { $PATH => { value => 'x', was => $SECRET } } },
+    { method => 'AddObject', ObjectName => 'Device.LocalAgent.ControllerTrust.Challenge.',
+      values => [{ Name => 'Value', Value => $SECRET }] },
+    { method => 'Download', FileType => '1 Firmware Upgrade Image', URL => 'http://x/y',
+      Password => { text => $SECRET } },
+);
+
+subtest 'a secret in a form that no task has' => sub {
+    my $d = device($t);
+    for (@WRONG) {
+        my $sealed = tool("-k $dir/key " . $d->id, CWMP::Redis::task_json($_));
+        unlike $sealed, qr/\Q$SECRET\E/, 'cwmp-seal seals it';
+        is_deeply CWMP::Redis::decode_field(tool("-k $dir/key -o " . $d->id, $sealed)),
+            CWMP::Redis::decode_field(CWMP::Redis::task_json($_)), '... and opens it';
+    }
+    $d->give(map { { %{ $WRONG[$_] }, id => "w$_", notBefore => 9e9 } } 0 .. $#WRONG);
+    $d->session;
+    nowhere($t, 'what waits');
+    $d->redis->cmd('DEL', map { $d->key($_) } qw(live queue clear));
+    $d->give(map { { %{ $WRONG[$_] }, id => "n$_" } } 0 .. $#WRONG);
+    is_deeply [$d->session, $d->session], [], 'nothing is sent';
+    is_deeply [map { $_->{status} } $d->results], [('rejected') x @WRONG],
+        'they are rejected';
+    nowhere($t, 'what was rejected');
+
+    my %attributes = (method => 'SetParameterAttributes', ParameterList => [{
+        Name => $PATH, NotificationChange => 1, Notification => 2,
+        AccessListChange => 0, AccessList => ['Subscriber'] }]);
+    my $json = CWMP::Redis::task_json(\%attributes);
+    is tool("-k $dir/key " . $d->id, $json), $json,
+        'what is no value of a secret stays';
+};
+
 subtest 'cwmp-push --key' => sub {
     my $d = device($t);
     my $push = "$ROOT/redis/cwmp-push -s " . $t->redis_server->socket

@@ -9,9 +9,14 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cwmp_build.h"
 #include "cwmp_sensitive.h"
+
+
+/* more than a task has: one that is none may have secrets, too */
+#define CWMP_CONCEAL_DEPTH  16
 
 
 /* a walk over all scalars of a task */
@@ -34,9 +39,9 @@ struct cwmp_conceal_s {
 
 
 static void cwmp_conceal_list(cwmp_conceal_t *c, json_t *list,
-    const char *path, int depth);
+    const char *path, int named, int depth);
 static void cwmp_conceal_object(cwmp_conceal_t *c, json_t *object,
-    const char *path, int depth);
+    const char *path, int named, int depth);
 
 
 /* "ID METHOD OBJECT PATH" */
@@ -232,6 +237,23 @@ cwmp_conceal_named(cwmp_conceal_t *c, const char *name)
 }
 
 
+/* is it {"Name":"...Password","Value":...}, as other RPCs have it? */
+
+static int
+cwmp_conceal_is_pair(cwmp_conceal_t *c, json_t *object)
+{
+    const char  *name;
+
+    name = json_string_value(json_object_get(object, "Name"));
+
+    if (name == NULL) {
+        name = json_string_value(json_object_get(object, "name"));
+    }
+
+    return name && cwmp_conceal_named(c, name);
+}
+
+
 /* most are: nothing is done for them */
 
 static int
@@ -253,7 +275,29 @@ cwmp_conceal_is_plain(json_t *v, int named)
 }
 
 
-/* {"value":...} stands for its value; nothing else has names of secrets */
+/* as it may stand for a value: {"value":...}, with "type" or without */
+
+static json_t *
+cwmp_conceal_value(json_t *v)
+{
+    json_t  *value;
+
+    value = json_object_get(v, "value");
+
+    if (value == NULL || json_is_object(value) || json_is_array(value)
+        || json_object_size(v) > (json_object_get(v, "type") ? 2 : 1))
+    {
+        return NULL;
+    }
+
+    return value;
+}
+
+
+/*
+ * {"value":...} stands for its value.  Of what is in another form, which is
+ * going to be rejected, all is secret that is below a name of secrets.
+ */
 
 static json_t *
 cwmp_conceal_item(cwmp_conceal_t *c, json_t *v, const char *path, int named,
@@ -262,15 +306,15 @@ cwmp_conceal_item(cwmp_conceal_t *c, json_t *v, const char *path, int named,
     json_t  *new, *value;
 
     if (json_is_array(v)) {
-        cwmp_conceal_list(c, v, path, depth - 1);
+        cwmp_conceal_list(c, v, path, named, depth - 1);
         return NULL;
     }
 
-    value = json_object_get(v, "value");
+    value = cwmp_conceal_value(v);
 
     if (value == NULL) {
         if (json_is_object(v)) {
-            cwmp_conceal_object(c, v, path, depth - 1);
+            cwmp_conceal_object(c, v, path, named, depth - 1);
             return NULL;
         }
 
@@ -288,7 +332,8 @@ cwmp_conceal_item(cwmp_conceal_t *c, json_t *v, const char *path, int named,
 
 
 static void
-cwmp_conceal_list(cwmp_conceal_t *c, json_t *list, const char *path, int depth)
+cwmp_conceal_list(cwmp_conceal_t *c, json_t *list, const char *path, int named,
+    int depth)
 {
     char    *p, n[32];
     size_t   i;
@@ -300,14 +345,14 @@ cwmp_conceal_list(cwmp_conceal_t *c, json_t *list, const char *path, int depth)
 
     json_array_foreach(list, i, v) {
 
-        if (cwmp_conceal_is_plain(v, 0)) {
+        if (cwmp_conceal_is_plain(v, named)) {
             continue;
         }
 
         snprintf(n, sizeof(n), "[%zu]", i);
 
         p = cwmp_conceal_path(c, path, n, "");
-        new = p ? cwmp_conceal_item(c, v, p, 0, depth) : NULL;
+        new = p ? cwmp_conceal_item(c, v, p, named, depth) : NULL;
 
         if (new && json_array_set_new(list, i, new)) {
             c->rc = CWMP_ERROR;
@@ -322,9 +367,9 @@ cwmp_conceal_list(cwmp_conceal_t *c, json_t *list, const char *path, int depth)
 
 static void
 cwmp_conceal_object(cwmp_conceal_t *c, json_t *object, const char *path,
-    int depth)
+    int named, int depth)
 {
-    int          named;
+    int          is_pair, below;
     char        *p;
     json_t      *v, *new;
     const char  *name;
@@ -333,17 +378,20 @@ cwmp_conceal_object(cwmp_conceal_t *c, json_t *object, const char *path,
         return;
     }
 
+    is_pair = cwmp_conceal_is_pair(c, object);
+
     /* the value of a member may be set while its members are gone through */
 
     json_object_foreach(object, name, v) {
-        named = cwmp_conceal_named(c, name);
+        below = named || cwmp_conceal_named(c, name)
+                || (is_pair && strcasecmp(name, "value") == 0);
 
-        if (cwmp_conceal_is_plain(v, named)) {
+        if (cwmp_conceal_is_plain(v, below)) {
             continue;
         }
 
         p = cwmp_conceal_path(c, path, *path ? "." : "", name);
-        new = p ? cwmp_conceal_item(c, v, p, named, depth) : NULL;
+        new = p ? cwmp_conceal_item(c, v, p, below, depth) : NULL;
 
         if (new && json_object_set_new_nocheck(object, name, new)) {
             c->rc = CWMP_ERROR;
@@ -386,7 +434,7 @@ cwmp_build_open(cwmp_build_t *b)
 
     if (b->order->secret) {
         c.take = cwmp_conceal_seal;
-        cwmp_conceal_object(&c, b->task, "", CWMP_TASK_DEPTH);
+        cwmp_conceal_object(&c, b->task, "", 0, CWMP_CONCEAL_DEPTH);
         b->out->clear = (c.found != 0);
     }
 
@@ -394,7 +442,7 @@ cwmp_build_open(cwmp_build_t *b)
     c.take = cwmp_conceal_open;
 
     if (c.rc == CWMP_OK) {
-        cwmp_conceal_object(&c, b->task, "", CWMP_TASK_DEPTH);
+        cwmp_conceal_object(&c, b->task, "", 0, CWMP_CONCEAL_DEPTH);
     }
 
     if (c.rc == CWMP_REFUSED) {
@@ -451,7 +499,7 @@ cwmp_conceal_all(const cwmp_secret_t *secret, cwmp_arena_t *arena,
 
     cwmp_conceal_begin(&c, secret, arena, id, task);
     c.take = opens ? cwmp_conceal_open : cwmp_conceal_seal;
-    cwmp_conceal_object(&c, task, "", CWMP_TASK_DEPTH);
+    cwmp_conceal_object(&c, task, "", 0, CWMP_CONCEAL_DEPTH);
 
     rc = c.rc;
     *reason = c.reason;
