@@ -197,16 +197,16 @@ static ngx_int_t
 ngx_http_cwmp_push_sealed(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *pairs,
     const cwmp_str_t *id, const cwmp_str_t *json)
 {
+    cwmp_rc_t    rc;
     ngx_str_t   *pair;
     cwmp_str_t   sealed;
 
+    rc = cwmp_task_seal(ngx_http_cwmp_key(ctx), &ctx->arena, &ctx->id, json,
+                        &sealed);
+
     pair = ngx_array_push_n(pairs, 2);
 
-    if (pair == NULL
-        || cwmp_task_seal(ngx_http_cwmp_key(ctx), &ctx->arena, &ctx->id, json,
-                          &sealed)
-           == CWMP_ERROR)
-    {
+    if (pair == NULL || rc == CWMP_ERROR) {
         return NGX_ERROR;
     }
 
@@ -214,6 +214,10 @@ ngx_http_cwmp_push_sealed(ngx_http_cwmp_ctx_t *ctx, ngx_array_t *pairs,
     pair[0].len = id->len;
     pair[1].data = sealed.data;
     pair[1].len = sealed.len;
+
+    if (rc == CWMP_REFUSED) {
+        ngx_str_set(&pair[1], "=");
+    }
 
     return NGX_OK;
 }
@@ -242,7 +246,7 @@ ngx_http_cwmp_give_back(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *rpc,
 
 /*
  * The verb "seal": what came in clear is given back sealed before anything else
- * is done.  id and JSON, id and JSON, ...
+ * is done.  id and JSON, id and JSON, ...; "=" for what is no task.
  */
 
 void

@@ -348,6 +348,16 @@ subtest 'a secret in a form that no task has' => sub {
         'they are rejected';
     nowhere($t, 'what was rejected');
 
+    $d->give(qq({"method":"SetParameterValues","id":"twice","notBefore":9e9,"ParameterList":{"$PATH":"$SECRET","$PATH":"x"}}),
+             qq({"method":"SetParameterValues","id":"nul","notBefore":9e9,"ParameterList":{"$PATH":"$SECRET\\u0000"}}));
+    $d->session;
+    is_deeply [map { $d->status($_) } qw(twice nul)], [('rejected') x 2],
+        'what no node can take apart is rejected at once';
+    nowhere($t, 'what is no JSON');
+    is $d->redis->cmd('EXISTS', $d->key('live'), $d->key('queue')), 0, 'nothing of it is left';
+    ok $t->wait_log(qr/task $_ rejected: task: is no JSON object: .*device: \Q@{[$d->id]}\E/),
+        "... which the log says of $_" for qw(twice nul);
+
     my %attributes = (method => 'SetParameterAttributes', ParameterList => [{
         Name => $PATH, NotificationChange => 1, Notification => 2,
         AccessListChange => 0, AccessList => ['Subscriber'] }]);

@@ -493,8 +493,10 @@ cwmp_conceal_all(const cwmp_secret_t *secret, cwmp_arena_t *arena,
                       &error);
 
     if (!json_is_object(task)) {
+        rc = (task == NULL && error.text[0] == '\0') ? CWMP_ERROR
+                                                     : CWMP_REFUSED;
         json_decref(task);
-        return CWMP_REFUSED;
+        return rc;
     }
 
     cwmp_conceal_begin(&c, secret, arena, id, task);

@@ -347,14 +347,22 @@ function several.to_seal(c)
 end
 
 -- args from first: a task's id, and when it was queued; its JSON with all secrets
--- sealed, or nothing where there is none
+-- sealed, or nothing where there is none, or = when it is no JSON for a node:
+-- it need not lie here until its time comes
 function several.sealed(c, args, first)
     local list = (call('HGET', c.k[DEVICE], 'clear') or '') .. ' '
     for i = first, #args - 1, 2 do
         local id, queued = string.match(args[i], '^(%S+) ?(%d*)$')
         local was = id and call('HGET', c.k[LIVE], id)
         local time = string.match(was or '', '^%d+')
-        if time and args[i + 1] ~= '' and (queued == '' or queued == time) then
+        if not time or queued ~= '' and queued ~= time then
+            -- it is another one
+        elseif args[i + 1] == '=' then
+            local why = 'is no JSON object: a name twice, or a text that no '
+                        .. 'message can carry'
+            note(c, 'task ' .. id .. ' rejected: task: ' .. why)
+            finish(c, id, 'rejected', { fault = reason_json(why, 'task') })
+        elseif args[i + 1] ~= '' then
             call('HSET', c.k[LIVE], id, time .. ' ' .. args[i + 1])
         end
         local at, to = string.find(list, ' ' .. (id or '') .. ' ', 1, true)
