@@ -217,6 +217,45 @@ subtest 'what cwmp-seal opens of a queue' => sub {
     $d->redis->cmd('DEL', $d->key('live'), $d->key('queue'));
 };
 
+subtest 'what cwmp-seal opens of redis-cli --json' => sub {
+    my $d = device($t);
+    read_one($d, $PATH, 'string', $SECRET);
+    inform_with($d, '4 VALUE CHANGE', [$PATH, 'string', $SECRET]);
+    $d->give({ %{ $SETS[3][0] }, id => 'live', notBefore => 9e9 });
+    $d->session;
+    my $cli = 'redis-cli -s ' . $t->redis_server->socket . ' --json ';
+    my $open = "--key $dir/key --open " . $d->id;
+    my ($live, $results) = map { "'" . $d->key($_) . "'" } qw(live results);
+    for ("HGETALL $live", "XREAD STREAMS $results 0", "XREVRANGE $results + - COUNT 1",
+         "FCALL_RO cwmp_params 1 '" . $d->key('params') . "' $PATH")
+    {
+        my $json = `$cli $_`;
+        unlike $json, qr/\Q$SECRET\E/, "$_: sealed";
+        my $said = tool($open, $json);
+        is $? >> 8, 0, '... opens';
+        like $said, qr/\Q$SECRET\E/, '... to what it was';
+        unlike $said, qr/"s1\./, '... all of it';
+        tool("--key $dir/other --open " . $d->id, $json);
+        is $? >> 8, 1, '... not with another key';
+    }
+    my $event = (grep { $_->{device} eq $d->id && $_->{type} eq 'value change' }
+                 $t->redis->events)[-1]{raw}{parameters};
+    $event =~ s/(["\\])/\\$1/g;
+    like tool($open, qq({"entry":["parameters","$event"]}\n)), qr/\Q$SECRET\E/, 'an event, too';
+
+    my ($sealed) = $event =~ /(s1\.[0-9a-f.]+)/;
+    my $deep = '[' x 20 . qq("$PATH","$sealed") . ']' x 20;
+    for (qq({"method":"GetParameterValues","response":"{\\"$PATH\\":\\"$sealed\\"}"}),
+         qq({"a":"x $sealed"}), $deep)
+    {
+        my $said = tool($open, "$_\nx\n");
+        is $? >> 8, 1, 'what is not opened is told';
+        like $said, qr/^cwmp-seal: a line: has something sealed where nothing is opened$/m, '... so';
+        like $said, qr/\Q$sealed\E.*\nx$/, '... and stays';
+    }
+    $d->redis->cmd('DEL', $d->key('live'), $d->key('queue'));
+};
+
 subtest 'of a device that has proven itself' => sub {
     my $d = device($t);
     my $auth = CWMP::Auth->new(user => $d->id, password => 'pw');

@@ -42,7 +42,7 @@ static const char  usage[] =
 "\n"
 "Seals what is secret in the JSON of a task for the device ID, or opens what\n"
 "is sealed in what Redis has of it: lines of FCALL_RO cwmp_params, of its\n"
-"results and events, a task, or \"PATH VALUE\".\n"
+"results and events, also of redis-cli --json, a task, or \"PATH VALUE\".\n"
 "\n"
 "  -k, --key FILE  the key file of cwmp_secret_key\n"
 "  -o, --open      opens\n"
@@ -56,6 +56,10 @@ static const struct option  options[] = {
     { "help", no_argument, NULL, 'h' },
     { NULL, 0, NULL, 0 }
 };
+
+
+static void open_json(cwmp_seal_t *s, json_t *v, int depth);
+static const char *opened_text(cwmp_seal_t *s, const char *text, int depth);
 
 
 static void *
@@ -182,81 +186,148 @@ is_sealed(const char *text)
 }
 
 
-/* {"PATH":VALUE}, and {"Name":PATH,"Value":VALUE}, wherever they are */
+static int
+has_sealed(const char *line)
+{
+    const char  *p;
+
+    for (p = strstr(line, "s1."); p; p = strstr(p + 1, "s1.")) {
+        if (strspn(p + 3, "0123456789abcdef") == CWMP_SECRET_ID
+            && is_sealed(p))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* what takes the place of v, a member of path, or in a list behind path and
+   type; NULL: it stays */
+
+static json_t *
+opened_item(cwmp_seal_t *s, json_t *v, const char *path, const char *before,
+    int depth)
+{
+    const char  *clear, *text;
+
+    text = json_string_value(v);
+
+    if (text == NULL) {
+        open_json(s, v, depth - 1);
+        return NULL;
+    }
+
+    if (!is_sealed(text)) {
+        clear = has_sealed(text) ? opened_text(s, text, depth - 1) : NULL;
+
+    } else {
+        clear = path ? opened(s, path, text) : NULL;
+
+        if (clear == NULL && before) {
+            clear = opened(s, before, text);
+        }
+
+        if (clear == NULL) {
+            s->bad = fail(path && !before ? path : "a value", "does not open");
+        }
+    }
+
+    return clear ? json_string(clear) : NULL;
+}
+
+
+/* {"PATH":VALUE}, {"Name":PATH,"Value":VALUE}, [PATH,TYPE,VALUE], wherever they
+   are */
 
 static void
 open_json(cwmp_seal_t *s, json_t *v, int depth)
 {
-    char        *clear;
     size_t       i;
-    json_t      *item;
-    const char  *name, *path, *text;
+    json_t      *item, *new;
+    const char  *name, *path;
 
-    if (depth == 0) {
+    if (depth <= 0) {
         return;
     }
 
     json_array_foreach(v, i, item) {
-        open_json(s, item, depth - 1);
+        new = opened_item(s, item, json_string_value(json_array_get(v, i - 1)),
+                          json_string_value(json_array_get(v, i - 2)), depth);
+
+        if (new) {
+            json_array_set_new(v, i, new);
+        }
     }
 
     path = json_string_value(json_object_get(v, "Name"));
 
     json_object_foreach(v, name, item) {
-        text = json_string_value(item);
+        new = opened_item(s, item, path ? path : name, NULL, depth);
 
-        if (!is_sealed(text)) {
-            open_json(s, item, depth - 1);
-            continue;
-        }
-
-        clear = opened(s, path ? path : name, text);
-
-        if (clear) {
-            json_object_set_new_nocheck(v, name, json_string(clear));
-
-        } else {
-            s->bad = fail(path ? path : name, "does not open");
+        if (new) {
+            json_object_set_new_nocheck(v, name, new);
         }
     }
 }
 
 
-static int
-open_object(cwmp_seal_t *s, const char *line)
+static const char *
+opened_task(cwmp_seal_t *s, const char *text, size_t time)
 {
-    json_t      *v;
-    cwmp_str_t   json = str(line), out;
+    char        *p;
+    cwmp_str_t   json = str(text + time), out;
     const char  *reason;
 
-    v = json_loads(line, 0, NULL);
+    if (cwmp_task_open(&s->secret, &s->arena, &s->id, &json, &out, &reason)
+        != CWMP_OK)
+    {
+        s->bad = fail("the task", reason);
+        return text;
+    }
 
-    if (!json_is_object(v)) {
+    p = cwmp_alloc(&s->arena, time + out.len + 1);
+    sprintf(p, "%.*s%.*s", (int) time, text, (int) out.len, out.data);
+
+    return p;
+}
+
+
+/* JSON, and of strings in it the JSON that they hold; NULL: it is none */
+
+static const char *
+opened_text(cwmp_seal_t *s, const char *text, int depth)
+{
+    char        *p;
+    size_t       time, size;
+    json_t      *v;
+    const char  *clear;
+
+    /* in live a task stands behind the time that it was queued */
+
+    time = strspn(text, "0123456789");
+    time = (time && text[time] == ' ') ? time + 1 : 0;
+
+    v = json_loads(text + time, 0, NULL);
+
+    if (v == NULL || json_object_get(v, "method")) {
+        clear = v ? opened_task(s, text, time) : NULL;
         json_decref(v);
-        return 0;
+        return clear;
     }
 
-    if (json_object_get(v, "method")) {
+    open_json(s, v, depth);
 
-        if (cwmp_task_open(&s->secret, &s->arena, &s->id, &json, &out, &reason)
-            == CWMP_OK)
-        {
-            printf("%.*s\n", (int) out.len, out.data);
-
-        } else {
-            s->bad = fail("the task", reason);
-            puts(line);
-        }
-
-    } else {
-        open_json(s, v, CWMP_SEAL_DEPTH);
-        json_dumpf(v, stdout, JSON_COMPACT);
-        putchar('\n');
-    }
+    size = json_dumpb(v, NULL, 0, JSON_COMPACT);
+    p = cwmp_alloc(&s->arena, time + size + 1);
+    memcpy(p, text, time);
+    json_dumpb(v, p + time, size, JSON_COMPACT);
+    p[time + size] = '\0';
 
     json_decref(v);
 
-    return 1;
+    return p;
 }
 
 
@@ -281,42 +352,25 @@ open_value(cwmp_seal_t *s, const char *line)
 }
 
 
-static int
-has_sealed(const char *line)
-{
-    const char  *p;
-
-    for (p = strstr(line, "s1."); p; p = strstr(p + 1, "s1.")) {
-        if (strspn(p + 3, "0123456789abcdef") == CWMP_SECRET_ID
-            && is_sealed(p))
-        {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
 static void
 open_line(cwmp_seal_t *s, char *line)
 {
-    char    *blank, *clear;
-    size_t   time;
+    int          bad = s->bad;
+    char        *blank, *clear;
+    const char  *json;
 
-    /* in live a task stands behind the time that it was queued */
+    s->bad = 0;
+    json = strstr(line, "s1.") ? opened_text(s, line, CWMP_SEAL_DEPTH) : NULL;
 
-    time = strspn(line, "0123456789");
-    time = (time && line[time] == ' ') ? time + 1 : 0;
+    if (json && !s->bad && has_sealed(json)) {
+        s->bad = fail("a line", "has something sealed where nothing is opened");
+    }
 
-    if (line[time] == '{') {
-        printf("%.*s", (int) time, line);
+    s->bad |= bad;
 
-        if (open_object(s, line + time)) {
-            return;
-        }
-
-        line += time;
+    if (json) {
+        puts(json);
+        return;
     }
 
     if (is_sealed(line)) {
