@@ -2,8 +2,8 @@
 
 --[[
   session: t token, u the user that opened it, n nonce of the last call, d digest
-  of the last POST, o when it was opened, b bytes of its POSTs, q quirks, y style of what is written (both
-  only when there are any), g the RPCs that were given up, z the tasks that wait
+  of the last POST, o when it was opened, b bytes of its POSTs, q quirks, y style
+  of what is written (both only when there are any), g the RPCs given up, z the tasks that wait
   for a node with a key, f 1 while no task lives, as free of the device is: to
   look for a key that is not there is dear among many devices; and in p, since
   each field costs: s state, r 1 when the last POST was answered twice, m 1 when

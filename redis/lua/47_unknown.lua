@@ -82,8 +82,8 @@ local function tell(c, kind, ...)
                         0, { ... })
 end
 
--- Its state is none any more, and what belongs to that is gone.  stays: but what its
--- user has used, or who has overheard it would be let in by it once it is approved.
+-- Its state is none any more, and what belongs to that is gone.  stays: but what
+-- its user has used, or who has overheard it would be let in once it is approved.
 function several.no_state(key, index, id, stays)
     local is = redis.pcall('HMGET', key, 'first', 'state')
     if not is.err and not is[1] and is[2] then

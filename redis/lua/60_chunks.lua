@@ -93,9 +93,9 @@ local function cwmp_broke_2(keys, args)
     return broke(keys, args, table.remove(args))
 end
 
--- What proved the user of a POST that led nowhere is used up.  keys as for the step,
--- of the user's own device, never of the one that the POST claims, also when it has
--- never come: tasks may wait for it; args: its ID, who it is
+-- What proved the user of a POST that led nowhere is used up.  keys as for the
+-- step, of the user's own device, never of the one that the POST claims, also when
+-- it has never come: tasks may wait for it; args: its ID, who it is
 local function cwmp_spend_1(keys, args)
     local c = context(keys, args[1])
     c.auth = several.proof_of(args[2])
