@@ -411,6 +411,13 @@ ngx_http_cwmp_user_taken(ngx_http_cwmp_ctx_t *ctx)
 void
 ngx_http_cwmp_auth_refuse(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t stale)
 {
+    /* where nobody is asked, a Redis says so that is none of ours */
+
+    if (ctx->auth == NULL) {
+        ngx_http_cwmp_reply_away(ctx);
+        return;
+    }
+
     ctx->auth->stale = stale;
 
     if (ctx->request->reading_body) {

@@ -279,6 +279,8 @@ ngx_http_cwmp_auth_promote(ngx_http_cwmp_auth_t *a)
                   "user \"%V\" has proven its new password: the old one is "
                   "good no longer", &user);
 
+    a->peer->anew = 0;                  /* what it had was changed, and right */
+
     c[NGX_HTTP_CWMP_MD5] = c[NGX_HTTP_CWMP_NEXT_MD5];
     c[NGX_HTTP_CWMP_SHA256] = c[NGX_HTTP_CWMP_NEXT_SHA256];
     c[NGX_HTTP_CWMP_BASIC] = c[NGX_HTTP_CWMP_NEXT_BASIC];

@@ -476,6 +476,27 @@ subtest 'before there is authentication' => sub {
 };
 
 
+subtest 'six of them over one connection' => sub {
+    my $cpe = box();
+    give($cpe, "r$_") for 1 .. 6;
+    is $cpe->session, 204, 'a session';
+    is_deeply [map { status($cpe, "r$_") } 1 .. 6], [('done') x 6], 'the tasks';
+    settled($cpe, 'in the end', ['pw']);
+};
+
+subtest 'a Redis that asks who it is where nobody has to say' => sub {
+    my $cpe = box(uri => '/off', record => {});
+    my @workers = map { $t->workers($_) } 0, 1;
+    give($cpe, 'r1');
+    $proxy->rule(qr/cwmp_rotate_1/, "say *1\r\n\$7\r\nchanged", 1);
+    is $cpe->session, 503, 'a session';
+    $proxy->rules();
+    is_deeply [map { $t->workers($_) } 0, 1], \@workers, 'the workers live';
+    is $cpe->session, 204, 'another';
+    is status($cpe, 'r1'), 'done', 'the task';
+};
+
+
 # --- a user that was taken away ---------------------------------------------------
 
 # The connections of its device remember it, and it comes over them once more.
