@@ -476,11 +476,11 @@ subtest 'before there is authentication' => sub {
 };
 
 
-subtest 'six of them over one connection' => sub {
+subtest 'a dozen of them over two connections' => sub {
     my $cpe = box();
-    give($cpe, "r$_") for 1 .. 6;
+    give($cpe, "r$_") for 1 .. 12;
     is $cpe->session, 204, 'a session';
-    is_deeply [map { status($cpe, "r$_") } 1 .. 6], [('done') x 6], 'the tasks';
+    is_deeply [map { status($cpe, "r$_") } 1 .. 12], [('done') x 12], 'the tasks';
     settled($cpe, 'in the end', ['pw']);
 };
 
