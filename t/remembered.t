@@ -11,6 +11,7 @@ use lib "$FindBin::Bin/lib";
 
 use File::Temp qw(tempdir);
 use Test::More;
+use Time::HiRes qw(sleep);
 
 use CWMP::Auth qw(key_file);
 use CWMP::Clock;
@@ -33,11 +34,23 @@ my ($old, $new) = map { CWMP::Auth->new(user => '00D09E-Box-C1',
 my ($first, $second) = ($t->raw, $t->raw);
 my $failed = 0;
 
+# What Redis was asked when the clock jumped comes late: then it is asked again.
+sub posted {
+    my ($raw, $text, $auth) = @_;
+    my $status;
+    for (1 .. 5) {
+        $status = $raw->post($text, headers => $auth ? [$auth->basic] : [])->status;
+        last if $status != 503;
+        sleep 0.2;
+    }
+    return $status;
+}
+
 # A failure is told to Redis when its answer has gone out: the clock must not
 # jump before that is through, or it is late.
 sub status {
     my ($raw, $auth) = @_;
-    my $status = $raw->post('', headers => [$auth->basic])->status;
+    my $status = posted($raw, '', $auth);
     $failed += $status == 401;
     wait_for(sub { $failed == grep { $_->{type} eq 'auth failure' }
                                    $t->redis->stream('cwmp:{0}:events') });
@@ -61,15 +74,15 @@ is status($first, $old), 401, '... and no longer';
 $t->redis->cmd('HSET', $user, basic => $old->keyed($key));
 my $third = $t->raw;
 my $inform = inform(serial => 'C1');
-is $third->post($inform, headers => [$old->basic])->status, 200, 'an Inform';
+is posted($third, $inform, $old), 200, 'an Inform';
 $t->redis->cmd('DEL', $user);
 $clock->set(-7200, 62 + 57);
-is $third->post($inform, headers => [$old->basic])->status, 200,
+is posted($third, $inform, $old), 200,
     'one more, 57 seconds after the user was taken away';
-is $third->post('')->status, 204, '... whose session goes on';
-is $third->post($inform, headers => [$old->basic])->status, 200, 'the last one';
+is posted($third, ''), 204, '... whose session goes on';
+is posted($third, $inform, $old), 200, 'the last one';
 $clock->set(-7200, 62 + 62);
-is $third->post('')->status, 401, '... whose session goes on no longer';
+is posted($third, ''), 401, '... whose session goes on no longer';
 
 # failures are forgotten by halves, also while there are others
 for my $n (1 .. 9) {

@@ -111,7 +111,16 @@ cwmp_is_challenge(const cwmp_str_t *path)
         return 0;
     }
 
-    for (len -= 6; len && p[len - 1] >= '0' && p[len - 1] <= '9'; len--) {
+    len -= 6;
+
+    if (len && p[len - 1] == ']') {     /* an instance by its alias */
+        while (len && p[len - 1] != '[') {
+            len--;
+        }
+        len -= (len != 0);
+    }
+
+    for ( /* void */ ; len && p[len - 1] >= '0' && p[len - 1] <= '9'; len--) {
         /* void */
     }
 

@@ -211,6 +211,7 @@ cwmp_conceal_path(cwmp_conceal_t *c, const char *path, const char *sep,
 static int
 cwmp_conceal_named(cwmp_conceal_t *c, const char *name)
 {
+    size_t       n;
     char        *p;
     cwmp_str_t   s;
 
@@ -225,7 +226,10 @@ cwmp_conceal_named(cwmp_conceal_t *c, const char *name)
         return 0;
     }
 
-    p = cwmp_conceal_path(c, c->object, "1.", name);
+    n = strlen(c->object);              /* it may end with an alias: "[a]." */
+    p = cwmp_conceal_path(c, c->object,
+                          (n > 1 && c->object[n - 2] == ']') ? "" : "1.",
+                          name);
     if (p == NULL) {
         return 0;
     }

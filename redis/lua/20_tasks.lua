@@ -66,8 +66,8 @@ several.SENSITIVE = { 'pass', 'pwd', 'secret', 'psk', 'pin"', 'puk"', 'wepkey',
                       'radiuskey', 'authkey', 'initkey', 'clientkey', 'appkey',
                       'keyvalue', 'privatecredential', 'networkkey',
                       'accesskey', 'wlankey', 'wifikey', 'token', 'psw',
-                      'challenge..value', 'challenge."', 'username"', '@',
-                      '.key"', '"key"', 'pincode"', 'pukcode"', 'apikey',
+                      'challenge..value', 'challenge."', 'challenge.[',
+                      'username"', '@', '.key"', '"key"', 'pincode"', 'pukcode"', 'apikey',
                       'masterkey' }
 
 -- may this JSON have a secret?  (An escape may spell anything.)
@@ -544,18 +544,26 @@ function several.waits_for(c, id, name, why)
                       .. why)
 end
 
+local function unescaped(json)
+    return (string.gsub(json, '\\u00(%x%x)', function(hex)
+        return string.char(tonumber(hex, 16))
+    end))
+end
+
 -- by what it is known that waits: its method where that makes new credentials,
 -- the key that the node has named, or the task where its JSON hides the key
 function several.name_of_wait(id, task, json, key)
     if METHODS[task.method].rpc then
         return task.method
     end
-    return key and string.find(json, '"s1.' .. key .. '.', 1, true) and key
+    return key and string.find(unescaped(json), '"s1.' .. key .. '.', 1, true)
+           and key
            or '=' .. id
 end
 
 function several.must_wait(c, id, task, json)
     local rotates = METHODS[task.method].rpc
+    json = unescaped(json)
     local sealed = string.find(json, '"s1%.%x%x%x%x%x%x%x%x%.')
     if not c.seals and (rotates or sealed) then
         several.waits_for(c, id, '-', 'it needs the key of cwmp_secret_key, '

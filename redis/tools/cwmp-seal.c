@@ -263,6 +263,10 @@ open_json(cwmp_seal_t *s, json_t *v, int depth)
 
     path = json_string_value(json_object_get(v, "Name"));
 
+    if (path) {                         /* it may be replaced */
+        path = strcpy(cwmp_alloc(&s->arena, strlen(path) + 1), path);
+    }
+
     json_object_foreach(v, name, item) {
         new = opened_item(s, item, path ? path : name, NULL, depth);
 

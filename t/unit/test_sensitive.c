@@ -29,6 +29,7 @@ static const char  *secrets[] = {
     "Device.X_KMC.Domain.1.MK.1.Key", "X.KEY", "Key2", "key",
     "New_PIN_Code", "PINCode", "X_PukCode1",
     "Device.LocalAgent.ControllerTrust.Challenge.1.Value",
+    "Device.LocalAgent.ControllerTrust.Challenge.[a b].Value",
     "Device.USPAgent.ControllerTrust.Challenge.12.Value"
 };
 
@@ -41,7 +42,7 @@ static const char  *others[] = {
     "SecretNumberOfEntries", "X_TP_PSKType", "Spin", "Secret.", "FilterKey",
     "KeyIdentifier", "MarkingKey", "Device.Security.Certificate", "Keylife",
     "AllowRootPasswordLogin", "X_HW_WPAand11iAuthenticationMode", "Screen",
-    "Spin1", "Challenge.Value", "Device.X.1.Value", "Value", ".Value", "1",
+    "Spin1", "Challenge.Value", "Challenge.a].Value", "].Value", "Device.X.1.Value", "Value", ".Value", "1",
     "Device.XChallenge.1.Value", "ParameterKey1", "TokenType", "Stock", "Pass1x",
     "KeyId", "Keys", "Device.Key.1.Id", "Rekey", "MonKey", "SpinCode",
     "ProvisioningCode", "PINCodeRetries"
