@@ -411,9 +411,10 @@ ngx_http_cwmp_user_taken(ngx_http_cwmp_ctx_t *ctx)
 void
 ngx_http_cwmp_auth_refuse(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t stale)
 {
-    /* where nobody is asked, a Redis says so that is none of ours */
-
     if (ctx->auth == NULL) {
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "session cannot go on: Redis asks who the CPE is, which "
+                      "is no answer to this POST with \"cwmp_auth off\"");
         ngx_http_cwmp_reply_away(ctx);
         return;
     }

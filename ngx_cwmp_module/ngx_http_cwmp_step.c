@@ -264,6 +264,7 @@ ngx_http_cwmp_spend(ngx_http_cwmp_ctx_t *ctx)
     }
 
     ctx->id = was;                      /* for the access log */
+    ctx->keys[0].len = 0;
 }
 
 
@@ -443,9 +444,7 @@ ngx_http_cwmp_verb(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
             || (ngx_http_cwmp_verbs[i].request
                 && (ctx->facts->kind != CWMP_REQUEST
                     || ngx_http_cwmp_verbs[i].inform
-                       != ngx_http_cwmp_is_inform(ctx)))
-            || (ngx_http_cwmp_verbs[i].handler == ngx_http_cwmp_verb_stale
-                && ctx->auth == NULL))
+                       != ngx_http_cwmp_is_inform(ctx))))
         {
             continue;
         }

@@ -465,8 +465,7 @@ cwmp_digest_check(const cwmp_digest_t *d, const cwmp_str_t *method,
 }
 
 
-/* of the parts with colons between them.  ERROR: no memory, or an OpenSSL that
-   is told to have no MD5 */
+/* ready for the next digest; NULL: no memory, or an OpenSSL without it */
 
 static EVP_MD_CTX *
 cwmp_digest_ctx(cwmp_digest_algorithm_t *a)
@@ -490,6 +489,9 @@ cwmp_digest_ctx(cwmp_digest_algorithm_t *a)
     return a->ctx;
 }
 
+
+/* of the parts with colons between them.  ERROR: no memory, or an OpenSSL that
+   is told to have no MD5 */
 
 static cwmp_rc_t
 cwmp_digest_hash(cwmp_digest_algorithm_t *a, const cwmp_str_t **parts,
