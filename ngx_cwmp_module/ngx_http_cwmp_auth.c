@@ -224,7 +224,9 @@ ngx_http_cwmp_auth_ask(ngx_http_cwmp_auth_t *a)
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
 
-    r->read_event_handler = ngx_http_test_reading;
+    /* also for a CPE that is gone: what it proved must be used up */
+
+    r->read_event_handler = ngx_http_block_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
 
     return NGX_AGAIN;
@@ -255,7 +257,6 @@ ngx_http_cwmp_auth_asked(void *data, redisReply *reply, const char *error)
         a->rc = ngx_http_cwmp_auth_take(a, reply);
     }
 
-    r->read_event_handler = ngx_http_block_reading;
     r->write_event_handler = ngx_http_core_run_phases;
 
     ngx_http_core_run_phases(r);

@@ -18,11 +18,13 @@ use Time::HiRes qw(sleep time);
 
 use CWMP::Auth qw(key_file nonce);
 use CWMP::Raw ':build';
+use CWMP::Sockets qw(unread);
 use CWMP::Swarm qw(swarm_binary);
 use CWMP::Test qw(patience wait_for);
 
 my $REALM = 'acs.example';
 my $methods = request('m', 'GetRPCMethods');
+my $CLOSE_WAIT = '08';
 my $ATTEMPTS = $ENV{TEST_SOAK} ? 10_000 : 500;
 my $dir = tempdir(CLEANUP => 1);
 my $key = key_file("$dir/key");
@@ -203,6 +205,26 @@ subtest 'ATK-01 of a POST that was refused before Redis heard of it' => sub {
         ok is_used_up($auth), '... is used up';
         is $t->raw(1)->post($inform, headers => [$header])->status, 401, "ATK-01 $what";
     }
+};
+
+
+subtest 'ATK-01 of a POST whose CPE left while Redis was asked who it is' => sub {
+    my ($auth, $inform) = device();
+    my $raw = $t->raw(0);
+    $auth->challenge($raw->post($inform));
+    $raw->reset;
+    my $header = $auth->header;
+
+    $t->redis_sigstop;
+    $raw->send_raw("POST /cwmp HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
+                   . join(': ', @$header) . "\r\n\r\n<soap");
+    sleep 0.1;                                  # Redis is asked
+    $raw->disconnect;
+    wait_for(sub { unread($t->port, $CLOSE_WAIT) }, 1);
+    $t->redis_cont;
+
+    ok is_used_up($auth), '... is used up';
+    is $t->raw(1)->post($inform, headers => [$header])->status, 401, 'ATK-01';
 };
 
 
