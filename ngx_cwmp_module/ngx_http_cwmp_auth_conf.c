@@ -14,8 +14,12 @@ static char *ngx_http_cwmp_auth_parameters(ngx_conf_t *cf,
     ngx_http_cwmp_loc_conf_t *clcf);
 static ngx_uint_t ngx_http_cwmp_auth_is_typo(ngx_str_t *word);
 static char *ngx_http_cwmp_auth_realm(ngx_conf_t *cf, ngx_str_t *realm);
+static void ngx_http_cwmp_secret_seen(ngx_conf_t *cf, ngx_fd_t fd,
+    ngx_str_t *name);
 static char *ngx_http_cwmp_secret_file(ngx_conf_t *cf, cwmp_secret_t *secret,
     ngx_str_t *name, ngx_fd_t fd);
+static ngx_int_t ngx_http_cwmp_auth_listener(ngx_conf_t *cf,
+    ngx_http_conf_addr_t *addr, ngx_http_core_srv_conf_t *server);
 
 
 /* in the order of NGX_HTTP_CWMP_AUTH_OFF, ... */

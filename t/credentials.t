@@ -295,6 +295,7 @@ subtest 'the command line' => sub {
         "-k $dir/short" => qr/short, line 1: is no key of 64 hex digits/,
         '-k /dev/zero' => qr/is no key file/,
         '-r \'a"b\'' => qr/the realm is not printable ASCII/,
+        "-r ''" => qr/the realm is not 1 to 255 bytes/,
         '-p a:b' => qr/the prefix is not/,
         '-x' => qr/^usage: /m,
     );

@@ -173,11 +173,6 @@ local function is_anothers_session(c, user, name)
     return user ~= name and name ~= c.id and { 'denied', c.notes } or nil
 end
 
--- who has opened the session, for refusal()
-function several.user_of(c)
-    return c.auth and (call('HGET', c.k[SESSION], 'u') or '')
-end
-
 -- c.auth, of "NONCE COUNT POST USER", NONCE being - where it proves itself by
 -- something else; nil where nobody has to say who it is.
 function several.proof_of(text)

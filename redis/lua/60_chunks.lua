@@ -3,17 +3,23 @@
 
 do
 
+-- who has opened the session, '' where nobody has to say; nil when it is over
+local function opened_by(c, token)
+    local got = call('HMGET', c.k[SESSION], 't', 'u')
+    return got[1] == token and (got[2] or '') or nil
+end
+
 -- Parameters of a long response, ahead of its step; from first on: name, letter
 -- and value, ...  rpc: the ID that it has, nil when that is not known.  Only
 -- an answer that the step may take as one to the RPC outstanding is stored.
 local function chunk(keys, args, first, rpc, write, auth)
     local c = context(keys, args[1])
     c.auth = auth and several.proof_of(auth)
-    if call('HGET', c.k[SESSION], 't') ~= args[2] then
+    local user = opened_by(c, args[2])
+    local refused = user and several.refusal(c, user)
+    if not user then
         return { 'unknown', c.notes }
-    end
-    local refused = several.refusal(c, several.user_of(c))
-    if refused then
+    elseif refused then
         return refused
     end
     several.spend(c)
@@ -73,8 +79,8 @@ end
 local function broke(keys, args, auth)
     local c = context(keys, args[1])
     c.auth = auth and several.proof_of(auth)
-    if call('HGET', c.k[SESSION], 't') == args[2]
-       and not several.refusal(c, several.user_of(c))
+    local user = opened_by(c, args[2])
+    if user and not several.refusal(c, user)
        and call('EXISTS', c.k[RUNNING]) == 1
     then
         several.spend(c)

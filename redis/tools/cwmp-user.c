@@ -25,6 +25,7 @@
 
 #define CWMP_USER_WORD    256       /* bytes; those of an ID */
 #define CWMP_USER_LINE    1024
+#define CWMP_USER_REALM   255       /* as cwmp_auth has it */
 #define CWMP_USER_FIELDS  6
 #define CWMP_USER_TEXT    2048      /* of a sealed password */
 
@@ -611,7 +612,7 @@ make_file(cwmp_user_t *u)
 static int
 check(cwmp_user_t *u)
 {
-    size_t      i, n;
+    size_t  i, n;
 
     static const char  part[] = "abcdefghijklmnopqrstuvwxyz"
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -621,6 +622,10 @@ check(cwmp_user_t *u)
     if (n == 0 || n > 32 || strspn(u->prefix, part) != n) {
         return fail(u, "the prefix is not 1 to 32 of letters, digits, \".\", "
                     "\"_\" and \"-\"");
+    }
+
+    if (u->realm.len == 0 || u->realm.len > CWMP_USER_REALM) {
+        return fail(u, "the realm is not 1 to %d bytes", CWMP_USER_REALM);
     }
 
     for (i = 0; i < u->realm.len; i++) {
