@@ -17,10 +17,11 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use CWMP::Auth qw(key_file nonce);
+use CWMP::Certificates qw(put);
 use CWMP::Raw ':build';
 use CWMP::Sockets qw(unread);
 use CWMP::Swarm qw(swarm_binary);
-use CWMP::Test qw(patience wait_for);
+use CWMP::Test qw(patience slurp wait_for);
 
 my $REALM = 'acs.example';
 my $methods = request('m', 'GetRPCMethods');
@@ -28,12 +29,15 @@ my $CLOSE_WAIT = '08';
 my $ATTEMPTS = $ENV{TEST_SOAK} ? 10_000 : 500;
 my $dir = tempdir(CLEANUP => 1);
 my $key = key_file("$dir/key");
+CWMP::Certificates->new(dir => $dir)->make('acs');
 my $t = CWMP::Test->new(nodes => 2, workers => 2,
     http => "cwmp_secret_key $dir/key; set_real_ip_from 127.0.0.1; "
             . 'real_ip_header X-Real-IP;',
     server => "cwmp_auth digest $REALM; location = /other { "
               . 'cwmp_redis unix:%%DIR%%/redis/redis.sock prefix=other; '
-              . 'cwmp_acs; } location = /denied { deny all; cwmp_acs; }');
+              . 'cwmp_acs; } location = /denied { deny all; cwmp_acs; } '
+              . 'listen unix:%%PREFIX%%/h2.sock ssl http2; '
+              . "ssl_certificate $dir/acs.pem; ssl_certificate_key $dir/acs.key;");
 my $redis = $t->redis;
 my $n = 0;
 
@@ -263,6 +267,43 @@ subtest 'ATK-03 a user of one tenant in another, on one connection' => sub {
     is $raw->post('', url => $url, headers => [$other->header])->status, 204,
         '... and goes on there';
     is $raw->post($methods)->status, 401, 'ATK-03 but not here, without a word';
+};
+
+
+# curl -Z for POSTs of [who, what], ..., all of whom Redis is asked for before it
+# answers: how many connections they opened, and the head of each answer
+sub at_once {
+    my @said = @_;
+    my $config = join "next\n", map {
+        my ($auth, $body) = @{ $said[$_] };
+        put("$dir/body$_", $body);
+        join '', map { "$_\n" } qw(http2 insecure silent),
+            'unix-socket = ' . $t->prefix(0) . '/h2.sock',
+            "data-binary = \@$dir/body$_", 'header = "Content-Type: text/xml"',
+            'header = "' . join(': ', @{ $auth->header }) =~ s/"/\\"/gr . '"',
+            "dump-header = $dir/head$_", "output = $dir/answer$_",
+            'write-out = %{num_connects}', 'url = https://x/cwmp';
+    } 0 .. $#said;
+    put("$dir/curl", $config);
+
+    $t->redis_sigstop;
+    open my $curl, '-|', qw(curl -Z -K), "$dir/curl" or die "curl: $!\n";
+    sleep 0.3;                                  # Redis is asked
+    $t->redis_cont;
+    my $opened = join '', sort split //, <$curl>;
+    close $curl or die "curl ends with $?\n";
+    return ($opened, map { slurp("$dir/head$_") } 0 .. $#said);
+}
+
+subtest 'ATK-03 users of one connection, at once' => sub {
+    my @devices = map { [device()] } 1 .. 3;
+    $_->[0]->challenge($t->raw(0)->post($_->[1])) for @devices;
+    my ($one, $two, $three) = @devices;
+    my ($opened, @heads) = at_once($one, $two, [$three->[0], $one->[1]]);
+    is $opened, '001', 'one connection';
+    like $heads[0], qr{^HTTP/2 200.*\.\Q$one->[0]{user}\E;}s, 'ATK-03 the first';
+    like $heads[1], qr{^HTTP/2 200.*\.\Q$two->[0]{user}\E;}s, 'ATK-03 the second';
+    like $heads[2], qr{^HTTP/2 403}, 'ATK-03 and one who is neither';
 };
 
 

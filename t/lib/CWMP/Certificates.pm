@@ -23,7 +23,7 @@ use Exporter 'import';
 
 use CWMP::Daemon qw(project_root slurp wait_for patience);
 
-our @EXPORT_OK = qw(tls shipped openssl);
+our @EXPORT_OK = qw(tls shipped openssl put);
 
 my $log = '/dev/null';
 
