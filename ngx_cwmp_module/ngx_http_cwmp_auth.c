@@ -62,9 +62,15 @@ ngx_http_cwmp_access(ngx_http_request_t *r)
 }
 
 
+/* a CPE that left while Redis was asked has used up what it proved, and is given
+   no RPC */
+
 static ngx_int_t
 ngx_http_cwmp_auth_ctx(ngx_http_cwmp_ctx_t *ctx)
 {
+    ngx_int_t            rc;
+    ngx_http_request_t  *r = ctx->request;
+
     if (ctx->auth == NULL) {
         return ngx_http_cwmp_auth_begin(ctx);
     }
@@ -77,7 +83,17 @@ ngx_http_cwmp_auth_ctx(ngx_http_cwmp_ctx_t *ctx)
         return ngx_http_cwmp_auth_challenge(ctx->auth);
     }
 
-    return ngx_http_cwmp_auth_check(ctx);
+    rc = ngx_http_cwmp_auth_check(ctx);
+
+    if (ctx->auth->asked && ctx->auth->cmd == NULL) {
+        ngx_http_test_reading(r);
+
+        if (r->connection->error) {     /* it ends the request itself */
+            return NGX_DONE;
+        }
+    }
+
+    return rc;
 }
 
 
@@ -223,8 +239,6 @@ ngx_http_cwmp_auth_ask(ngx_http_cwmp_auth_t *a)
                       "the CPE cannot be authenticated: %s", error);
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
-
-    /* also for a CPE that is gone: what it proved must be used up */
 
     r->read_event_handler = ngx_http_block_reading;
     r->write_event_handler = ngx_http_request_empty_handler;

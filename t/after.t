@@ -17,7 +17,7 @@ use CWMP::Redis;
 use CWMP::Script;
 use CWMP::Test qw(wait_for);
 
-my $t = CWMP::Test->new(workers => 2);
+my $t = CWMP::Test->new(workers => 2, http => 'cwmp_overload off;');
 my $redis = $t->redis;
 my $n = 0;
 

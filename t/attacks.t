@@ -212,23 +212,45 @@ subtest 'ATK-01 of a POST that was refused before Redis heard of it' => sub {
 };
 
 
-subtest 'ATK-01 of a POST whose CPE left while Redis was asked who it is' => sub {
-    my ($auth, $inform) = device();
+# POSTs this, and is gone before Redis says who it is
+sub leave {
+    my ($header, $length, $body, $cookie) = @_;
     my $raw = $t->raw(0);
-    $auth->challenge($raw->post($inform));
-    $raw->reset;
-    my $header = $auth->header;
-
     $t->redis_sigstop;
-    $raw->send_raw("POST /cwmp HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
-                   . join(': ', @$header) . "\r\n\r\n<soap");
+    $raw->send_raw("POST /cwmp HTTP/1.1\r\nHost: x\r\nContent-Length: $length\r\n"
+                   . ($cookie ? "Cookie: $cookie\r\n" : '')
+                   . join(': ', @$header) . "\r\n\r\n$body");
     sleep 0.1;                                  # Redis is asked
     $raw->disconnect;
     wait_for(sub { unread($t->port, $CLOSE_WAIT) }, 1);
     $t->redis_cont;
+}
 
-    ok is_used_up($auth), '... is used up';
-    is $t->raw(1)->post($inform, headers => [$header])->status, 401, 'ATK-01';
+subtest 'ATK-01 of a POST whose CPE left while Redis was asked who it is' => sub {
+    my ($auth, $inform) = device();
+    my $raw = $t->raw(0);
+    my $cookie = cookie($raw->post($inform,
+                             headers => [$auth->answer($raw->post($inform))]));
+    $redis->push_task($auth->{user}, { id => 'r', method => 'Reboot' });
+    $raw->reset;
+
+    for my $case (['half of a body', 9, '<soap'], ['a whole one', 0, '', $cookie]) {
+        my ($what, @said) = @$case;
+        my $header = $auth->header;
+        leave($header, @said);
+        ok is_used_up($auth), "$what is used up";
+        is $t->raw(1)->post($inform, headers => [$header])->status, 401,
+            "ATK-01 $what";
+    }
+    $raw = $t->raw(1);
+    $cookie = cookie($raw->post(inform(serial => "A$n", events => ['1 BOOT']),
+                                headers => [$auth->header]));
+    is $raw->post('', cookie => $cookie, headers => [$auth->header])->method,
+        'Reboot', 'nobody was given what waits';
+
+    leave($auth->header(password => 'px'), 0, '') for 1 .. 5;
+    ok wait_for(sub { !unread($t->port, $CLOSE_WAIT) }, 1),
+        'ATK-05 who is gone with a wrong password waits for no answer';
 };
 
 

@@ -19,6 +19,7 @@ use File::Path qw(remove_tree);
 use IO::Select;
 use IO::Socket::INET;
 use POSIX ();
+use Socket qw(SO_REUSEADDR);
 use Time::HiRes qw(sleep time);
 
 our @EXPORT_OK = qw(wait_for free_port find_binary patience project_root
@@ -26,6 +27,7 @@ our @EXPORT_OK = qw(wait_for free_port find_binary patience project_root
 
 my %running;            # pid => object
 my $owner = $$;
+my @ports;              # sockets
 my ($guard, $guard_pid);
 
 
@@ -54,14 +56,16 @@ sub wait_for {
 
 
 # Below the range that the kernel gives to outgoing connections.
+# It stays bound here, so that no other test gets it; who sets SO_REUSEADDR, as
+# servers do, can listen on it.
 sub free_port {
     for (1 .. 200) {
         my $port = 10_000 + int(rand(22_000));
         my $s = IO::Socket::INET->new(LocalAddr => '127.0.0.1',
-                                      LocalPort => $port, Proto => 'tcp',
-                                      Listen => 1, ReuseAddr => 0);
+                                      LocalPort => $port, Proto => 'tcp');
         next unless $s;
-        close($s);
+        $s->sockopt(SO_REUSEADDR, 1);
+        push @ports, $s;
         return $port;
     }
     die "no free port found between 10000 and 32000\n";
