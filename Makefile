@@ -197,7 +197,7 @@ SWARM := $(OUT)/bench/swarm
 SWARM_OBJ := $(patsubst %.c,$(OUT)/bench/obj/%.o,$(wildcard t/bench/swarm/*.c))
 SWARM_CFLAGS := -std=gnu11 -g $(if $(SANITIZED),-O1 $(san),-O2)
 
-swarm: $(SWARM) $(OUT)/bench/clock.so
+swarm: $(SWARM) $(OUT)/bench/clock.so $(OUT)/bench/no_md5.so
 
 $(SWARM): $(SWARM_OBJ)
 	$(if $(V),,@)$(CC) $(SWARM_CFLAGS) -o $@ $^ -lssl -lcrypto -lm
@@ -209,8 +209,8 @@ $(OUT)/bench/obj/%.o: %.c Makefile
 
 -include $(SWARM_OBJ:.o=.d)
 
-# for the fault experiments: a program's clock, set wrong
-$(OUT)/bench/clock.so: t/fault/clock.c Makefile
+# a program's clock, set wrong; its OpenSSL, without MD5
+$(OUT)/bench/%.so: t/fault/%.c Makefile
 	@mkdir -p $(@D)
 	$(if $(V),,@)$(CC) -std=gnu11 -O2 -g -Wall -Wextra -Werror -fPIC \
 	    -shared -o $@ $<

@@ -204,7 +204,8 @@ struct ngx_http_cwmp_ctx_s {
     cwmp_str_t                  id;         /* of the device, when known */
     cwmp_str_t                  token;      /* of the session, when claimed */
     cwmp_str_t                  foreign;    /* an id that is claimed, and that
-                                               "cwmp_identity" does not mean */
+                                               "cwmp_identity" or its user does
+                                               not mean */
     cwmp_str_t                  keys[CWMP_KEYS];
 
     /* parameters that were not handed to Redis yet: path, letter and value */
@@ -253,6 +254,7 @@ struct ngx_http_cwmp_ctx_s {
     unsigned                    done:1;     /* it was answered */
     unsigned                    deferred:1; /* no RPC may follow */
     unsigned                    proven:1;   /* its user, by this POST */
+    unsigned                    other_user:1;   /* than that of "foreign" */
     unsigned                    spent:1;    /* so that it proves no other */
     unsigned                    asked:1;    /* Redis was, for a user */
 };
@@ -282,6 +284,7 @@ void ngx_http_cwmp_auth_who(ngx_http_cwmp_ctx_t *ctx, ngx_str_t *user,
     cwmp_str_t *device);
 ngx_uint_t ngx_http_cwmp_auth_whose(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_auth_refuse(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t stale);
+ngx_uint_t ngx_http_cwmp_auth_is_old(ngx_http_cwmp_ctx_t *ctx);
 void ngx_http_cwmp_user_taken(ngx_http_cwmp_ctx_t *ctx);
 
 /* ngx_http_cwmp_auth_peer.c: a user's record */
@@ -297,6 +300,8 @@ void ngx_http_cwmp_user_forget(ngx_http_cwmp_ctx_t *ctx);
 /* ngx_http_cwmp_refused.c: counted, and told as an event, 0: one too many */
 ngx_uint_t ngx_http_cwmp_refused(ngx_http_cwmp_ctx_t *ctx,
     ngx_http_cwmp_count_e which, const char *reason, const cwmp_str_t *claims);
+void ngx_http_cwmp_other_session(ngx_http_cwmp_ctx_t *ctx,
+    const cwmp_str_t *claims);
 
 void ngx_http_cwmp_shown(ngx_str_t *shown, u_char *buf, const ngx_str_t *value);
 

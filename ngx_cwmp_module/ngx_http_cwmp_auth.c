@@ -13,6 +13,9 @@
 #include "ngx_http_cwmp_auth.h"
 
 
+#define NGX_HTTP_CWMP_OLD  600000       /* ms */
+
+
 static ngx_int_t ngx_http_cwmp_auth_ctx(ngx_http_cwmp_ctx_t *ctx);
 static ngx_int_t ngx_http_cwmp_auth_begin(ngx_http_cwmp_ctx_t *ctx);
 static ngx_http_cwmp_auth_t *ngx_http_cwmp_auth_create(
@@ -156,6 +159,7 @@ ngx_http_cwmp_auth_create(ngx_http_cwmp_ctx_t *ctx)
     a->conf = ctx->conf;
     a->main = ngx_http_get_module_main_conf(r, ngx_http_cwmp_module);
     a->arena = ctx->arena;
+    a->begun = ngx_current_msec;
 
     return a;
 }
@@ -295,6 +299,7 @@ ngx_http_cwmp_auth_cleanup(void *data)
 static ngx_int_t
 ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx)
 {
+    ngx_int_t              rc;
     ngx_http_cwmp_auth_t  *a = ctx->auth;
 
     if (a->rc != NGX_OK && a->rc != NGX_DECLINED) {
@@ -309,7 +314,16 @@ ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_cwmp_auth_proof(a) != NGX_OK) {
+    rc = ngx_http_cwmp_auth_proof(a);
+
+    if (rc == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, ctx->request->connection->log, 0,
+                      "the CPE cannot be authenticated: OpenSSL makes no digest "
+                      "of it, is it told to have no MD5?");
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (rc != NGX_OK) {
         return ngx_http_cwmp_auth_anew(a)
                ? ngx_http_cwmp_auth_ask(a)
                : ngx_http_cwmp_auth_failed(ctx, ngx_http_cwmp_auth_why(a));
@@ -327,6 +341,7 @@ ngx_http_cwmp_auth_check(ngx_http_cwmp_ctx_t *ctx)
 static ngx_int_t
 ngx_http_cwmp_auth_proof(ngx_http_cwmp_auth_t *a)
 {
+    ngx_int_t   rc;
     ngx_str_t  *kept;
 
     if (a->conf->auth == NGX_HTTP_CWMP_AUTH_BASIC) {
@@ -339,19 +354,19 @@ ngx_http_cwmp_auth_proof(ngx_http_cwmp_auth_t *a)
 
     kept = &a->peer->credentials[a->by];
 
-    if (ngx_http_cwmp_auth_proves(a, kept) == NGX_OK) {
-        return NGX_OK;
+    rc = ngx_http_cwmp_auth_proves(a, kept);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
 
-    kept += NGX_HTTP_CWMP_NEXT_MD5;
+    rc = ngx_http_cwmp_auth_proves(a, kept + NGX_HTTP_CWMP_NEXT_MD5);
 
-    if (ngx_http_cwmp_auth_proves(a, kept) != NGX_OK) {
-        return NGX_DECLINED;
+    if (rc == NGX_OK) {
+        ngx_http_cwmp_auth_promote(a);
     }
 
-    ngx_http_cwmp_auth_promote(a);
-
-    return NGX_OK;
+    return rc;
 }
 
 
@@ -418,6 +433,25 @@ ngx_http_cwmp_user_taken(ngx_http_cwmp_ctx_t *ctx)
         peer->id_len = ctx->id.len;
         ngx_memcpy(peer->id, ctx->id.data, ctx->id.len);
     }
+}
+
+
+/* who it is was found out so long ago that its user may be none any more: who
+   keeps bodies back must not stay in by that */
+
+ngx_uint_t
+ngx_http_cwmp_auth_is_old(ngx_http_cwmp_ctx_t *ctx)
+{
+    if (ctx->auth == NULL
+        || ngx_current_msec - ctx->auth->begun < NGX_HTTP_CWMP_OLD)
+    {
+        return 0;
+    }
+
+    ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
+                  "the POST took %M seconds: its CPE must say anew who it is",
+                  (ngx_current_msec - ctx->auth->begun) / 1000);
+    return 1;
 }
 
 

@@ -71,6 +71,7 @@ struct ngx_http_cwmp_auth_s {
     ngx_uint_t                    whose;    /* NGX_HTTP_CWMP_USER_* */
     ngx_int_t                     rc;       /* of the look-up */
     uint64_t                      post;     /* no other has it */
+    ngx_msec_t                    begun;
     ngx_uint_t                    by;       /* what proves it */
     uint32_t                     *delayed;  /* answers to its source */
     unsigned                      stale:1;

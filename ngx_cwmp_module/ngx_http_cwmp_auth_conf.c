@@ -4,11 +4,13 @@
  */
 
 #include "ngx_http_cwmp.h"
+#include "cwmp_user.h"
 
 
 #define NGX_HTTP_CWMP_REALM_MAX  255    /* bytes */
 
 
+static ngx_int_t ngx_http_cwmp_auth_has_md5(ngx_conf_t *cf);
 static ngx_int_t ngx_http_cwmp_auth_in_clear(ngx_conf_t *cf);
 static char *ngx_http_cwmp_auth_parameters(ngx_conf_t *cf,
     ngx_http_cwmp_loc_conf_t *clcf);
@@ -339,6 +341,12 @@ ngx_http_cwmp_auth_needs(ngx_conf_t *cf, ngx_http_cwmp_loc_conf_t *conf)
         return NGX_ERROR;
     }
 
+    if (conf->auth == NGX_HTTP_CWMP_AUTH_DIGEST
+        && ngx_http_cwmp_auth_has_md5(cf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     if (conf->auth == NGX_HTTP_CWMP_AUTH_BASIC && !conf->behind_tls
         && ngx_http_cwmp_auth_in_clear(cf) != NGX_OK)
     {
@@ -346,6 +354,28 @@ ngx_http_cwmp_auth_needs(ngx_conf_t *cf, ngx_http_cwmp_loc_conf_t *conf)
     }
 
     return ngx_http_cwmp_attempts_zone(cf, "cwmp_attempts", &cmcf->attempts);
+}
+
+
+/* where OpenSSL has but what is approved (FIPS) no password would be right */
+
+static ngx_int_t
+ngx_http_cwmp_auth_has_md5(ngx_conf_t *cf)
+{
+    u_char      buf[CWMP_DIGEST_HEX];
+    cwmp_str_t  text = cwmp_string("cwmp"), proof;
+
+    if (cwmp_user_digest(CWMP_USER_MD5, &text, &text, &text, buf, &proof)
+        == CWMP_OK)
+    {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "\"cwmp_auth digest\" needs MD5, "
+                       "which OpenSSL has not here: allow it in openssl.cnf, or "
+                       "use \"cwmp_auth basic\" over TLS");
+
+    return NGX_ERROR;
 }
 
 

@@ -170,12 +170,17 @@ ngx_http_cwmp_auth_unusable(ngx_http_cwmp_auth_t *a)
 static ngx_int_t
 ngx_http_cwmp_auth_check_digest(ngx_http_cwmp_auth_t *a, const ngx_str_t *kept)
 {
-    return (kept->len
-            && cwmp_digest_check(&a->digest,
-                                 (cwmp_str_t *) &a->request->method_name,
-                                 (const cwmp_str_t *) kept)
-               == CWMP_OK)
-           ? NGX_OK : NGX_DECLINED;
+    cwmp_rc_t  rc;
+
+    if (kept->len == 0) {
+        return NGX_DECLINED;
+    }
+
+    rc = cwmp_digest_check(&a->digest, (cwmp_str_t *) &a->request->method_name,
+                           (const cwmp_str_t *) kept);
+
+    return rc == CWMP_OK ? NGX_OK
+                         : rc == CWMP_ERROR ? NGX_ERROR : NGX_DECLINED;
 }
 
 
@@ -196,7 +201,7 @@ ngx_http_cwmp_auth_check_basic(ngx_http_cwmp_auth_t *a, const ngx_str_t *kept)
                             (cwmp_str_t *) &r->headers_in.passwd, hex, &proof)
             != CWMP_OK)
         {
-            return NGX_DECLINED;
+            return NGX_ERROR;
         }
 
         if (proof.len == kept->len

@@ -24,8 +24,8 @@ static ngx_int_t ngx_http_cwmp_bind(ngx_http_cwmp_ctx_t *ctx);
 
 /*
  * Who the POST claims to be from: NGX_OK, NGX_DECLINED or NGX_ERROR.  A token
- * of a device that "cwmp_identity" does not mean is none; whether that matters
- * is known with the body: a CPE may have kept a cookie from before.
+ * of a device that its user, or "cwmp_identity", does not mean is none; whether
+ * that matters is known with the body: a CPE may have kept a cookie from before.
  */
 
 ngx_int_t
@@ -35,18 +35,23 @@ ngx_http_cwmp_carried(ngx_http_cwmp_ctx_t *ctx)
 
     rc = ngx_http_cwmp_session(ctx);
 
-    if (rc != NGX_OK || ctx->conf->identity == NULL) {
+    if (rc != NGX_OK) {
         return rc;
     }
 
-    if (ngx_http_complex_value(ctx->request, ctx->conf->identity,
-                               &ctx->identity)
-        != NGX_OK)
+    if (ctx->proven && !ngx_http_cwmp_is_of_user(ctx)) {
+        ctx->other_user = 1;
+
+    } else if (ctx->conf->identity == NULL) {
+        return NGX_OK;
+
+    } else if (ngx_http_complex_value(ctx->request, ctx->conf->identity,
+                                      &ctx->identity)
+               != NGX_OK)
     {
         return NGX_ERROR;
-    }
 
-    if (cwmp_identity_means((cwmp_str_t *) &ctx->identity, &ctx->id)) {
+    } else if (cwmp_identity_means((cwmp_str_t *) &ctx->identity, &ctx->id)) {
         return NGX_OK;
     }
 

@@ -431,6 +431,11 @@ ngx_http_cwmp_inform(ngx_http_cwmp_ctx_t *ctx)
 void
 ngx_http_cwmp_no_session(ngx_http_cwmp_ctx_t *ctx)
 {
+    if (ctx->foreign.len && ctx->other_user) {
+        ngx_http_cwmp_other_session(ctx, &ctx->foreign);
+        return;
+    }
+
     if (ctx->foreign.len) {
         ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
                       "goes on with a session of %V, which \"cwmp_identity\" "

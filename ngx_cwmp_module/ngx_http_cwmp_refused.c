@@ -89,6 +89,25 @@ ngx_http_cwmp_refused(ngx_http_cwmp_ctx_t *ctx, ngx_http_cwmp_count_e which,
 }
 
 
+/* a POST with a session that its user did not open */
+
+void
+ngx_http_cwmp_other_session(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *claims)
+{
+    u_char     buf[NGX_HTTP_CWMP_SHOWN];
+    ngx_str_t  user;
+
+    ngx_http_cwmp_shown(&user, buf, &ctx->user);
+    ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
+                  "user \"%V\" goes on with a session of another user, of %V",
+                  &user, (const ngx_str_t *) claims);
+
+    ngx_http_cwmp_refused(ctx, NGX_HTTP_CWMP_COUNT_OTHER_SESSION, "session",
+                          claims);
+    ngx_http_cwmp_reply_denied(ctx);
+}
+
+
 /* of the partition of a device, or of a user that is none */
 
 static ngx_int_t

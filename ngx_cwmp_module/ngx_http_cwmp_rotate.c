@@ -114,6 +114,14 @@ ngx_http_cwmp_rotate(ngx_http_cwmp_ctx_t *ctx, const cwmp_str_t *id,
                                      "configuration: passwords are stored "
                                      "sealed");
 
+    } else if (ctx->conf->auth == NGX_HTTP_CWMP_AUTH_OFF
+               && ctx->request->headers_in.authorization)
+    {
+        ngx_http_cwmp_rotate_reject(n, "method", "the device logs in to "
+                                    "something else than cwmp_auth, which "
+                                    "would not know its new password: it would "
+                                    "be locked out");
+
     } else if (ngx_http_cwmp_rotate_copy(n, order->known) != NGX_OK) {
         ngx_http_cwmp_rotate_no_memory(n);
 

@@ -109,6 +109,11 @@ ngx_http_cwmp_step(ngx_http_cwmp_ctx_t *ctx)
         return;
     }
 
+    if (ngx_http_cwmp_auth_is_old(ctx)) {
+        ngx_http_cwmp_auth_refuse(ctx, 1);
+        return;
+    }
+
     who = ctx->auth || ngx_http_cwmp_is_inform(ctx);
 
     args = ngx_http_cwmp_call(ctx, ctx->request->pool,
@@ -634,9 +639,6 @@ ngx_http_cwmp_verb_stale(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 static void
 ngx_http_cwmp_verb_denied(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
 {
-    u_char     buf[NGX_HTTP_CWMP_SHOWN];
-    ngx_str_t  user;
-
     if (reply->elements > 2) {
         ngx_http_cwmp_unknown_refused(ctx, reply->element[2]->str);
         ngx_http_cwmp_reply_denied(ctx);
@@ -648,13 +650,7 @@ ngx_http_cwmp_verb_denied(ngx_http_cwmp_ctx_t *ctx, redisReply *reply)
         return;
     }
 
-    ngx_http_cwmp_shown(&user, buf, &ctx->user);
-    ngx_log_error(NGX_LOG_WARN, ctx->request->connection->log, 0,
-                  "user \"%V\" goes on with a session of another user", &user);
-
-    ngx_http_cwmp_refused(ctx, NGX_HTTP_CWMP_COUNT_OTHER_SESSION, "session",
-                          &ctx->id);
-    ngx_http_cwmp_reply_denied(ctx);
+    ngx_http_cwmp_other_session(ctx, &ctx->id);
 }
 
 

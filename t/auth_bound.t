@@ -177,7 +177,7 @@ subtest "SES-21 a long answer with the credentials of another, $over" => sub {
 
     $r = $thief->post(substr(long_answer($rpc->id, 'false', 10), 0, -40),
                       cookie => $d->{cookie});
-    is $r->status, 400, 'SES-21 one that is broken';
+    is $r->status, 403, 'SES-21 one that is broken';
     is $redis->hash('HGETALL', $d->key('running'))->{broke}, '',
         'SES-21 leaves nothing at A\'s task';
 
@@ -188,7 +188,7 @@ subtest "SES-21 a long answer with the credentials of another, $over" => sub {
         is $thief->post($_->[0], cookie => $d->{cookie})->status, 403,
             "SES-21 $_->[1]";
     }
-    $t->expect_log(qr/\[warn\].*user "$thief->{id}" goes on with a session of another user.*device: $d->{id}, session: /);
+    $t->expect_log(qr/\[warn\].*user "$thief->{id}" goes on with a session of another user, of $d->{id}/);
     is $thief->inform->status, 200, 'B has its own session all the while';
     is $d->post(long_answer($rpc->id, 'true'))->status, 204, 'A answers';
     is stored($d), '1500 true', 'and its values are stored';
@@ -326,6 +326,17 @@ subtest "SES-21 two users who are one device, $over" => sub {
     is $new->inform->status, 200, 'the other, in the same bytes';
     isnt $new->{cookie}, $cookie, 'SES-21 has a session of its own';
     is $new->post('')->status, 204, '... and goes on with it';
+};
+
+
+subtest "SES-21 a user by the name of one device, who is another, $over" => sub {
+    my $d = Device->new(user => "many$n", device => '00D09E-Box-*');
+    my $named = CWMP::Auth->new(user => $d->{id}, password => 'pw');
+    $named->store($redis, realm => $REALM, device => '00D09E-Box-Swapped');
+    $named->challenge($t->raw(0)->post(''));
+    is $d->asked(read_all())->method, 'GetParameterValues', 'a session';
+    is $d->post('', auth => $named->header)->status, 403,
+        'SES-21 does not go on with the session of the one';
 };
 
 

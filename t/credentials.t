@@ -13,6 +13,7 @@ use File::Temp qw(tempdir);
 use Test::More;
 use Time::HiRes qw(time);
 
+use CWMP::Clock;
 use CWMP::Auth qw(key_file);
 use CWMP::Daemon qw(patience project_root slurp);
 use CWMP::Raw ':build';
@@ -353,6 +354,12 @@ subtest 'what nginx -t says' => sub {
     {
         @{ $c->node }{qw(http acs)} = ($with, $good);
         ok +($c->check_conf)[0], substr $good, 0, 30;
+    }
+    @{ $c->node }{qw(http acs)} = ($with, 'cwmp_auth digest;');
+    if (!$ENV{TEST_SANITIZED}) {            # whose runtime has to come first
+        local $ENV{LD_PRELOAD} = CWMP::Clock::library() =~ s/clock/no_md5/r;
+        like +($c->check_conf)[1], qr/"cwmp_auth digest" needs MD5, which OpenSSL has not here/,
+            'an OpenSSL without MD5';
     }
     @{ $c->node }{qw(http acs)} = ($with, 'cwmp_auth off;');
     chmod 0644, "$dir/key";

@@ -25,7 +25,7 @@ my $user = 'cwmp:user:{00D09E-Box-C1}';
 my $dir = tempdir(CLEANUP => 1);
 my $key = key_file("$dir/key");
 my $t = CWMP::Test->new(start => 0, http => "cwmp_secret_key $dir/key;",
-                        server => "cwmp_auth basic acs behind_tls;");
+                        server => "cwmp_auth basic acs behind_tls; client_body_timeout 1h;");
 my $clock = CWMP::Clock->new($t->dir . '/clock');
 $t->node->{env} = $clock->env;
 $t->start_all;
@@ -83,6 +83,24 @@ is posted($third, ''), 204, '... whose session goes on';
 is posted($third, $inform, $old), 200, 'the last one';
 $clock->set(-7200, 62 + 62);
 is posted($third, ''), 401, '... whose session goes on no longer';
+
+# a body that is kept back for ten minutes
+$t->redis->cmd('HSET', $user, basic => $old->keyed($key));
+my @kept = map { $t->raw } 1, 2;
+$_->send_raw("POST /cwmp HTTP/1.1\r\nHost: x\r\nContent-Type: text/xml\r\nContent-Length: "
+             . length($inform) . "\r\n" . join(': ', @{ $old->basic }) . "\r\n\r\n"
+             . substr($inform, 0, 9)) for @kept;
+sleep 0.2;
+$t->redis->cmd('DEL', $user);
+for my $case ([590, 200, 'is taken'], [602, 401, 'proves nobody any more']) {
+    my ($passed, $status, $what) = @$case;
+    $clock->set(-7200, 124 + $passed);
+    my $raw = shift @kept;
+    $raw->send_raw(substr $inform, 9);
+    is $raw->read_response({})->status, $status, "$passed seconds later it $what";
+}
+$t->expect_log(qr/the POST took 60\d seconds: its CPE must say anew/);
+$clock->set(-7200, 124);
 
 # failures are forgotten by halves, also while there are others
 for my $n (1 .. 9) {

@@ -285,8 +285,20 @@ subtest 'a CPE that quotes what it refuses' => sub {
     my $entry = join ' ', map { @{ $_->[1] } }
         $redis->list('XRANGE', $redis->device_key($cpe->id, 'results'), '-', '+');
     unlike $entry, qr/$password/, 'it is not in the result';
-    like $entry, qr/bad '\(hidden\)'.*Device\.ManagementServer\.Password/,
-        '... but all else is';
+    like $entry, qr/"FaultCode":9003.*"ParameterName":"Device\.ManagementServer\.Password"/,
+        '... but what it refuses is';
+
+    give($cpe, 'r2');
+    $cpe->{on_rpc} = sub {
+        my ($cpe, $r) = @_;
+        return $cpe->post(CWMP::Envelope::fault($r->id, 9003,
+                          'cut to ' . substr($password, 0, 16),
+                          ['Device.ManagementServer.Password', 9007, uc $password]));
+    };
+    is $cpe->session, 204, 'one more';
+    $entry = join ' ', map { @{ $_->[1] } }
+        $redis->list('XRANGE', $redis->device_key($cpe->id, 'results'), '-', '+');
+    unlike $entry, qr/@{[substr $password, 0, 12]}/i, 'nor is a part of it, or its like';
 };
 
 subtest 'a CPE that says that it refuses, and has them all the same' => sub {
@@ -473,6 +485,21 @@ subtest 'before there is authentication' => sub {
     is status($cpe, 'r1'), 'done', 'the task';
     $cpe->{uri} = '/cwmp';
     settled($cpe, 'then there is');
+};
+
+
+subtest 'where something else asks for the password' => sub {
+    my $cpe = box(uri => '/off', record => {});
+    give($cpe, 'r1');
+    my @basic = (headers => [$cpe->{auth}->basic]);
+    my $raw = $t->raw(0, url => $t->url(0, '/off'));
+    my $r = $raw->post($cpe->inform_text, @basic);
+    is $raw->post('', cookie => $r->header('Set-Cookie') =~ s/;.*//r, @basic)->status,
+        204, 'the device is sent none';
+    is status($cpe, 'r1'), 'rejected', 'the task';
+    like $redis->result($cpe->id, 'r1')->{fault}{reason}, qr/would be locked out/,
+        '... says why';
+    is $redis->cmd('EXISTS', user_key($cpe->{user})), 0, 'nothing is stored';
 };
 
 

@@ -117,14 +117,19 @@ subtest 'without a key' => sub {
 subtest 'an Inform tells it' => sub {
     for my $on ($t, $bare) {
         my $d = device($on);
-        my @rows = ([$PATH, 'string', $SECRET], ['Device.X.SSID', 'string', 'x']);
+        my @names = ($PATH, 'Device.X.Key', 'Device.X.KEY_2',
+                     map { "Device.LocalAgent.ControllerTrust.Challenge.$_.Value" }
+                         1, '[a]');
+        my @rows = ((map { [$_, 'string', $SECRET] } @names),
+                    ['Device.X.SSID', 'string', 'x'], ['Device.X.Value', 'string', 'y']);
         inform_with($d, '4 VALUE CHANGE', @rows);
         my ($event) = grep { $_->{type} eq 'value change'
                              && $_->{device} eq $d->id } $on->redis->events;
         my $told = $event->{parameters};
         my $mine = $on == $t ? $SEALED : qr/^\Q$HIDDEN\E$/;
-        like $told->{$PATH}, $mine, 'the event shows it as a result does';
-        is $told->{'Device.X.SSID'}, 'x', '... and others as they are';
+        like $told->{$_}, $mine, "the event shows $_ as a result does" for @names;
+        is $told->{'Device.X.SSID'} . $told->{'Device.X.Value'}, 'xy',
+            '... and others as they are';
         nowhere($on, 'an Inform', $on == $bare && qr/:params$/);
 
         my $before = $on->redis->cmd('HGET', $d->key, 'informed');
@@ -397,6 +402,12 @@ subtest 'a secret in a form that no task has' => sub {
     ok $t->wait_log(qr/task $_ rejected: task: is no JSON object: .*device: \Q@{[$d->id]}\E/),
         "... which the log says of $_" for qw(twice nul);
 
+    $d->give({ method => 'AddObject', ObjectName => "http://me:$SECRET\@x/", id => 'name',
+               values => { Password => $SECRET } });
+    $d->session;
+    is $d->status('name'), 'rejected', 'an object whose name is sealed itself';
+    nowhere($t, 'a secret name');
+
     my %attributes = (method => 'SetParameterAttributes', ParameterList => [{
         Name => $PATH, NotificationChange => 1, Notification => 2,
         AccessListChange => 0, AccessList => ['Subscriber'] }]);
@@ -476,9 +487,11 @@ subtest 'a task that cannot be' => sub {
                  qq({"method":"SetParameterValues","id":"dup","ParameterList":{"$PATH":"$SECRET","$PATH":"$SECRET"}}),
                  qq({"method":"SetParameterValues","id":"bad","ParameterList":{"$PATH":{"value":"$SECRET","type":"xsd:int"}}}),
                  qq({"method":"SetParameterValues","id":"line","ParameterList":{"$PATH":"$SECRET\n"}}),
-                 qq({"method":"Reboot","Pass\\u0077ord":"$SECRET","id":"esc"}));
+                 qq({"method":"Reboot","Pass\\u0077ord":"$SECRET","id":"esc"}),
+                 "{method:SetParameterValues,ParameterList:{Device.X.PIN:$SECRET}}",
+                 "{'method':'SetParameterValues','ParameterList':{'Device.X.Key':'$SECRET'}}");
         $d->session;
-        is_deeply [map { $_->{status} } $d->results], [('rejected') x 6],
+        is_deeply [map { $_->{status} } $d->results], [('rejected') x 8],
             'is rejected';
         nowhere($on, 'what was rejected', $on == $bare && qr/:params$/);
     }

@@ -625,7 +625,7 @@ subtest 'FIRST what was overheard of a device in quarantine' => sub {
         my $raw = $t->raw(0, url => $t->url(0, '/first/quarantine'));
         my @said = (request('m', 'GetRPCMethods'), cookie => 'cwmp=' . ('A' x 22) . ".$id");
         my $asked = $raw->post(@said);
-        is $raw->post(@said, headers => [$stranger->answer($asked)])->status, 400,
+        is $raw->post(@said, headers => [$stranger->answer($asked)])->status, 403,
             "another user learns nothing of $id";
     }
     is answer('cwmp_approve', $d), 'quarantine', 'it is approved';

@@ -408,24 +408,42 @@ cwmp_conceal_object(cwmp_conceal_t *c, json_t *object, const char *path,
 }
 
 
+/* as it is now: what stands in the tree may be replaced */
+
+static const char *
+cwmp_conceal_copy(cwmp_conceal_t *c, json_t *task, const char *member)
+{
+    char        *p;
+    size_t       size;
+    const char  *text;
+
+    text = json_string_value(json_object_get(task, member));
+    text = text ? text : "";
+    size = strlen(text) + 1;
+
+    p = cwmp_alloc(c->arena, size);
+    if (p == NULL) {
+        c->rc = CWMP_ERROR;
+        return "";
+    }
+
+    return memcpy(p, text, size);
+}
+
+
 static void
 cwmp_conceal_begin(cwmp_conceal_t *c, const cwmp_secret_t *secret,
     cwmp_arena_t *arena, const cwmp_str_t *id, json_t *task)
 {
-    const char  *method, *object;
-
     memset(c, 0, sizeof(cwmp_conceal_t));
-
-    method = json_string_value(json_object_get(task, "method"));
-    object = json_object_get(task, "values")
-             ? json_string_value(json_object_get(task, "ObjectName")) : NULL;
 
     c->secret = secret;
     c->arena = arena;
     c->id = id;
-    c->method = method ? method : "";
-    c->object = object ? object : "";
     c->rc = CWMP_OK;
+    c->method = cwmp_conceal_copy(c, task, "method");
+    c->object = json_object_get(task, "values")
+                ? cwmp_conceal_copy(c, task, "ObjectName") : "";
 }
 
 

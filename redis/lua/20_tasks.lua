@@ -247,7 +247,8 @@ local function finish(c, id, status, more)
         return several.vanished(c, id)
     end
     more = more or {}
-    if more.fault and several.is_sensitive(json) then
+    local known = METHODS[task.method]
+    if more.fault and (known and known.rpc or several.is_sensitive(json)) then
         more.fault = several.hushed(more.fault)
     end
     local changed = false
@@ -425,6 +426,14 @@ local function accept(c, task, json)
     return id
 end
 
+-- What may be shown of such a text; what is no JSON may have no quotes.
+function several.told_of(json, task)
+    local text = string.sub(json, 1, 1000)
+    return (several.is_sensitive(text) or not task
+            and several.is_sensitive((string.gsub(text, '[^%w.]', '"'))))
+           and '"(hidden)"' or shown(json, 200)
+end
+
 -- The result of what was never accepted has an id that no living task has.
 local function reject(c, json, task, field, reason)
     local id, method
@@ -443,8 +452,7 @@ local function reject(c, json, task, field, reason)
     end
     write_result(c, { id = id or made, method = method,
                       status = 'rejected', fault = reason_json(reason, field),
-                      response = several.is_sensitive(string.sub(json, 1, 1000))
-                                 and '"(hidden)"' or shown(json, 200) })
+                      response = several.told_of(json, task) })
     note(c, 'task ' .. (id or made) .. ' rejected: ' .. field .. ': '
             .. reason)
 end

@@ -466,8 +466,9 @@ local FORCED = { RootDataModelVersion = true, DeviceSummary = true,
 function several.told_value(name, value)
     local text = string.sub(value, 2)
     local leaf = string.match(name, '[^.]*$')
+    local tail = leaf == 'Value' and name or '.' .. leaf
     return text ~= '' and not string.find(text, '^s1%.%x+%.%x+$')
-           and (several.is_sensitive(leaf .. '"')
+           and (several.is_sensitive(tail .. '"')
                 or string.find(text, '://[^/]*@'))
            and '"(hidden)"' or quote(text)
 end
