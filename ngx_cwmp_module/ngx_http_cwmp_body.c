@@ -154,6 +154,7 @@ ngx_http_cwmp_read(ngx_http_request_t *r)
 
             ngx_http_cwmp_broke(ctx, ngx_http_cwmp_unread(rc));
             ctx->done = 1;
+            ngx_http_cwmp_spend(ctx);
             ngx_http_cwmp_forget(ctx);
             ngx_http_finalize_request(r, rc);
             return;

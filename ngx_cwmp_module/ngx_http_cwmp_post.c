@@ -84,6 +84,7 @@ ngx_http_cwmp_handler(ngx_http_request_t *r)
     rc = ngx_http_read_client_request_body(r, ngx_http_cwmp_body);
 
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        ngx_http_cwmp_spend(ctx);
         return rc;
     }
 

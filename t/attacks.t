@@ -73,7 +73,7 @@ sub is_used_up {
     return wait_for(sub {
         ($redis->cmd('HGET', $redis->device_key($auth->{user}), 'nonces') // '')
             =~ /^.{34}$count/;
-    });
+    }, 2);
 }
 
 sub cookie { return $_[0]->header('Set-Cookie') =~ s/;.*//r }
@@ -193,7 +193,8 @@ subtest 'ATK-01 of a POST that was refused before Redis heard of it' => sub {
         'no XML' => ['<x', 400],
         'no session' => ['', 204],
         'no device' => [inform(serial => ''), 200],
-        'half of a body' => ['', undef],
+        'half of a body' => ['<soap', undef, 'Content-Length: 9'],
+        'what is no chunk' => ["zz\r\n", undef, 'Transfer-Encoding: chunked'],
     );
     for my $what (sort keys %said) {
         my ($text, $status, @how) = @{ $said{$what} };
@@ -201,13 +202,14 @@ subtest 'ATK-01 of a POST that was refused before Redis heard of it' => sub {
         if ($status) {
             is $raw->post($text, headers => [$header], @how)->status, $status, $what;
         } else {
-            $raw->send_raw("POST /cwmp HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n"
-                           . join(': ', @$header) . "\r\n\r\n<soap");
-            $raw->disconnect;
+            $raw->send_raw("POST /cwmp HTTP/1.1\r\nHost: x\r\n$how[0]\r\n"
+                           . join(': ', @$header) . "\r\n\r\n$text");
+            is $raw->read_response({})->status, 400, $what if $text =~ /^zz/;
+            $raw->disconnect if $text !~ /^zz/;
         }
-        $raw->reset;
         ok is_used_up($auth), '... is used up';
         is $t->raw(1)->post($inform, headers => [$header])->status, 401, "ATK-01 $what";
+        $raw->reset;
     }
 };
 

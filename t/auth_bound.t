@@ -225,6 +225,17 @@ subtest "AUTH-05 one count, many calls, $over" => sub {
 };
 
 
+subtest "AUTH-04 an Inform that is one too many, $over" => sub {
+    my $d = Device->new;
+    $d->inform;
+    $redis->cmd('HSET', $d->key, burst => int(time) . ' 1000');
+    my $auth = $d->{auth}->header;
+    my @boot = (inform => { events => ['1 BOOT'] }, auth => $auth);
+    is $d->inform(@boot)->status, 503, 'is refused';
+    is stale($d->inform(@boot)), '401 stale', 'AUTH-04 what proved it is used up';
+};
+
+
 subtest "AUTH-04 an answer that broke off, $over" => sub {
     my $d = Device->new;
     my $rpc = $d->asked(read_all());

@@ -15,6 +15,7 @@ use POSIX ();
 use Test::More;
 
 use CWMP::Auth qw(key_file);
+use CWMP::Daemon qw(project_root);
 use CWMP::Keyring;
 use CWMP::RedisCluster;
 use CWMP::RedisProxy;
@@ -396,6 +397,28 @@ subtest 'a user that many devices share' => sub {
     is $other->session, 204, 'another device';
 };
 
+subtest 'a user that many share, and a CPE that takes half of it' => sub {
+    my $cpe = box(user => 'half', password => 'from the factory');
+    $redis->cmd('HSET', user_key('half'), device => '00D09E-Box-*');
+    give($cpe, 'r1');
+    $cpe->{on_rpc} = sub {
+        my ($cpe, $r) = @_;
+        $cpe->{user} = $r->values->{'Device.ManagementServer.Username'};
+        $cpe->post(CWMP::Envelope::fault($r->id, 9003, 'Invalid arguments',
+                   ['Device.ManagementServer.Password', 9007, 'Invalid parameter value']));
+        return 'over';
+    };
+    $cpe->session;
+    is status($cpe, 'r1'), 'fault', 'the task';
+    is eval { $cpe->begin_anew->session }, undef, 'it is locked out';
+    my $tool = $ENV{TEST_USER_TOOL} || project_root() . '/build/cwmp-user';
+    my $line = join "\t", $cpe->id, $cpe->{password};
+    my $socket = $t->redis_server->socket;
+    like `echo '$line' | '$tool' -f -r $REALM | redis-cli -s $socket --pipe`, qr/errors: 0/,
+        'an admin writes what it has';
+    is $cpe->begin_anew->session, 204, '... and it is in';
+};
+
 subtest 'credentials of first contact' => sub {
     my $cpe = box(user => 'factory', record => { md5 => 'x' });
     $cpe->{auth}->store($redis, realm => $REALM, device => '*', first => 1);
@@ -413,6 +436,15 @@ subtest 'credentials of first contact' => sub {
     is $old->session, 403, 'those of first contact open no session of it now';
 };
 $t->expect_log(qr/user "factory" is for first contact, and the device has/);
+
+subtest 'a user of first contact by the name of its device' => sub {
+    my $cpe = box(record => { md5 => 'x' });
+    $cpe->{auth}->store($redis, realm => $REALM, first => 1);
+    give($cpe, 'r1');
+    is $cpe->session, 204, 'a session';
+    settled($cpe, 'in the end', ['pw']);
+    is record($cpe)->{first}, undef, 'is for first contact no more';
+};
 
 subtest 'who knows the credentials of first contact is not told what a device has' => sub {
     my $cpe = box(user => 'factory', record => { md5 => 'x' });
@@ -708,6 +740,14 @@ subtest 'wrong passwords on one connection' => sub {
     is $looks->() - $before, 3, 'are looked up a few times only';
     $auth->challenge($raw->post('', headers => [$auth->header(password => 7)]));
     is $raw->post('', headers => [$auth->header])->status, 204, 'the right one is good';
+
+    my $other = box()->{auth};
+    $other->challenge($raw->post(''));
+    is $raw->post('', headers => [$other->header])->status, 204, 'another user';
+    $other->{password} = 'changed';
+    $other->store($redis, realm => $REALM);
+    is $raw->post('', headers => [$other->header])->status, 204,
+        '... whose new password is looked up, whatever the first one did';
 };
 
 subtest 'no replica has it' => sub {

@@ -455,14 +455,16 @@ subtest 'what a device says of it' => sub {
         my $r = $d->begin;
         my $text = "bad value '$SECRET'";
         my $answer = fault($r->id, 9003, $text,
-            ["$PATH.PIN", 9007, $text], ['Device.X', 9005, 'no such thing']);
+            ["$PATH.PIN", 9007, $text], ['Device.X', 9005, 'no such thing'],
+            [$SECRET, $SECRET, 'x']);
         $d->post($answer);
         my $f = $d->result('f')->{fault};
         is $f->{FaultCode}, 9003, 'the fault';
         is $f->{FaultString}, $HIDDEN, '... without what it may quote';
         is_deeply [map { "$_->{FaultCode} $_->{FaultString}" }
                    @{ $f->{SetParameterValuesFault} }],
-            ["9007 $HIDDEN", "9005 $HIDDEN"], '... of each parameter';
+            ["9007 $HIDDEN", "9005 $HIDDEN", "$HIDDEN $HIDDEN"],
+            '... of each parameter';
         nowhere($on, 'a fault', $on == $bare && qr/:params$/);
 
         $d = device($on);
@@ -574,7 +576,8 @@ subtest 'a user in a ConnectionRequestURL' => sub {
 subtest 'what a device tells of transfers' => sub {
     my $d = device($bare);
     $d->inform('10 AUTONOMOUS TRANSFER COMPLETE');
-    $d->post(autonomous_transfer_complete(url => "ftp://me:$SECRET\@x/y"));
+    $d->post(autonomous_transfer_complete(url => "ftp://me:$SECRET\@x/y",
+                 code => 9012, string => "wrong password $SECRET"));
     my ($event) = grep { $_->{type} eq 'autonomous transfer' } $bare->redis->events;
     ok $event, 'an event';
     unlike $event->{raw}{request}, qr/\Q$SECRET\E/, '... without the password';

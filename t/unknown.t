@@ -618,6 +618,9 @@ subtest 'FIRST what was overheard of a device in quarantine' => sub {
     my $informs = sub { informs($d, headers => [$header]) };
     is $informs->(), 200, 'it informs';
     is $informs->(), 401, 'once with that';
+    $header = $shared->header(uri => $d->raw->{url} =~ s{^http://[^/]+}{}r);
+    is $informs->(), 200, 'it informs once more';
+    is $informs->(), 401, '... once with that';
 
     my $stranger = CWMP::Auth->new(user => '00D09E-Other-1', password => 'pw');
     $stranger->store($redis, realm => $REALM);
@@ -631,6 +634,9 @@ subtest 'FIRST what was overheard of a device in quarantine' => sub {
     is answer('cwmp_approve', $d), 'quarantine', 'it is approved';
     is $informs->(), 401, '... for whoever proves it anew';
     is session_as($shared, $d), '200 204', '... which it does';
+    is answer('cwmp_deny', $d), 'known', 'it is denied';
+    is answer('cwmp_approve', $d), 'denied', '... and approved once more';
+    is $informs->(), 401, '... for whoever proves it anew';
     counted();
 };
 

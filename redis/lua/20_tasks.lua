@@ -106,9 +106,11 @@ function several.hushed(json)
             end
         end
     end):gsub('"ParameterName":"([^"]*)"', function(name)
-        return string.find(name, '[^%w%._:#{}%[%]*-]')
+        return (string.find(name, '[^%w%._:#{}%[%]*-]')
+                or not string.find(name, '.', 1, true))
                and '"ParameterName":"(hidden)"' or nil
-    end):gsub('\2', '\\"'):gsub('\1', '\\\\'))
+    end):gsub('"FaultCode":"[^"]*"', '"FaultCode":"(hidden)"')
+        :gsub('\2', '\\"'):gsub('\1', '\\\\'))
 end
 
 -- Tasks that may lie in live as they were pushed: a node with a key seals what is

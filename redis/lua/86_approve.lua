@@ -45,9 +45,13 @@ local function cwmp_deny(k, id)
     end
     if was ~= 'denied' then
         check_keys(c)
+        local nonces = call('HGET', k[DEVICE], 'nonces')
         remove(c, 'denied')
         c.state = nil
         several.set_state(c, 'denied')
+        if nonces then                  -- what was used stays so
+            call('HSET', k[DEVICE], 'nonces', nonces)
+        end
     end
     return was or 'new'
 end
