@@ -337,6 +337,11 @@ subtest "SES-21 two users who are one device, $over" => sub {
     is $new->inform->status, 200, 'the other, in the same bytes';
     isnt $new->{cookie}, $cookie, 'SES-21 has a session of its own';
     is $new->post('')->status, 204, '... and goes on with it';
+
+    my $raw = $new->{raw}[($new->{turn} - 1) % @nodes];
+    $d->inform(inform => { events => ['1 BOOT'] });
+    is $raw->post(request('m', 'GetRPCMethods'), cookie => $d->{cookie})->status, 401,
+        'SES-21 what says nothing where the other is known is asked who it is';
 };
 
 

@@ -593,7 +593,7 @@ local function on_verdict(c, s, args)
             return next_task(c, s)
         end
         several.waits_for(c, run.id,
-                          several.name_of_wait(run.id, task, json, args[15]),
+                          several.name_of_wait(run.id, task, args[15]),
                           args[11] .. ' ' .. args[12])
         return several.leave(c, s, run, task)
     end
