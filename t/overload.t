@@ -34,8 +34,11 @@ sub flood {
 sub answer_of {
     my ($raw) = @_;
     my $answer = eval { $raw->read_response({}) };
-    return $answer // ($@ =~ /^nothing came before the connection was closed/
-                       ? $raw->repeat : die $@);
+    for (1 .. 9) {
+        last if $answer || $@ !~ /^nothing came before the connection was closed/;
+        $answer = eval { $raw->repeat };
+    }
+    return $answer // die $@;
 }
 
 

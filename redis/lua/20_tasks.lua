@@ -109,8 +109,9 @@ function several.hushed(json)
         return (string.find(name, '[^%w%._:#{}%[%]*-]')
                 or not string.find(name, '.', 1, true))
                and '"ParameterName":"(hidden)"' or nil
-    end):gsub('"FaultCode":"[^"]*"', '"FaultCode":"(hidden)"')
-        :gsub('\2', '\\"'):gsub('\1', '\\\\'))
+    end):gsub('"FaultCode":"([^"]*)"', function(code)
+        return string.find(code, '%D') and '"FaultCode":"(hidden)"' or nil
+    end):gsub('\2', '\\"'):gsub('\1', '\\\\'))
 end
 
 -- Tasks that may lie in live as they were pushed: a node with a key seals what is

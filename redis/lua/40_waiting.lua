@@ -316,12 +316,10 @@ local REQUESTS = {
         end)
     end,
     AutonomousTransferComplete = function(c, _, code, json)
-        event(c, 'autonomous transfer', 'fault', code, 'request',
-              told(several.hushed(json)))
+        event(c, 'autonomous transfer', 'fault', code, 'request', told(json))
     end,
     AutonomousDUStateChangeComplete = function(c, _, code, json)
-        event(c, 'autonomous dustate', 'fault', code, 'request',
-              told(several.hushed(json)))
+        event(c, 'autonomous dustate', 'fault', code, 'request', told(json))
     end,
     RequestDownload = function(c, _, _, json)
         event(c, 'request download', 'request', told(json))
