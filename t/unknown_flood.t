@@ -116,7 +116,8 @@ for my $where (qw(quarantine accept refuse)) {
 }
 
 subtest 'RATE a minute is over' => sub {
-    plan skip_all => 'its clock is not ours' if $ENV{TEST_SANITIZED};
+    plan skip_all => 'the clock of a sanitized nginx cannot be moved'
+        if $ENV{TEST_SANITIZED};
     my $n = 0;
     my $comes = sub {
         $t->raw(0, url => $t->url(0, '/minute'))->post(inform(serial => 'M' . ++$n))->status
