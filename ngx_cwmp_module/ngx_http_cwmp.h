@@ -437,6 +437,7 @@ ngx_int_t ngx_http_cwmp_send_line(ngx_http_request_t *r, ngx_uint_t status,
     const char *what, const char *text);
 ngx_int_t ngx_http_cwmp_add_header(ngx_http_request_t *r, const char *name,
     const ngx_str_t *value);
+ngx_int_t ngx_http_cwmp_add_retry(ngx_http_request_t *r);
 
 /* ngx_http_cwmp_carry.c: how a session is carried from POST to POST */
 ngx_int_t ngx_http_cwmp_carried(ngx_http_cwmp_ctx_t *ctx);

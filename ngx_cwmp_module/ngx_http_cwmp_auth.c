@@ -61,6 +61,12 @@ ngx_http_cwmp_access(ngx_http_request_t *r)
         ngx_http_cwmp_unwanted(r);
     }
 
+    if (rc == NGX_HTTP_SERVICE_UNAVAILABLE
+        && ngx_http_cwmp_add_retry(r) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     return rc;
 }
 

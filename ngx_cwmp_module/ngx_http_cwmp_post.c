@@ -432,7 +432,7 @@ ngx_http_cwmp_inform(ngx_http_cwmp_ctx_t *ctx)
 void
 ngx_http_cwmp_no_session(ngx_http_cwmp_ctx_t *ctx)
 {
-    if (ctx->foreign.len && ctx->other_user) {
+    if (ctx->other_user) {
         ngx_http_cwmp_other_session(ctx, &ctx->foreign);
         return;
     }

@@ -174,7 +174,6 @@ void
 ngx_http_cwmp_reply_error(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t status,
     const char *reason)
 {
-    ngx_str_t            retry = ngx_string("30");
     ngx_http_request_t  *r;
 
     r = ctx->request;
@@ -193,7 +192,7 @@ ngx_http_cwmp_reply_error(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t status,
     }
 
     if (status == NGX_HTTP_SERVICE_UNAVAILABLE
-        && ngx_http_cwmp_add_header(r, "Retry-After", &retry) != NGX_OK)
+        && ngx_http_cwmp_add_retry(r) != NGX_OK)
     {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
@@ -205,6 +204,17 @@ ngx_http_cwmp_reply_error(ngx_http_cwmp_ctx_t *ctx, ngx_uint_t status,
 
     ngx_http_finalize_request(r, ngx_http_cwmp_send_line(r, status, "",
                                                          reason));
+}
+
+
+/* of each 503 to a CPE, whoever gives it */
+
+ngx_int_t
+ngx_http_cwmp_add_retry(ngx_http_request_t *r)
+{
+    ngx_str_t  seconds = ngx_string("30");
+
+    return ngx_http_cwmp_add_header(r, "Retry-After", &seconds);
 }
 
 

@@ -601,5 +601,19 @@ subtest 'what the logs say' => sub {
     }
 };
 
+subtest 'HTTP-18 Redis does not say who it is' => sub {
+    my ($auth, $inform, $raw) = device();
+    $auth->challenge($raw->post($inform));
+    $t->redis_sigstop;
+    my $r = $raw->post($inform, headers => [$auth->header]);
+    $t->redis_cont;
+    is $r->status, 503, 'it is not let in';
+    is $r->header('Retry-After'), 30, 'HTTP-18 with Retry-After';
+    ok $t->wait_log(qr/the CPE cannot be authenticated: .*no answer within/),
+        'the log says why';
+    ok wait_for(sub { $raw->post($inform, headers => [$auth->header])->status == 200 }),
+        'it is over by itself';
+};
+
 $t->expect_log(qr/the user name or the password is wrong/);
 done_testing;
